@@ -1,0 +1,20 @@
+// Tests run on the Node that ships in node_modules (26: node:sqlite and node:ffi), never on the system's.
+const transform = {
+  "^.+\\.(t|j|m?j)s$": ["@swc/jest", { jsc: { target: "es2023", parser: { syntax: "typescript" } }, module: { type: "commonjs" } }],
+};
+const common = {
+  rootDir: __dirname,
+  transform,
+  transformIgnorePatterns: ["/node_modules/(?!(commander)/)"],
+  testPathIgnorePatterns: ["/node_modules/", "/dist/"],
+};
+module.exports = {
+  projects: [
+    // Pure code: no privilege, no kernel, no built executable.
+    { ...common, displayName: "unit", testMatch: ["<rootDir>/{lib,plugins,ipam-server,agent,cli,conf,tools}/**/*.test.ts"] },
+    // Our code against the real kernel, in network namespaces of the test's own. Needs root.
+    { ...common, displayName: "netns", testMatch: ["<rootDir>/test/{netns,contract}/**/*.test.ts"] },
+    // The packaged executables under plain exec, containerd, CRI and podman. Needs root and dist/bin.
+    { ...common, displayName: "e2e", testMatch: ["<rootDir>/test/{e2e,conformance,faults}/**/*.test.ts"] },
+  ],
+};

@@ -1,0 +1,393 @@
+/**
+ * The IPAM service as its callers see it: the values that cross its edges and the operations on them.
+ *
+ * Every value here is plain JSON. The three fronts (unix socket, HTTP, gRPC) carry exactly these shapes, and
+ * the one implementation (`ipam-server/service.ts`) and every client implement {@link IpamService}.
+ * Addresses, prefixes and instants are text: `10.1.2.3`, `10.1.0.0/24`, RFC 3339 in UTC with milliseconds.
+ */
+
+/**
+ * Names one attachment: what ADD makes and DEL takes away.
+ *
+ * Source: CNI SPEC 1.1.0, "Attachment Parameters": an attachment is identified by (CNI_CONTAINERID,
+ * CNI_IFNAME) on one network.
+ */
+export interface AttachmentKey {
+  readonly networkName: string;
+  readonly containerId: string;
+  readonly ifname: string;
+}
+
+/** One range of a conflist, in host-local's words. `subnet` is required, the rest has defaults. */
+export interface RangeDeclaration {
+  /** Prefix that the range lies in; also gives the prefix length of the address. Host bits must be zero. */
+  readonly subnet: string;
+  /** First address handed out, inclusive. Default: the first host of `subnet`. */
+  readonly rangeStart?: string;
+  /** Last address handed out, inclusive. Default: the last host (IPv4: without the broadcast address). */
+  readonly rangeEnd?: string;
+  /** Never handed out. Default: the first host of `subnet`. */
+  readonly gateway?: string;
+}
+
+/** Range sets of a conflist: an attachment gets one address out of each set. */
+export interface NetworkDeclaration {
+  readonly rangeSets: readonly (readonly RangeDeclaration[])[];
+  /** Subnets may overlap across address spaces, never inside one. Default: "default". */
+  readonly addressSpace?: string;
+  /** Seconds for which a released address is kept out of use. Default: the server's (60). */
+  readonly coolingSeconds?: number;
+}
+
+export interface AcquireRequest {
+  readonly key: AttachmentKey;
+  /**
+   * Ranges that the caller's conflist declares. The network is made when there is none of that name; range
+   * sets that it does not have yet are added. Without it the network must exist and all its pools are used.
+   */
+  readonly declaration?: NetworkDeclaration;
+  /** Addresses asked for, at most one per pool, each inside a pool. Text without a prefix length. */
+  readonly requestedAddresses?: readonly string[];
+  /** Workload name: as long as nobody else took it, the same name gets the same addresses again. */
+  readonly stickyName?: string;
+  /** MAC address that the interface will have. Recorded, never interpreted. */
+  readonly mac?: string;
+  /** Names under which the container wants to be found. Recorded for the name service. */
+  readonly names?: readonly string[];
+  /** Boot ID of the node: a change means that every earlier netns of the node is gone. */
+  readonly bootId?: string;
+}
+
+/** One address of an attachment. */
+export interface LeasedAddress {
+  /** Address with the prefix length of its subnet: `10.1.2.3/24`. */
+  readonly address: string;
+  readonly gateway: string | null;
+  readonly subnet: string;
+  /** 0-based place of the pool in the network; addresses come in this order. */
+  readonly pool: number;
+  /** Grows each time that this address is granted. A release that names an older one changes nothing. */
+  readonly sequence: number;
+}
+
+export interface AcquireResponse {
+  readonly networkId: string;
+  readonly addresses: readonly LeasedAddress[];
+  /** False when the attachment held these addresses before this call: the caller must not undo them. */
+  readonly created: boolean;
+}
+
+export interface ReleaseRequest {
+  readonly key: AttachmentKey;
+  /** Only what was acquired before this instant is released: guards a late, replayed release. */
+  readonly acquiredBefore?: string;
+}
+
+export interface ReleaseResponse {
+  /** Addresses (without prefix length) that went into cooling; empty when there was nothing to release. */
+  readonly released: readonly string[];
+}
+
+export interface VerifyRequest {
+  readonly key: AttachmentKey;
+  /** Addresses (with or without prefix length) that the attachment must hold, no more and no fewer. */
+  readonly addresses?: readonly string[];
+}
+
+export interface GcRequest {
+  readonly networkName: string;
+  /** Attachments that are alive. Everything else of the network that the calling node holds is released. */
+  readonly validAttachments: readonly { readonly containerId: string; readonly ifname: string }[];
+}
+
+export interface GcResponse {
+  readonly released: readonly AttachmentKey[];
+}
+
+export interface NetworkStatusRequest {
+  readonly networkName: string;
+  readonly declaration?: NetworkDeclaration;
+}
+
+/** Who is where in one pool. The five counts add up to `size`. */
+export interface PoolUsage {
+  readonly pool: number;
+  readonly family: 4 | 6;
+  readonly subnets: readonly string[];
+  /** Addresses that the ranges of the pool span. A decimal string: an IPv6 pool exceeds 2^53. */
+  readonly size: string;
+  readonly bound: number;
+  readonly cooling: number;
+  readonly quarantined: number;
+  /** Reserved, excluded and gateway addresses inside the ranges. */
+  readonly withheld: string;
+  readonly free: string;
+}
+
+export interface NetworkStatus {
+  readonly networkName: string;
+  /** True when an acquire with no wishes would be served now. */
+  readonly ready: boolean;
+  /** Why not, in a sentence that names the pool and its counts; empty when ready. */
+  readonly reason: string;
+  readonly pools: readonly PoolUsage[];
+}
+
+export interface SubnetSpec {
+  readonly subnet: string;
+  /** Only addresses of this prefix are handed out unasked. Default: the whole subnet. */
+  readonly ipRange?: string;
+  readonly rangeStart?: string;
+  readonly rangeEnd?: string;
+  /** Default: the first host of the subnet. `null`: no gateway. */
+  readonly gateway?: string | null;
+  /** Never handed out; name → address. */
+  readonly auxAddresses?: Readonly<Record<string, string>>;
+  /** Never handed out, inclusive on both ends: `10.1.0.10-10.1.0.19`, a prefix, or one address. */
+  readonly exclusions?: readonly string[];
+}
+
+export interface CreateNetworkRequest {
+  readonly name: string;
+  /** Default: "bridge". */
+  readonly driver?: string;
+  /** Empty or absent: one IPv4 subnet (and with `ipv6` one IPv6 subnet) is leased from the default pools. */
+  readonly subnets?: readonly SubnetSpec[];
+  readonly ipv6?: boolean;
+  readonly internal?: boolean;
+  readonly addressSpace?: string;
+  readonly coolingSeconds?: number;
+  /** Attachments that the network may hold at once. Default: no limit. */
+  readonly maxAttachments?: number;
+  readonly options?: Readonly<Record<string, string>>;
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
+export interface Subnet {
+  readonly subnet: string;
+  readonly gateway: string | null;
+  /** Ranges that addresses are handed out from, `first-last`, inclusive. */
+  readonly ranges: readonly string[];
+  readonly exclusions: readonly string[];
+  readonly auxAddresses: Readonly<Record<string, string>>;
+  /** True when the subnet came from the default pools. */
+  readonly fromDefaultPool: boolean;
+}
+
+export interface Pool {
+  readonly pool: number;
+  readonly family: 4 | 6;
+  readonly subnets: readonly Subnet[];
+}
+
+export interface Network {
+  /** 64 hexadecimal digits, random, never reused. */
+  readonly id: string;
+  readonly name: string;
+  readonly driver: string;
+  /** "api": made by an admin. "conflist": declared by a node's configuration; removable when it is empty. */
+  readonly origin: "api" | "conflist";
+  readonly addressSpace: string;
+  readonly internal: boolean;
+  readonly coolingSeconds: number;
+  readonly maxAttachments: number | null;
+  readonly options: Readonly<Record<string, string>>;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly pools: readonly Pool[];
+  readonly attachments: number;
+  readonly createdAt: string;
+}
+
+export type LeaseState = "bound" | "cooling" | "quarantined" | "reserved";
+
+export interface Lease {
+  /** Without prefix length. */
+  readonly address: string;
+  readonly addressSpace: string;
+  readonly networkName: string;
+  readonly subnet: string;
+  readonly pool: number;
+  readonly state: LeaseState;
+  readonly sequence: number;
+  /** Of the holder; of the last one while cooling; empty for a reservation. */
+  readonly containerId: string;
+  readonly ifname: string;
+  readonly node: string;
+  readonly mac: string;
+  readonly names: readonly string[];
+  readonly acquiredAt: string | null;
+  /** When the present state was entered. */
+  readonly since: string;
+  /** When a cooling address becomes free; null in every other state. */
+  readonly until: string | null;
+  /** Why it is quarantined or reserved. */
+  readonly reason: string;
+}
+
+export interface LeaseFilter {
+  readonly networkName?: string;
+  readonly state?: LeaseState;
+  readonly containerId?: string;
+  readonly node?: string;
+  readonly address?: string;
+}
+
+export interface ReservationRequest {
+  readonly networkName: string;
+  readonly address: string;
+  readonly reason?: string;
+  /** The sticky name that may have the address; without it nobody gets it unless it asks for it by address. */
+  readonly stickyName?: string;
+}
+
+export interface QuarantineRequest {
+  readonly address: string;
+  readonly addressSpace?: string;
+  readonly reason: string;
+}
+
+export type EventKind =
+  | "network-created"
+  | "network-changed"
+  | "network-removed"
+  | "lease-bound"
+  | "lease-released"
+  | "lease-freed"
+  | "lease-quarantined"
+  | "lease-unquarantined"
+  | "address-reserved"
+  | "address-unreserved"
+  | "server-started";
+
+/** One change, written in the same transaction as the change itself. */
+export interface Event {
+  /** Grows by one per event, without gaps. */
+  readonly revision: number;
+  readonly at: string;
+  /** Who asked: `node:NAME`, `uid:0`, `server`. */
+  readonly actor: string;
+  readonly kind: EventKind;
+  readonly networkName: string;
+  readonly addressSpace: string;
+  /** Without prefix length; empty for events about no address. */
+  readonly address: string;
+  readonly containerId: string;
+  readonly ifname: string;
+  readonly node: string;
+  readonly mac: string;
+  readonly sequence: number;
+  readonly reason: string;
+}
+
+export interface EventFilter {
+  /** Only events with a higher revision. */
+  readonly since?: number;
+  readonly networkName?: string;
+  readonly address?: string;
+  readonly containerId?: string;
+  readonly kind?: EventKind;
+  /** Inclusive instants. */
+  readonly from?: string;
+  readonly to?: string;
+  /** Default 1,000, at most 10,000; oldest first. */
+  readonly limit?: number;
+}
+
+/** Answer to "who had this address": one stay of one attachment. */
+export interface Tenancy {
+  readonly address: string;
+  readonly addressSpace: string;
+  readonly networkName: string;
+  readonly containerId: string;
+  readonly ifname: string;
+  readonly node: string;
+  readonly mac: string;
+  readonly sequence: number;
+  readonly from: string;
+  /** Null while it lasts. */
+  readonly to: string | null;
+}
+
+export interface TenancyFilter {
+  readonly address: string;
+  readonly addressSpace?: string;
+  /** Only the stay that covers this instant. */
+  readonly at?: string;
+}
+
+/** A contradiction found by {@link IpamService.checkConsistency}. */
+export interface Finding {
+  readonly severity: "error" | "warning";
+  readonly object: string;
+  readonly problem: string;
+  readonly remedy: string;
+}
+
+export interface ConsistencyReport {
+  readonly revision: number;
+  readonly networks: number;
+  readonly leases: number;
+  readonly findings: readonly Finding[];
+}
+
+export interface ServiceInfo {
+  readonly version: string;
+  /** Grows each time that the store is opened; fences a second server on the same store. */
+  readonly epoch: number;
+  readonly revision: number;
+  readonly networks: number;
+  readonly leases: Readonly<Record<LeaseState, number>>;
+  readonly startedAt: string;
+  readonly store: string;
+}
+
+/** On whose behalf a call is made. The front that took the call fills it in. */
+export interface Caller {
+  /** Written into events: `uid:0`, `node:n1`. */
+  readonly actor: string;
+  /** The node that acquired leases belong to, and that GC is confined to. */
+  readonly node: string;
+}
+
+/**
+ * The operations. Each is safe to call concurrently and safe to repeat; each answers only after what it
+ * changed is durable; each failure is a `FairleadError` with a code of lib/errors.ts and leaves no change.
+ */
+export interface IpamService {
+  /**
+   * Binds one address of every pool to `key`, all in one transaction.
+   * A key that holds addresses already gets the same ones (`created: false`).
+   * @throws pool-exhausted, quota-exceeded, address-in-use, subnet-overlap, not-found, invalid-config, unavailable
+   */
+  acquire(request: AcquireRequest, caller: Caller): Promise<AcquireResponse>;
+  /** Puts what `key` holds into cooling. A key that holds nothing is a success. */
+  release(request: ReleaseRequest, caller: Caller): Promise<ReleaseResponse>;
+  /** @throws check-failed when the attachment does not hold exactly these addresses. */
+  verify(request: VerifyRequest, caller: Caller): Promise<void>;
+  gc(request: GcRequest, caller: Caller): Promise<GcResponse>;
+  networkStatus(request: NetworkStatusRequest, caller: Caller): Promise<NetworkStatus>;
+
+  /** @throws already-exists, subnet-overlap, pool-exhausted (default pools), invalid-config */
+  createNetwork(request: CreateNetworkRequest, caller: Caller): Promise<Network>;
+  listNetworks(): Promise<readonly Network[]>;
+  /** @throws not-found. `name` is a name, a full ID or an unambiguous prefix of an ID. */
+  getNetwork(name: string): Promise<Network>;
+  /** @throws not-found, in-use while attachments hold addresses. */
+  removeNetwork(name: string, caller: Caller): Promise<void>;
+
+  listLeases(filter: LeaseFilter): Promise<readonly Lease[]>;
+  /** @throws address-in-use, not-found, invalid-config */
+  reserve(request: ReservationRequest, caller: Caller): Promise<Lease>;
+  /** Absent reservation: success. */
+  unreserve(networkName: string, address: string, caller: Caller): Promise<void>;
+  /** Keeps an address out of use until it is taken back. A bound one stays with its holder, then stays out. */
+  quarantine(request: QuarantineRequest, caller: Caller): Promise<void>;
+  unquarantine(address: string, addressSpace: string | undefined, caller: Caller): Promise<void>;
+
+  listEvents(filter: EventFilter): Promise<readonly Event[]>;
+  /** Calls back for each event after `since`, in order, each once. Returns the function that stops it. */
+  watchEvents(since: number, onEvent: (event: Event) => void): () => void;
+  whoHad(filter: TenancyFilter): Promise<readonly Tenancy[]>;
+  checkConsistency(): Promise<ConsistencyReport>;
+  info(): Promise<ServiceInfo>;
+}
