@@ -1,0 +1,211 @@
+#!/usr/bin/env bash
+# One script, one verb per intent. Each verb does all its own set-up and says what it does.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+# A certificate bundle to parse costs every node start 40 ms, and plugins inherit our environment.
+unset NODE_EXTRA_CA_CERTS
+
+NODE=$PWD/node_modules/.bin/node
+BIN=$PWD/dist/bin
+# Names under which the one executable is a CNI plugin; it dispatches on its own name.
+PLUGINS=(fairlead-bridge fairlead-ipam fairlead-loopback)
+BUILD_PACKAGES=()
+TEST_PACKAGES=(iproute2 nftables iputils-ping iptables conntrack strace jq busybox-static
+  containernetworking-plugins containerd runc podman conmon)
+DEMO_PACKAGES=(iproute2 iputils-ping nftables)
+BENCH_PACKAGES=(iproute2 nftables iptables containernetworking-plugins)
+
+say() { printf '\033[1m==> %s\033[0m\n' "$*" >&2; }
+die() {
+  printf 'build.sh: %s\n' "$*" >&2
+  exit 1
+}
+
+usage() {
+  cat <<'END'
+usage: ./build.sh [VERB]
+
+  build       make dist/bin/fairlead and its plugin names (default)
+  test        lint, type-check and run every test (root; installs Debian packages)
+  demo        attach two sandboxes to a bridge network, ping, print the leases, clean up (root)
+  bench       measure against the Go reference plugins [--reference DIR] [--json FILE] [--quick] (root)
+  lint        formatter, linter, types, layers, import cycles, protocol definitions
+  generate    regenerate lib/rpc/generated from the .proto files
+  install     [--cni-bin DIR] [--cni-conf DIR]  default /opt/cni/bin and /etc/cni/net.d (root)
+  uninstall   [--cni-bin DIR] [--cni-conf DIR]  takes away what install put there (root)
+  clean       remove dist and node_modules
+END
+}
+
+need_root() { [ "$(id -u)" = 0 ] || die "$1: needs root (network namespaces); run: sudo ./build.sh $1"; }
+
+packages() { # installs those of the named Debian packages that are not there
+  local missing=() name
+  for name in "$@"; do
+    [ "$(dpkg-query -W -f '${Status}' "$name" 2>/dev/null)" = "install ok installed" ] || missing+=("$name")
+  done
+  [ ${#missing[@]} = 0 ] && return
+  need_root "test"
+  say "apt-get install ${missing[*]}"
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+dependencies() { # npm ci, when the lock file is not what was installed last
+  local stamp=node_modules/.fairlead-lock
+  command -v npm >/dev/null || die "npm not found: apt-get install nodejs npm"
+  cmp -s package-lock.json "$stamp" 2>/dev/null && return
+  say "npm ci"
+  npm ci --no-audit --no-fund --loglevel=error >&2
+  cp package-lock.json "$stamp"
+}
+
+bun_executable() { # npm leaves it in one place or the other, depending on whether install scripts ran
+  local candidate arch
+  case $(uname -m) in x86_64) arch=x64 ;; aarch64) arch=aarch64 ;; *) die "no Bun for $(uname -m)" ;; esac
+  for candidate in node_modules/bun/bin/bun.exe "node_modules/@oven/bun-linux-$arch/bin/bun"; do
+    if [ -f "$candidate" ] && [ "$(stat -c %s "$candidate")" -gt 1000000 ]; then
+      echo "$PWD/$candidate"
+      return
+    fi
+  done
+  die "Bun is not in node_modules: rm -rf node_modules and run again"
+}
+
+sources_digest() {
+  find lib plugins ipam-server agent cli main.ts build.sh tools package-lock.json -type f ! -name '*.test.ts' \
+    -print0 2>/dev/null | sort -z | xargs -0 sha256sum | sha256sum
+}
+
+build() {
+  dependencies
+  local digest bun plugin
+  digest=$(sources_digest)
+  if [ -x "$BIN/fairlead" ] && [ "$digest" = "$(cat dist/.digest 2>/dev/null)" ]; then
+    say "dist/bin/fairlead is up to date"
+    return
+  fi
+  say "compile dist/bin/fairlead"
+  mkdir -p dist "$BIN"
+  bun=$(bun_executable)
+  "$NODE" --no-warnings tools/harden.ts "$bun" dist/base
+  "$bun" build --compile --minify --bytecode --format=esm --splitting --reject-unresolved \
+    --no-compile-autoload-dotenv --no-compile-autoload-bunfig --compile-jit-policy=1000 \
+    --compile-executable-path=dist/base --outfile=dist/fairlead main.ts >&2
+  rm -f dist/base "$BIN"/*
+  mv dist/fairlead "$BIN/fairlead"
+  for plugin in "${PLUGINS[@]}"; do ln "$BIN/fairlead" "$BIN/$plugin"; done
+  # A stripped or damaged executable is the bare runtime: prove that ours answers.
+  CNI_COMMAND=VERSION "$BIN/fairlead-bridge" </dev/null | grep -q supportedVersions || die "the executable does not answer"
+  echo "$digest" >dist/.digest
+  say "built: $(ls "$BIN" | tr '\n' ' ')"
+}
+
+lint() {
+  dependencies
+  say "lint: format and rules"
+  node_modules/.bin/biome check . >&2
+  say "lint: types"
+  node_modules/.bin/tsc --noEmit -p . >&2
+  say "lint: layers and cycles"
+  "$NODE" --no-warnings tools/lint-layers.ts >&2
+  if [ -f buf.yaml ]; then
+    say "lint: protocol definitions"
+    node_modules/.bin/buf lint >&2
+  fi
+}
+
+generate() {
+  dependencies
+  say "generate lib/rpc/generated"
+  "$NODE" --no-warnings tools/generate.ts
+}
+
+run_tests() {
+  need_root test
+  packages "${TEST_PACKAGES[@]}"
+  build
+  lint
+  say "test"
+  "$NODE" --experimental-ffi --no-warnings node_modules/jest/bin/jest.js "$@"
+}
+
+bench() {
+  need_root bench
+  packages "${BENCH_PACKAGES[@]}"
+  build
+  say "bench (about six minutes; --quick for one)"
+  "$NODE" --experimental-ffi --no-warnings bench/main.ts "$@"
+}
+
+demo() {
+  need_root demo
+  packages "${DEMO_PACKAGES[@]}"
+  build
+  "$NODE" --no-warnings tools/demo.ts "$BIN"
+}
+
+parse_directories() {
+  CNI_BIN=/opt/cni/bin CNI_CONF=/etc/cni/net.d
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --cni-bin) CNI_BIN=${2:?--cni-bin needs a directory} && shift 2 ;;
+      --cni-conf) CNI_CONF=${2:?--cni-conf needs a directory} && shift 2 ;;
+      *) die "unknown option $1; see ./build.sh help" ;;
+    esac
+  done
+}
+
+install_files() {
+  need_root install
+  parse_directories "$@"
+  build
+  say "install the plugins into $CNI_BIN"
+  mkdir -p "$CNI_BIN" "$CNI_CONF" /etc/fairlead
+  # Copy aside and rename: a plugin that runs at this moment keeps its file.
+  cp "$BIN/fairlead" "$CNI_BIN/.fairlead.new"
+  mv -f "$CNI_BIN/.fairlead.new" "$CNI_BIN/fairlead"
+  local plugin
+  for plugin in "${PLUGINS[@]}"; do ln -f "$CNI_BIN/fairlead" "$CNI_BIN/$plugin"; done
+  ln -sfn "$CNI_BIN/fairlead" /usr/local/bin/fairlead
+  install_sample conf/10-fairlead.conflist "$CNI_CONF/10-fairlead.conflist"
+  install_sample conf/server.yaml /etc/fairlead/server.yaml
+  if [ -d /etc/systemd/system ]; then
+    install -m 0644 conf/fairlead-server.service /etc/systemd/system/fairlead-server.service
+    say "start the service with: systemctl enable --now fairlead-server   (or, in a terminal: fairlead dev)"
+  fi
+}
+
+install_sample() { # never over a file that somebody may have changed
+  if [ -e "$2" ]; then say "kept $2"; else install -m 0644 "$1" "$2" && say "installed $2"; fi
+}
+
+uninstall() {
+  need_root uninstall
+  parse_directories "$@"
+  local plugin
+  say "remove the plugins from $CNI_BIN"
+  for plugin in fairlead "${PLUGINS[@]}"; do rm -f "$CNI_BIN/$plugin"; done
+  rm -f /usr/local/bin/fairlead /etc/systemd/system/fairlead-server.service
+  if cmp -s conf/10-fairlead.conflist "$CNI_CONF/10-fairlead.conflist"; then rm -f "$CNI_CONF/10-fairlead.conflist"; fi
+  if cmp -s conf/server.yaml /etc/fairlead/server.yaml; then rm -f /etc/fairlead/server.yaml; fi
+  rmdir /etc/fairlead 2>/dev/null || true
+  say "left in place: leases in /var/lib/fairlead, and any configuration that you changed"
+}
+
+verb=${1:-build}
+[ $# -gt 0 ] && shift
+case $verb in
+  build) build ;;
+  test) run_tests "$@" ;;
+  demo) demo ;;
+  bench) bench "$@" ;;
+  lint) lint ;;
+  generate) generate ;;
+  install) install_files "$@" ;;
+  uninstall) uninstall "$@" ;;
+  clean) rm -rf dist node_modules ;;
+  help | -h | --help) usage ;;
+  *) usage >&2 && exit 2 ;;
+esac

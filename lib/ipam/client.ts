@@ -1,0 +1,74 @@
+/**
+ * The IPAM service as a CNI plugin calls it: synchronous, one connection per call, plain JSON.
+ *
+ * How bytes travel is passed in ({@link Exchange}), so that this module needs neither socket nor file.
+ */
+import { errorFromJson, FairleadError } from "../errors.ts";
+import type {
+  AcquireRequest,
+  AcquireResponse,
+  GcRequest,
+  GcResponse,
+  NetworkStatus,
+  NetworkStatusRequest,
+  ReleaseRequest,
+  ReleaseResponse,
+  VerifyRequest,
+} from "./api.ts";
+import { encodeRequest, parseResponse } from "./http-message.ts";
+
+/**
+ * Sends `request` over a fresh connection and returns the whole answer.
+ * @throws FairleadError `unavailable` when nobody listens, `timeout` when no whole answer came in time.
+ */
+export type Exchange = (request: Uint8Array) => Uint8Array;
+
+/** A subset of `IpamService` (api.ts), call by call the same, without promises and without a caller. */
+export class IpamClient {
+  readonly #exchange: Exchange;
+
+  constructor(exchange: Exchange) {
+    this.#exchange = exchange;
+  }
+
+  acquire(request: AcquireRequest): AcquireResponse {
+    return this.#post("/v1/attachments/acquire", request) as AcquireResponse;
+  }
+
+  release(request: ReleaseRequest): ReleaseResponse {
+    return this.#post("/v1/attachments/release", request) as ReleaseResponse;
+  }
+
+  verify(request: VerifyRequest): void {
+    this.#post("/v1/attachments/verify", request);
+  }
+
+  gc(request: GcRequest): GcResponse {
+    return this.#post("/v1/attachments/gc", request) as GcResponse;
+  }
+
+  networkStatus(request: NetworkStatusRequest): NetworkStatus {
+    return this.#post("/v1/networks/status", request) as NetworkStatus;
+  }
+
+  #post(path: string, body: unknown): unknown {
+    const response = parseResponse(this.#exchange(encodeRequest("POST", path, body)));
+    const value = response.body === "" ? null : parseJson(response.body);
+    if (response.status >= 200 && response.status < 300) return value;
+    throw errorFromJson((value as { error?: unknown } | null)?.error ?? response.body);
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new FairleadError({
+      code: "decode-failure",
+      operation: "read the answer of the IPAM service",
+      reason: `not JSON: ${JSON.stringify(text.slice(0, 80))}`,
+      hint: "check that the socket is Fairlead's",
+      cause,
+    });
+  }
+}

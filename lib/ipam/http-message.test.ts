@@ -1,0 +1,37 @@
+import { encodeRequest, isCompleteResponse, parseResponse } from "./http-message.ts";
+
+const bytes = (text: string) => new TextEncoder().encode(text);
+const text = (b: Uint8Array) => new TextDecoder().decode(b);
+const OK = 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\ncontent-length: 9\r\n\r\n{"a":"ä"}';
+
+test("a request states its length in bytes, not characters", () => {
+  const request = text(encodeRequest("POST", "/v1/x", { name: "ä" }));
+  expect(request).toBe(
+    "POST /v1/x HTTP/1.1\r\nHost: fairlead\r\nConnection: close\r\n" +
+      'Content-Type: application/json\r\nContent-Length: 13\r\n\r\n{"name":"ä"}',
+  );
+});
+
+test("a response is complete at its last byte and not before", () => {
+  const whole = bytes(OK.replace("length: 9", "length: 10"));
+  for (let n = 0; n < whole.length; n++) expect(isCompleteResponse(whole.subarray(0, n))).toBe(false);
+  expect(isCompleteResponse(whole)).toBe(true);
+  expect(parseResponse(whole)).toEqual({ status: 200, body: '{"a":"ä"}' });
+});
+
+test("without a length the body ends with the connection", () => {
+  const whole = bytes("HTTP/1.1 503 Busy\r\n\r\nlater");
+  expect(isCompleteResponse(whole)).toBe(false);
+  expect(parseResponse(whole)).toEqual({ status: 503, body: "later" });
+});
+
+test.each([
+  ["nothing", "", "closed without an answer"],
+  ["half a head", "HTTP/1.1 200 OK\r\nConte", "incomplete head"],
+  ["another protocol", "SSH-2.0-OpenSSH_9.2\r\n\r\n", "status line"],
+  ["a cut body", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", "cut short"],
+  ["chunks", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "chunks"],
+])("%s is a decode failure that says so", (_name, raw, reason) => {
+  expect(() => parseResponse(bytes(raw))).toThrow(expect.objectContaining({ code: "decode-failure" }));
+  expect(() => parseResponse(bytes(raw))).toThrow(reason);
+});

@@ -1,0 +1,91 @@
+/**
+ * Just enough HTTP/1.1 for one exchange over a unix socket: one request out, one response back, connection closed.
+ *
+ * A plugin lives for ten milliseconds; loading an HTTP client would cost it another one or two.
+ *
+ * Source: RFC 9112 (message syntax), RFC 9110 (semantics).
+ */
+import { FairleadError } from "../errors.ts";
+
+const CRLF_CRLF = [13, 10, 13, 10];
+
+export interface HttpResponse {
+  readonly status: number;
+  readonly body: string;
+}
+
+/** A request with a JSON body (or none) that asks the server to close the connection afterwards. */
+export function encodeRequest(method: "GET" | "POST" | "DELETE", path: string, body?: unknown): Uint8Array {
+  const payload = body === undefined ? new Uint8Array() : new TextEncoder().encode(JSON.stringify(body));
+  const head =
+    `${method} ${path} HTTP/1.1\r\nHost: fairlead\r\nConnection: close\r\n` +
+    `Content-Type: application/json\r\nContent-Length: ${payload.length}\r\n\r\n`;
+  const headBytes = new TextEncoder().encode(head);
+  const request = new Uint8Array(headBytes.length + payload.length);
+  request.set(headBytes);
+  request.set(payload, headBytes.length);
+  return request;
+}
+
+/** Where the body starts, or -1 while the head is not complete. */
+function bodyOffset(bytes: Uint8Array): number {
+  for (let at = bytes.indexOf(13); at >= 0; at = bytes.indexOf(13, at + 1)) {
+    if (CRLF_CRLF.every((byte, i) => bytes[at + i] === byte)) return at + 4;
+  }
+  return -1;
+}
+
+interface Head {
+  readonly status: number;
+  /** Null: the body ends where the connection does. */
+  readonly contentLength: number | null;
+  readonly bodyAt: number;
+}
+
+function parseHead(bytes: Uint8Array): Head | null {
+  const bodyAt = bodyOffset(bytes);
+  if (bodyAt < 0) return null;
+  const [statusLine = "", ...fields] = new TextDecoder().decode(bytes.subarray(0, bodyAt)).split("\r\n");
+  const status = /^HTTP\/1\.[01] (\d{3})/.exec(statusLine)?.[1];
+  if (!status) throw malformed(`status line ${JSON.stringify(statusLine.slice(0, 80))}`);
+  const field = (name: string) =>
+    fields
+      .find((f) => f.toLowerCase().startsWith(`${name}:`))
+      ?.slice(name.length + 1)
+      .trim();
+  if (field("transfer-encoding")) throw malformed("the service states a length; this answer comes in chunks");
+  const length = field("content-length");
+  return {
+    status: Number(status),
+    contentLength: length === undefined ? null : Number(length),
+    bodyAt,
+  };
+}
+
+function malformed(what: string): FairleadError {
+  return new FairleadError({
+    code: "decode-failure",
+    operation: "read the answer of the IPAM service",
+    reason: `not HTTP: ${what}`,
+    hint: "check that the socket is Fairlead's",
+  });
+}
+
+/** True once `bytes` hold a whole response. A response of no stated length is whole only at end of stream. */
+export function isCompleteResponse(bytes: Uint8Array): boolean {
+  const head = parseHead(bytes);
+  if (!head) return false;
+  return head.contentLength !== null && bytes.length >= head.bodyAt + head.contentLength;
+}
+
+/** @throws FairleadError decode-failure when `bytes` are not one whole HTTP response. */
+export function parseResponse(bytes: Uint8Array): HttpResponse {
+  const head = parseHead(bytes);
+  if (!head)
+    throw malformed(bytes.length === 0 ? "the connection was closed without an answer" : "incomplete head");
+  const payload = bytes.subarray(head.bodyAt);
+  if (head.contentLength !== null && payload.length < head.contentLength)
+    throw malformed("the body is cut short");
+  const body = payload.subarray(0, head.contentLength ?? payload.length);
+  return { status: head.status, body: new TextDecoder().decode(body) };
+}

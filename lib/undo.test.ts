@@ -1,0 +1,23 @@
+import { UndoStack } from "./undo.ts";
+
+test("steps are undone newest first, past the ones that fail", () => {
+  const log: string[] = [];
+  const undo = new UndoStack();
+  undo.push("first", () => log.push("first"));
+  undo.push("second", () => {
+    throw new Error("boom");
+  });
+  undo.push("third", () => log.push("third"));
+  expect(undo.unwind().map((e) => e.message)).toEqual(["undo: second: boom"]);
+  expect(log).toEqual(["third", "first"]);
+  expect(undo.unwind()).toEqual([]);
+});
+
+test("what is committed stays", () => {
+  const undo = new UndoStack();
+  undo.push("step", () => {
+    throw new Error("must not run");
+  });
+  undo.commit();
+  expect(undo.unwind()).toEqual([]);
+});
