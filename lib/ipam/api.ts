@@ -90,7 +90,10 @@ export interface ReleaseResponse {
 
 export interface VerifyRequest {
   readonly key: AttachmentKey;
-  /** Addresses (with or without prefix length) that the attachment must hold, no more and no fewer. */
+  /**
+   * Addresses (with or without prefix length) that the container was told of. Every address that the attachment
+   * holds must be among them; others may be, since later plugins of a chain add their own.
+   */
   readonly addresses?: readonly string[];
 }
 
@@ -362,7 +365,7 @@ export interface IpamService {
   acquire(request: AcquireRequest, caller: Caller): Promise<AcquireResponse>;
   /** Puts what `key` holds into cooling. A key that holds nothing is a success. */
   release(request: ReleaseRequest, caller: Caller): Promise<ReleaseResponse>;
-  /** @throws check-failed when the attachment does not hold exactly these addresses. */
+  /** @throws check-failed when the attachment holds nothing, or an address that is not among those given. */
   verify(request: VerifyRequest, caller: Caller): Promise<void>;
   gc(request: GcRequest, caller: Caller): Promise<GcResponse>;
   networkStatus(request: NetworkStatusRequest, caller: Caller): Promise<NetworkStatus>;

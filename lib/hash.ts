@@ -1,0 +1,41 @@
+/**
+ * One public 64-bit hash, from which names, MAC addresses and set keys are derived.
+ *
+ * The value for a text is part of what Fairlead promises: a link name or MAC that was derived yesterday must
+ * be found again today, by another version and from another language. So the function is written down here
+ * and never changes. It spreads, it does not protect: whoever chooses the text can find collisions.
+ */
+
+const FNV_OFFSET_BASIS = 0xcbf29ce484222325n;
+const FNV_PRIME = 0x100000001b3n;
+const MASK_64 = 0xffff_ffff_ffff_ffffn;
+const encoder = new TextEncoder();
+
+/**
+ * FNV-1a, 64 bits, over the UTF-8 bytes of `text`, then the finalizer of MurmurHash3.
+ *
+ * FNV alone leaves its top bits nearly equal for texts that differ only at the end (container IDs of one
+ * batch do); the finalizer makes every bit of the result depend on every bit of the text, so that any
+ * slice of it is as good as another.
+ *
+ * Source: FNV-1a, RFC 9923 §2; `fmix64` of MurmurHash3 (Austin Appleby, public domain).
+ */
+export function hash64(text: string): bigint {
+  let hash = FNV_OFFSET_BASIS;
+  for (const byte of encoder.encode(text)) hash = ((hash ^ BigInt(byte)) * FNV_PRIME) & MASK_64;
+  hash = ((hash ^ (hash >> 33n)) * 0xff51afd7ed558ccdn) & MASK_64;
+  hash = ((hash ^ (hash >> 33n)) * 0xc4ceb9fe1a85ec53n) & MASK_64;
+  return hash ^ (hash >> 33n);
+}
+
+/**
+ * The first `digits` hexadecimal digits, lower case, of {@link hash64}, counted from the most significant.
+ *
+ * @param digits 1 to 16; a RangeError otherwise.
+ */
+export function hashHex(text: string, digits: number): string {
+  if (!Number.isInteger(digits) || digits < 1 || digits > 16) {
+    throw new RangeError(`hashHex gives 1 to 16 digits, not ${digits}`);
+  }
+  return hash64(text).toString(16).padStart(16, "0").slice(0, digits);
+}

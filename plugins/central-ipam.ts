@@ -1,0 +1,125 @@
+/**
+ * Addresses from the central service, for one invocation of a plugin.
+ *
+ * ADD acquires, DEL releases or leaves an intent, CHECK verifies, GC and STATUS ask; all over one unix socket, one
+ * connection a call, with a time limit.
+ */
+
+import { EMPTY_DNS, type Result, type ResultDns } from "../lib/cni/result.ts";
+import type { AttachmentId } from "../lib/cni/sections.ts";
+import { asFairleadError, FairleadError } from "../lib/errors.ts";
+import type { AttachmentKey } from "../lib/ipam/api.ts";
+import { IpamClient } from "../lib/ipam/client.ts";
+import { isCompleteResponse } from "../lib/ipam/http-message.ts";
+import { readTextFile } from "../lib/linux/files.ts";
+import { bootId } from "../lib/linux/machine.ts";
+import { exchange } from "../lib/linux/stream-socket.ts";
+import { type IpamConfig, type IpamConfigSource, readIpamConfig } from "./ipam-config.ts";
+import { replayReleaseIntents, writeReleaseIntent } from "./release-intents.ts";
+import { parseResolvConf } from "./resolv-conf.ts";
+
+const LONGEST_RESOLV_CONF_BYTES = 64 * 1024;
+
+export interface Acquired {
+  /** `ips`, `routes` and `dns`; no interfaces. */
+  readonly result: Result;
+  /** False when the attachment held the addresses before: they are not ours to give back. */
+  readonly created: boolean;
+}
+
+/** The central service on behalf of one request. */
+export class CentralIpam {
+  readonly #config: IpamConfig;
+  readonly #networkName: string;
+  readonly #client: IpamClient;
+  readonly #log: (message: string) => void;
+
+  /** Reads the configuration; speaks to nobody yet. @throws FairleadError invalid-config */
+  constructor(source: IpamConfigSource, log: (message: string) => void) {
+    this.#config = readIpamConfig(source);
+    this.#networkName = source.networkName;
+    this.#log = log;
+    const { socket, timeoutMs } = this.#config;
+    this.#client = new IpamClient((request) =>
+      exchange(socket, request, { timeoutMs, isComplete: isCompleteResponse }),
+    );
+  }
+
+  /** @throws FairleadError pool-exhausted, address-in-use, unavailable, timeout, … as the service says. */
+  acquire(key: AttachmentKey, mac?: string): Acquired {
+    const { declaration, requestedAddresses, names, routes, stateDir } = this.#config;
+    const dns = this.#readDns();
+    replayReleaseIntents({ stateDir, client: this.#client, log: this.#log });
+    const { addresses, created } = this.#client.acquire({
+      key,
+      bootId: bootId(),
+      ...(declaration && { declaration }),
+      ...(requestedAddresses.length > 0 && { requestedAddresses }),
+      ...(names.length > 0 && { names }),
+      ...(mac !== undefined && { mac }),
+    });
+    const ips = addresses.map(({ address, gateway }) => ({ address, ...(gateway !== null && { gateway }) }));
+    return { result: { interfaces: [], ips, routes, dns }, created };
+  }
+
+  /**
+   * Releases what `key` holds. When the service cannot be reached the intent is durable on return.
+   *
+   * @throws FairleadError when neither worked, or the service refused.
+   */
+  release(key: AttachmentKey): void {
+    const at = new Date().toISOString();
+    try {
+      this.#client.release({ key });
+    } catch (thrown) {
+      const error = asFairleadError(thrown, "release");
+      if (error.code !== "unavailable" && error.code !== "timeout") throw error;
+      writeReleaseIntent(this.#config.stateDir, { key, at });
+      this.#log(`${error.message}; the release is kept in ${this.#config.stateDir} and will be made up for`);
+    }
+  }
+
+  /** @throws FairleadError check-failed when `key` holds nothing, or an address that is not in the result. */
+  verify(key: AttachmentKey, prevResult: Result): void {
+    this.#client.verify({ key, addresses: prevResult.ips.map((ip) => ip.address) });
+  }
+
+  /** Releases every attachment of the network on this node that is not in the list, and returns those. */
+  gc(validAttachments: readonly AttachmentId[]): readonly AttachmentKey[] {
+    const { stateDir } = this.#config;
+    replayReleaseIntents({ stateDir, client: this.#client, log: this.#log });
+    return this.#client.gc({ networkName: this.#networkName, validAttachments }).released;
+  }
+
+  /** @throws FairleadError plugin-unavailable (CNI code 50) with the reason why an ADD would fail. */
+  requireReady(): void {
+    const { declaration } = this.#config;
+    try {
+      const status = this.#client.networkStatus({
+        networkName: this.#networkName,
+        ...(declaration && { declaration }),
+      });
+      if (!status.ready) throw notReady(this.#networkName, status.reason);
+    } catch (thrown) {
+      const error = asFairleadError(thrown, "ask the IPAM service");
+      throw error.code === "plugin-unavailable" ? error : notReady(this.#networkName, error.message, error);
+    }
+  }
+
+  #readDns(): ResultDns {
+    const { resolvConf } = this.#config;
+    if (resolvConf === "") return EMPTY_DNS;
+    return parseResolvConf(readTextFile(resolvConf, { maxBytes: LONGEST_RESOLV_CONF_BYTES }));
+  }
+}
+
+function notReady(networkName: string, reason: string, cause?: unknown): FairleadError {
+  return new FairleadError({
+    code: "plugin-unavailable",
+    operation: "serve network",
+    object: networkName,
+    reason,
+    hint: "see: fairlead ipam status",
+    cause,
+  });
+}

@@ -1,0 +1,69 @@
+/** The outside of a plugin process: environment, standard streams, namespaces and other programs, all blocking. */
+import type { Exec } from "../lib/cni/delegate.ts";
+import type { NetnsIdentity, PluginIo } from "../lib/cni/run-plugin.ts";
+import { FairleadError } from "../lib/errors.ts";
+import { SyscallError } from "../lib/linux/errno.ts";
+import { execFile } from "../lib/linux/exec.ts";
+import { isOwnNetns, openNetnsIfExists } from "../lib/linux/netns.ts";
+import { statPath } from "../lib/linux/stat.ts";
+import { readAll, sleepMs, writeAll } from "../lib/linux/stdio.ts";
+
+const STDIN = 0;
+const STDOUT = 1;
+const STDERR = 2;
+
+/** The process's own streams and environment. */
+export function pluginIo(): PluginIo {
+  return {
+    env: process.env,
+    readStdin,
+    writeStdout: (bytes) => writeAll(STDOUT, bytes),
+    writeStderr,
+    identifyNetns,
+  };
+}
+
+/** Runs delegates as processes of the system. */
+export const processExec: Exec = {
+  isRegularFile: (path) => statPath(path)?.kind === "regular file",
+  execFile,
+  sleepMs,
+};
+
+function readStdin(maxBytes: number): Uint8Array {
+  try {
+    return readAll(STDIN, { maxBytes });
+  } catch (error) {
+    // Reading went well; what came is no network configuration.
+    if (error instanceof FairleadError && !(error instanceof SyscallError)) throw tooLarge(error);
+    throw error;
+  }
+}
+
+function tooLarge(cause: FairleadError): FairleadError {
+  return new FairleadError({
+    code: "invalid-config",
+    operation: "read network configuration",
+    reason: cause.reason,
+    hint: cause.hint,
+    cause,
+  });
+}
+
+function writeStderr(bytes: Uint8Array): void {
+  try {
+    writeAll(STDERR, bytes);
+  } catch {
+    // Nobody reads the log, and there is nowhere else to say so.
+  }
+}
+
+function identifyNetns(path: string): NetnsIdentity {
+  const netns = openNetnsIfExists(path);
+  if (netns === null) return "absent";
+  try {
+    return isOwnNetns(netns) ? "own" : "other";
+  } finally {
+    netns.close();
+  }
+}

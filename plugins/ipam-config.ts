@@ -1,0 +1,144 @@
+/**
+ * The `ipam` section of type `fairlead-ipam`: host-local's keys and our own.
+ *
+ * Shared by `fairlead-ipam` and by the plugins that speak to the service without a second process.
+ *
+ * Source: README of the reference plugin `host-local` for ranges, routes and resolvConf; CNI CONVENTIONS.md for
+ * requested addresses.
+ */
+import {
+  integer,
+  list,
+  NETWORK_CONFIGURATION,
+  object,
+  optionalInteger,
+  type Read,
+  readFields,
+  text,
+} from "../lib/cni/fields.ts";
+import type { JsonObject } from "../lib/cni/json.ts";
+import { type ResultRoute, ROUTE_FIELDS, routeOf } from "../lib/cni/result.ts";
+import {
+  ARGS,
+  aliasesOn,
+  IP_RANGE,
+  IPAM_SECTION,
+  type IpRange,
+  RUNTIME_CONFIG,
+} from "../lib/cni/sections.ts";
+import { FairleadError } from "../lib/errors.ts";
+import type { NetworkDeclaration, RangeDeclaration } from "../lib/ipam/api.ts";
+
+/** The type that our own plugins serve in process. */
+export const FAIRLEAD_IPAM = "fairlead-ipam";
+
+/** Keys of CNI_ARGS that say something about addresses or names. */
+export const IPAM_ARG_KEYS: readonly string[] = ["IP", "K8S_POD_NAME"];
+
+const DEFAULT_SOCKET = "/run/fairlead/fairlead.sock";
+const DEFAULT_STATE_DIR = "/var/lib/fairlead";
+const DEFAULT_TIMEOUT_SECONDS = 10;
+const LONGEST_TIMEOUT_SECONDS = 60;
+const LONGEST_COOLING_SECONDS = 7 * 24 * 3600;
+
+const IPAM_FIELDS = {
+  ...IP_RANGE,
+  ranges: list(list(object(IP_RANGE))),
+  routes: list(object(ROUTE_FIELDS)),
+  resolvConf: text(),
+  socket: text(DEFAULT_SOCKET),
+  stateDir: text(DEFAULT_STATE_DIR),
+  timeoutSeconds: integer({ min: 1, max: LONGEST_TIMEOUT_SECONDS, absent: DEFAULT_TIMEOUT_SECONDS }),
+  addressSpace: text(),
+  coolingSeconds: optionalInteger({ max: LONGEST_COOLING_SECONDS }),
+};
+
+const SURROUNDING_FIELDS = { ipam: IPAM_SECTION, runtimeConfig: RUNTIME_CONFIG, args: ARGS };
+
+/** Everything of a configuration that concerns addresses. */
+export interface IpamConfig {
+  /** Undefined: the network must exist in the service, and all its pools are used. */
+  readonly declaration: NetworkDeclaration | undefined;
+  /** Without prefix length. */
+  readonly requestedAddresses: readonly string[];
+  /** Names under which the container wants to be found. */
+  readonly names: readonly string[];
+  readonly routes: readonly ResultRoute[];
+  /** Path, or empty. */
+  readonly resolvConf: string;
+  readonly socket: string;
+  readonly stateDir: string;
+  readonly timeoutMs: number;
+}
+
+/** Where {@link readIpamConfig} looks. */
+export interface IpamConfigSource {
+  /** The whole configuration, not just its `ipam` section. */
+  readonly raw: JsonObject;
+  readonly networkName: string;
+  /** The pairs of CNI_ARGS; empty for verbs that have none. */
+  readonly args: ReadonlyMap<string, string>;
+}
+
+/**
+ * Reads every key that concerns addresses. The ranges themselves are checked by the service.
+ *
+ * @throws FairleadError invalid-config, naming the key.
+ */
+export function readIpamConfig({ raw, networkName, args }: IpamConfigSource): IpamConfig {
+  const { ipam, runtimeConfig, args: metadata } = readFields(SURROUNDING_FIELDS, raw);
+  const read = readFields(IPAM_FIELDS, ipam.raw, { path: "ipam", reading: NETWORK_CONFIGURATION });
+  const requested = [...listOf(args.get("IP")), ...metadata.cni.ips, ...runtimeConfig.ips];
+  return {
+    declaration: declarationOf(read, runtimeConfig.ipRanges),
+    requestedAddresses: [...new Set(requested.map(withoutLength))],
+    names: [...listOf(args.get("K8S_POD_NAME")), ...aliasesOn(networkName, runtimeConfig.aliases)],
+    routes: read.routes.map(routeOf),
+    resolvConf: read.resolvConf,
+    socket: read.socket,
+    stateDir: read.stateDir,
+    timeoutMs: read.timeoutSeconds * 1000,
+  };
+}
+
+function listOf(value: string | undefined): string[] {
+  return value ? value.split(",") : [];
+}
+
+function withoutLength(address: string): string {
+  return address.replace(/\/\d*$/, "");
+}
+
+/** Order as in host-local: the runtime's ranges, then the single one, then the list. */
+function declarationOf(
+  read: Read<typeof IPAM_FIELDS>,
+  fromRuntime: readonly (readonly IpRange[])[],
+): NetworkDeclaration | undefined {
+  const { addressSpace, coolingSeconds } = read;
+  const single = read.subnet === "" ? [] : [[read]];
+  const rangeSets = [...fromRuntime, ...single, ...read.ranges];
+  if (rangeSets.length === 0) return undefined;
+  return {
+    rangeSets: rangeSets.map((set, index) => set.map((range) => rangeOf(range, index))),
+    ...(addressSpace !== "" && { addressSpace }),
+    ...(coolingSeconds !== undefined && { coolingSeconds }),
+  };
+}
+
+function rangeOf({ subnet, rangeStart, rangeEnd, gateway }: IpRange, index: number): RangeDeclaration {
+  if (subnet === "") {
+    throw new FairleadError({
+      code: "invalid-config",
+      operation: "read network configuration",
+      object: `ipam.ranges[${index}]`,
+      reason: "a range names no subnet",
+      hint: 'give each range a "subnet"',
+    });
+  }
+  return {
+    subnet,
+    ...(rangeStart !== "" && { rangeStart }),
+    ...(rangeEnd !== "" && { rangeEnd }),
+    ...(gateway !== "" && { gateway }),
+  };
+}

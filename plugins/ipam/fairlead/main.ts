@@ -1,0 +1,55 @@
+/**
+ * `fairlead-ipam`: the central service as a CNI IPAM plugin, for plugins that run their IPAM as a process.
+ *
+ * Source: CNI SPEC 1.1.0, section 4 "Plugin Delegation": an IPAM plugin answers ADD with an abbreviated result that
+ * has no interfaces.
+ */
+import type { AttachmentRequest, PluginHandlers, PluginRequest } from "../../../lib/cni/request.ts";
+import { requireRepresentable } from "../../../lib/cni/result.ts";
+import { runPlugin } from "../../../lib/cni/run-plugin.ts";
+import { CNI_VERSIONS } from "../../../lib/cni/versions.ts";
+import { VERSION } from "../../../lib/version.ts";
+import { CentralIpam } from "../../central-ipam.ts";
+import { pluginIo } from "../../io.ts";
+import { IPAM_ARG_KEYS } from "../../ipam-config.ts";
+
+/** The reference interface plugins hand their own CNI_ARGS on; what they understand must not be an error here. */
+const ARG_KEYS = [...IPAM_ARG_KEYS, "MAC"];
+
+function centralIpam(request: PluginRequest | AttachmentRequest): CentralIpam {
+  const { networkName, raw } = request.config;
+  const args = "args" in request ? request.args : new Map<string, string>();
+  return new CentralIpam({ raw, networkName, args }, request.log);
+}
+
+const handlers: PluginHandlers = {
+  add(request) {
+    const ipam = centralIpam(request);
+    const { result, created } = ipam.acquire(request.key);
+    try {
+      requireRepresentable(result.ips, request.config.cniVersion);
+    } catch (error) {
+      if (created) ipam.release(request.key);
+      throw error;
+    }
+    return result;
+  },
+  del: (request) => centralIpam(request).release(request.key),
+  check: (request) => centralIpam(request).verify(request.key, request.prevResult),
+  gc: (request) => {
+    centralIpam(request).gc(request.validAttachments);
+  },
+  status: (request) => centralIpam(request).requireReady(),
+};
+
+export function main(): number {
+  const supportedVersions = CNI_VERSIONS;
+  return runPlugin({
+    name: "fairlead-ipam",
+    version: VERSION,
+    supportedVersions,
+    argKeys: ARG_KEYS,
+    handlers,
+    io: pluginIo(),
+  });
+}

@@ -1,0 +1,122 @@
+/**
+ * The configuration of `fairlead-bridge`: the keys of the reference plugin `bridge`, with their defaults, and the
+ * rules between them.
+ *
+ * Source: README of the reference plugin, section "Network configuration reference".
+ */
+import { validateIfname } from "../../../lib/addr/ifname.ts";
+import {
+  flag,
+  integer,
+  list,
+  object,
+  optionalInteger,
+  type Read,
+  readFields,
+  text,
+} from "../../../lib/cni/fields.ts";
+import type { JsonObject } from "../../../lib/cni/json.ts";
+import { FairleadError } from "../../../lib/errors.ts";
+
+const VLAN_MAX = 4094;
+const MTU_MAX = 65535;
+
+const BRIDGE_FIELDS = {
+  bridge: text("cni0"),
+  isGateway: flag(),
+  isDefaultGateway: flag(),
+  forceAddress: flag(),
+  ipMasq: flag(),
+  /** Accepted for the sake of existing conflists; masquerading is nftables either way. */
+  ipMasqBackend: text(),
+  mtu: integer({ max: MTU_MAX }),
+  hairpinMode: flag(),
+  promiscMode: flag(),
+  vlan: integer({ max: VLAN_MAX }),
+  vlanTrunk: list(object({ minID: optionalInteger(), maxID: optionalInteger(), id: optionalInteger() })),
+  preserveDefaultVlan: flag(),
+  macspoofchk: flag(),
+  enabledad: flag(),
+  disableContainerInterface: flag(),
+  portIsolation: flag(),
+};
+
+/** A run of VLAN IDs, inclusive on both ends. */
+export interface VlanRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+export interface BridgeConfig extends Omit<Read<typeof BRIDGE_FIELDS>, "vlanTrunk" | "mtu"> {
+  /** Bytes; undefined: what the kernel gives. */
+  readonly mtu: number | undefined;
+  readonly vlanTrunk: readonly VlanRange[];
+}
+
+/**
+ * Reads and checks the bridge keys of `raw`, the configuration object from stdin.
+ *
+ * @throws FairleadError invalid-config, naming key, value and rule.
+ */
+export function readBridgeConfig(raw: JsonObject): BridgeConfig {
+  const read = readFields(BRIDGE_FIELDS, raw);
+  validateIfname(read.bridge);
+  if (read.hairpinMode && read.promiscMode) {
+    throw invalid(
+      "hairpinMode",
+      "cannot set hairpin mode and promiscuous mode at the same time",
+      "drop one of the two",
+    );
+  }
+  return {
+    ...read,
+    isGateway: read.isGateway || read.isDefaultGateway,
+    mtu: read.mtu || undefined,
+    vlanTrunk: read.vlanTrunk.flatMap(vlanRanges),
+  };
+}
+
+/** True when any VLAN key asks for a bridge that filters by VLAN. */
+export function wantsVlans(config: BridgeConfig): boolean {
+  return config.vlan > 0 || config.vlanTrunk.length > 0;
+}
+
+interface TrunkEntry {
+  readonly minID: number | undefined;
+  readonly maxID: number | undefined;
+  readonly id: number | undefined;
+}
+
+/** The union of `id` and `minID`–`maxID`, as the reference reads an entry that gives both. */
+function vlanRanges(entry: TrunkEntry, index: number): VlanRange[] {
+  const key = `vlanTrunk[${index}]`;
+  requireVlanIds(entry, key);
+  const { minID, maxID, id } = entry;
+  const single = id === undefined ? [] : [{ first: id, last: id }];
+  if (minID === undefined && maxID === undefined) {
+    if (id === undefined) throw invalid(key, "it names no VLAN", "give id, or minID and maxID");
+    return single;
+  }
+  if (minID === undefined || maxID === undefined)
+    throw invalid(key, "minID and maxID go together", "give both");
+  if (maxID < minID) throw invalid(key, `minID ${minID} is above maxID ${maxID}`, "swap them");
+  return [{ first: minID, last: maxID }, ...single];
+}
+
+function requireVlanIds(entry: TrunkEntry, key: string): void {
+  for (const [name, value] of Object.entries(entry)) {
+    if (value !== undefined && (value < 1 || value > VLAN_MAX)) {
+      throw invalid(`${key}.${name}`, `${value} is no VLAN ID`, `use 1 to ${VLAN_MAX}`);
+    }
+  }
+}
+
+function invalid(key: string, reason: string, hint: string): FairleadError {
+  return new FairleadError({
+    code: "invalid-config",
+    operation: "read network configuration",
+    object: key,
+    reason,
+    hint,
+  });
+}
