@@ -74,8 +74,8 @@ bun_executable() { # npm leaves it in one place or the other, depending on wheth
 }
 
 sources_digest() {
-  find lib plugins ipam-server agent cli main.ts build.sh tools package-lock.json -type f ! -name '*.test.ts' \
-    -print0 2>/dev/null | sort -z | xargs -0 sha256sum | sha256sum
+  find lib plugins ipam-server cli main.ts build.sh tools package-lock.json -type f ! -name '*.test.ts' \
+    -print0 | sort -z | xargs -0 sha256sum | sha256sum
 }
 
 build() {
