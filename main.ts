@@ -21,4 +21,6 @@ async function run(): Promise<number> {
   }
 }
 
+export {};
+
 process.exit(await run());

@@ -93,12 +93,27 @@ export function readIpamConfig({ raw, networkName, args }: IpamConfigSource): Ip
     declaration: declarationOf(read, runtimeConfig.ipRanges),
     requestedAddresses: [...new Set(requested.map(withoutLength))],
     names: [...listOf(args.get("K8S_POD_NAME")), ...aliasesOn(networkName, runtimeConfig.aliases)],
-    routes: read.routes.map(routeOf),
+    routes: read.routes.map(requiredRoute),
     resolvConf: read.resolvConf,
     socket: read.socket,
     stateDir: read.stateDir,
     timeoutMs: read.timeoutSeconds * 1000,
   };
+}
+
+function requiredRoute(route: Read<typeof ROUTE_FIELDS>, index: number): ResultRoute {
+  if (route.dst !== "") return routeOf(route);
+  throw incomplete(`ipam.routes[${index}]`, "a route names no destination", 'give each route a "dst"');
+}
+
+function incomplete(object: string, reason: string, hint: string): FairleadError {
+  return new FairleadError({
+    code: "invalid-config",
+    operation: "read network configuration",
+    object,
+    reason,
+    hint,
+  });
 }
 
 function listOf(value: string | undefined): string[] {
@@ -127,13 +142,7 @@ function declarationOf(
 
 function rangeOf({ subnet, rangeStart, rangeEnd, gateway }: IpRange, index: number): RangeDeclaration {
   if (subnet === "") {
-    throw new FairleadError({
-      code: "invalid-config",
-      operation: "read network configuration",
-      object: `ipam.ranges[${index}]`,
-      reason: "a range names no subnet",
-      hint: 'give each range a "subnet"',
-    });
+    throw incomplete(`ipam.ranges[${index}]`, "a range names no subnet", 'give each range a "subnet"');
   }
   return {
     subnet,

@@ -1,14 +1,263 @@
 /**
- * The kernel side of ADD: a plan in, links, addresses, routes and rules out; each step pushes its undo.
+ * The kernel side of ADD: a plan in; links, addresses, routes and rules out. Each step pushes its undo.
  */
-import { formatAddress } from "../../../lib/addr/address.ts";
-import { formatPrefix } from "../../../lib/addr/prefix.ts";
-import type { ResultInterface } from "../../../lib/cni/result.ts";
-import type { UndoStack } from "../../../lib/undo.ts";
-import type { AddressPlan, BridgePlan } from "./plan.ts";
 
-export interface Attachment {
-  readonly bridge: ResultInterface;
-  readonly host: ResultInterface;
-  readonly container: ResultInterface;
+import { parseAddress } from "../../../lib/addr/address.ts";
+import { deriveMac } from "../../../lib/addr/mac.ts";
+import { type InterfaceAddress, parseInterfaceAddress } from "../../../lib/addr/prefix.ts";
+import type { ResultInterface, ResultRoute } from "../../../lib/cni/result.ts";
+import { announceWhenUp } from "../../../lib/host/announce.ts";
+import { ensureBridge, ensureGatewayAddresses, removeBridgeIfUnused } from "../../../lib/host/bridge.ts";
+import { lockBridge, tryLockBridge } from "../../../lib/host/bridge-lock.ts";
+import { configureContainerLink } from "../../../lib/host/container-link.ts";
+import { ensureMacSpoofCheck, ensureMasquerade, removeMacSpoofCheck } from "../../../lib/host/firewall.ts";
+import { type LinkState, removeLink } from "../../../lib/host/links.ts";
+import type { RouteSpec } from "../../../lib/host/routes.ts";
+import { enableIpv6, ensureForwarding, ignoreRouterAdvertisements } from "../../../lib/host/settings.ts";
+import { createVethInto, type VethPair } from "../../../lib/host/veth.ts";
+import { bootId } from "../../../lib/linux/machine.ts";
+import { NETLINK_ROUTE, openNetlinkSocket } from "../../../lib/linux/netlink-socket.ts";
+import { type Netns, withNetns } from "../../../lib/linux/netns.ts";
+import { NetlinkConnection } from "../../../lib/netlink/connection.ts";
+import { LINK_UP, setBridgePort, setLink } from "../../../lib/netlink/route/link.ts";
+import type { BridgePortData } from "../../../lib/netlink/route/link-kinds/bridge.ts";
+import { type BridgeConfig, wantsVlans } from "./config.ts";
+import { type AddressPlan, type BridgePlan, bridgeAliasOf, networkOf } from "./plan.ts";
+import { ensureVlanGateway, joinVlans, requireVlanFiltering } from "./vlan.ts";
+import { type HostNetlink, LOCK_DIRECTORY, LOCK_TIMEOUT_MS, type Workspace } from "./workspace.ts";
+
+/** Everything that ADD is going to do. */
+interface NetworkPlan {
+  readonly bridge: BridgePlan;
+  /** Null: layer 2 only. */
+  readonly addresses: AddressPlan | null;
+}
+
+/** A new pair between bridge and container. */
+export interface AttachPlan extends NetworkPlan {
+  readonly netns: Netns;
+}
+
+/** A link on the host that shall become a port. */
+export interface PortPlan extends NetworkPlan {
+  readonly port: LinkState;
+}
+
+/**
+ * Carries out a plan and returns the interfaces that it made: bridge, host end, container's end, and with a VLAN the
+ * gateway's interface.
+ *
+ * @throws FairleadError already-exists when the container has an interface of that name, in-use, unsupported-field,
+ * invalid-config, kernel-refused. What was done until then is on the undo stack.
+ */
+export function attach(plan: AttachPlan, space: Workspace): readonly ResultInterface[] {
+  return whileBridgeIsKept(plan.bridge, () => {
+    const bridge = makeBridge(plan.bridge, space);
+    const pair = makePair(plan, bridge, space);
+    const container = configureContainer(plan, pair);
+    const gateways = makeGateways(plan, bridge, space);
+    makeRules(plan, space);
+    return [
+      interfaceOf(bridge),
+      interfaceOf(pair.host),
+      { ...interfaceOf(container), sandbox: plan.netns.path },
+      ...gateways,
+    ];
+  });
+}
+
+/** Makes a link that is there already a port of the bridge. Returns the bridge's interface. */
+export function attachPort(plan: PortPlan, space: Workspace): readonly ResultInterface[] {
+  return whileBridgeIsKept(plan.bridge, () => {
+    const bridge = makeBridge(plan.bridge, space);
+    joinBridge(plan, bridge, space);
+    const gateways = makeGateways(plan, bridge, space);
+    makeRules(plan, space);
+    return [interfaceOf(bridge), ...gateways];
+  });
+}
+
+/** The shared lock is let go before any undo: removing the bridge takes the lock exclusively. */
+function whileBridgeIsKept<T>({ config }: BridgePlan, action: () => T): T {
+  const lock = lockBridge({
+    directory: LOCK_DIRECTORY,
+    bridgeName: config.bridge,
+    mode: "shared",
+    timeoutMs: LOCK_TIMEOUT_MS,
+  });
+  try {
+    return action();
+  } finally {
+    lock.close();
+  }
+}
+
+function makeBridge({ config, key }: BridgePlan, { host, undo }: Workspace): LinkState {
+  const { bridge: name, mtu, promiscMode } = config;
+  const { link, created } = ensureBridge(host.route, {
+    name,
+    // Of this boot of this machine: two machines on one segment must not make the same one.
+    mac: deriveMac(`bridge ${JSON.stringify([bootId(), name])}`),
+    ...(mtu !== undefined && { mtu }),
+    promiscuous: promiscMode,
+    ...(wantsVlans(config) && { vlanFiltering: true }),
+    alias: bridgeAliasOf(key.networkName),
+  });
+  if (created) undo.push(`delete bridge ${name}`, () => removeBridge(name, host));
+  requireVlanFiltering(config, link);
+  if (created) ignoreRouterAdvertisements(name);
+  return link;
+}
+
+/** Only while nobody else attaches to it: whoever holds the shared lock relies on the bridge. */
+function removeBridge(bridgeName: string, host: HostNetlink): void {
+  const lock = tryLockBridge({ directory: LOCK_DIRECTORY, bridgeName });
+  if (lock === null) return;
+  try {
+    removeBridgeIfUnused(host.route, bridgeName);
+  } finally {
+    lock.close();
+  }
+}
+
+/** What the bridge shall do differently for this port; undefined: nothing. */
+function portSettings({ hairpinMode, portIsolation }: BridgeConfig): BridgePortData | undefined {
+  if (!hairpinMode && !portIsolation) return undefined;
+  return { ...(hairpinMode && { hairpinMode: true }), ...(portIsolation && { isolated: true }) };
+}
+
+function makePair(
+  { bridge: plan, netns }: AttachPlan,
+  bridge: LinkState,
+  { host, undo }: Workspace,
+): VethPair {
+  const { config, hostIfname, mac, alias, key } = plan;
+  const port = portSettings(config);
+  const pair = createVethInto(host.route, {
+    hostIfname,
+    containerIfname: key.ifname,
+    netns,
+    masterIfindex: bridge.ifindex,
+    containerMac: mac,
+    alias,
+    ...(config.mtu !== undefined && { mtu: config.mtu }),
+    ...(port && { port }),
+  });
+  undo.push(`delete link ${hostIfname}`, () => removeLink(host.route, pair.host.ifindex));
+  ignoreRouterAdvertisements(hostIfname);
+  joinVlans(host.route, pair.host, config);
+  return pair;
+}
+
+function joinBridge(
+  { bridge: { config }, port }: PortPlan,
+  bridge: LinkState,
+  { host, undo }: Workspace,
+): void {
+  const reference = { ifindex: port.ifindex };
+  host.route.execute([setLink(reference, { ...LINK_UP, master: bridge.ifindex })]);
+  undo.push(`take ${port.ifname} off the bridge`, () =>
+    host.route.execute([setLink(reference, { master: port.master ?? 0 })]),
+  );
+  const settings = portSettings(config);
+  if (settings) host.route.execute([setBridgePort(reference, settings)]);
+  joinVlans(host.route, port, config);
+}
+
+/** Addresses, state and routes of the container's end, through one socket in its namespace. */
+function configureContainer(
+  { bridge: plan, addresses, netns }: AttachPlan,
+  { containerIfindex }: VethPair,
+): LinkState {
+  const { ifname } = plan.key;
+  const transport = withNetns(netns, () => {
+    announceWhenUp(ifname);
+    if (addresses?.ips.some((ip) => ip.address.address.family === 6)) enableIpv6(ifname);
+    return openNetlinkSocket(NETLINK_ROUTE);
+  });
+  const connection = new NetlinkConnection(transport);
+  try {
+    return configureContainerLink(connection, {
+      ifindex: containerIfindex,
+      addresses: addresses?.ips.map((ip) => ip.address) ?? [],
+      routes: addresses ? routesOf(addresses) : [],
+      up: !plan.config.disableContainerInterface,
+      duplicateAddressDetection: plan.config.enabledad,
+    });
+  } finally {
+    connection.close();
+  }
+}
+
+/** A route without a gateway goes through that of its family, as with the reference. */
+function routesOf({ ips, routes }: AddressPlan): RouteSpec[] {
+  return routes.map((route) => {
+    const { address, length } = parseInterfaceAddress(route.dst);
+    const familyGateway = ips.find((ip) => ip.address.address.family === address.family)?.gateway;
+    const gateway = route.gw ? parseAddress(route.gw) : onLink(route) ? undefined : familyGateway;
+    return {
+      destination: networkOf({ address, length }),
+      ...(gateway && { gateway }),
+      ...attributesOf(route),
+    };
+  });
+}
+
+/** Scope link (253) or narrower says that the destination is on the link: a gateway would contradict it. */
+function onLink({ scope }: ResultRoute): boolean {
+  return scope !== undefined && scope >= 253;
+}
+
+function attributesOf({ mtu, advmss, priority, table, scope }: ResultRoute): Partial<RouteSpec> {
+  return {
+    ...(mtu !== undefined && { mtu }),
+    ...(advmss !== undefined && { advmss }),
+    ...(priority !== undefined && { priority }),
+    ...(table !== undefined && { table }),
+    ...(scope !== undefined && { scope }),
+  };
+}
+
+/** Where the bridge is the gateway: its addresses, and forwarding. Returns the extra interface of a VLAN. */
+function makeGateways(
+  { bridge: { config }, addresses }: NetworkPlan,
+  bridge: LinkState,
+  space: Workspace,
+): ResultInterface[] {
+  const wanted = config.isGateway && addresses ? gatewayAddresses(addresses) : [];
+  if (wanted.length === 0) return [];
+  const vlanLink = config.vlan > 0 ? ensureVlanGateway(config, bridge, space) : null;
+  ensureGatewayAddresses(space.host.route, {
+    link: vlanLink ?? bridge,
+    addresses: wanted,
+    forceAddress: config.forceAddress,
+  });
+  for (const family of new Set(wanted.map((gateway) => gateway.address.family))) ensureForwarding(family);
+  return vlanLink ? [interfaceOf(vlanLink)] : [];
+}
+
+/** Gateway addresses with the prefix length of the container's address. */
+export function gatewayAddresses({ ips }: AddressPlan): InterfaceAddress[] {
+  return ips.flatMap(({ address, gateway }) =>
+    gateway ? [{ address: gateway, length: address.length }] : [],
+  );
+}
+
+function makeRules({ bridge: plan, addresses }: NetworkPlan, { host, undo }: Workspace): void {
+  const { config, key, hostIfname, mac, alias } = plan;
+  if (config.macspoofchk) {
+    ensureMacSpoofCheck(host.nft, { key: alias, hostIfname, mac });
+    undo.push(`delete source check of ${hostIfname}`, () => removeMacSpoofCheck(host.nft, hostIfname));
+  }
+  // Last, and about the network: others may rely on it the moment that it is there, so it has no undo.
+  if (config.ipMasq && addresses) ensureMasquerade(host.nft, masqueradeOf(key.networkName, addresses));
+}
+
+/** What has to be masqueraded for a network with these addresses. */
+export function masqueradeOf(networkName: string, { ips }: Pick<AddressPlan, "ips">) {
+  return { networkName, prefixes: ips.map((ip) => networkOf(ip.address)) };
+}
+
+function interfaceOf({ ifname, mac, mtu }: LinkState): ResultInterface {
+  return { name: ifname, mac, mtu };
 }

@@ -127,3 +127,8 @@ function isDefault(dst: string, family: 4 | 6): boolean {
     familyOf(dst) === family && formatPrefix(networkOf(parseInterfaceAddress(dst))) === DEFAULT_ROUTES[family]
   );
 }
+
+/** Alias of a bridge that a network's ADD made, by which GC knows that it may be removed. */
+export function bridgeAliasOf(networkName: string): string {
+  return `fairlead:${networkName}`;
+}

@@ -1,0 +1,69 @@
+import type { JsonObject } from "../lib/cni/json.ts";
+import { readIpamConfig } from "./ipam-config.ts";
+
+const read = (raw: JsonObject, args: Record<string, string> = {}) =>
+  readIpamConfig({ raw, networkName: "net", args: new Map(Object.entries(args)) });
+
+test("without ranges nothing is declared, and the rest has its defaults", () => {
+  expect(read({ ipam: { type: "fairlead-ipam" } })).toEqual({
+    declaration: undefined,
+    requestedAddresses: [],
+    names: [],
+    routes: [],
+    resolvConf: "",
+    socket: "/run/fairlead/fairlead.sock",
+    stateDir: "/var/lib/fairlead",
+    timeoutMs: 10_000,
+  });
+});
+
+test("range sets come in host-local's order: the runtime's, the single one, the list", () => {
+  const { declaration } = read({
+    runtimeConfig: { ipRanges: [[{ subnet: "10.1.0.0/24" }]] },
+    ipam: {
+      type: "fairlead-ipam",
+      subnet: "10.2.0.0/24",
+      rangeStart: "10.2.0.9",
+      gateway: "10.2.0.1",
+      ranges: [[{ subnet: "10.3.0.0/24" }, { subnet: "10.4.0.0/24" }], [{ subnet: "fd00::/64" }]],
+      addressSpace: "lab",
+      coolingSeconds: 0,
+    },
+  });
+  expect(declaration).toEqual({
+    rangeSets: [
+      [{ subnet: "10.1.0.0/24" }],
+      [{ subnet: "10.2.0.0/24", rangeStart: "10.2.0.9", gateway: "10.2.0.1" }],
+      [{ subnet: "10.3.0.0/24" }, { subnet: "10.4.0.0/24" }],
+      [{ subnet: "fd00::/64" }],
+    ],
+    addressSpace: "lab",
+    coolingSeconds: 0,
+  });
+});
+
+test("requested addresses are the union of the three sources, without prefix lengths", () => {
+  const { requestedAddresses } = read(
+    {
+      ipam: { type: "fairlead-ipam" },
+      args: { cni: { ips: ["10.1.0.5/24", "fd00::5"] } },
+      runtimeConfig: { ips: ["10.1.0.5", "10.1.0.7/32"] },
+    },
+    { IP: "10.1.0.4,10.1.0.5" },
+  );
+  expect(requestedAddresses).toEqual(["10.1.0.4", "10.1.0.5", "fd00::5", "10.1.0.7"]);
+});
+
+test("names are the pod's and the aliases on this network", () => {
+  const aliases = { net: ["web"], other: ["db"] };
+  expect(read({ runtimeConfig: { aliases } }, { K8S_POD_NAME: "pod-7" }).names).toEqual(["pod-7", "web"]);
+});
+
+test.each([
+  ["a range without a subnet", { ranges: [[{ rangeStart: "10.1.0.4" }]] }, "ipam.ranges[0]"],
+  ["ranges that are no lists", { ranges: [{ subnet: "10.1.0.0/24" }] }, "ipam.ranges[0]"],
+  ["a time limit of a day", { timeoutSeconds: 86400 }, "ipam.timeoutSeconds"],
+  ["a route without a destination", { routes: [{ gw: "10.1.0.1" }] }, "routes"],
+])("%s is refused with its place", (_name, ipam, place) => {
+  expect(() => read({ ipam: { type: "fairlead-ipam", ...ipam } } as unknown as JsonObject)).toThrow(place);
+});

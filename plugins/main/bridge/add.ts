@@ -1,0 +1,120 @@
+/** ADD: decide, get the addresses, touch the kernel, answer; on any failure take back what was done. */
+import { formatAddress } from "../../../lib/addr/address.ts";
+import { formatPrefix } from "../../../lib/addr/prefix.ts";
+import type { AddRequest } from "../../../lib/cni/request.ts";
+import {
+  EMPTY_RESULT,
+  hasDns,
+  type Result,
+  type ResultInterface,
+  type ResultIp,
+  requireRepresentable,
+} from "../../../lib/cni/result.ts";
+import { FairleadError } from "../../../lib/errors.ts";
+import { openNetns } from "../../../lib/linux/netns.ts";
+import { UndoStack } from "../../../lib/undo.ts";
+import { processExec } from "../../io.ts";
+import { bindIpam, type IpamBinding } from "../../ipam-binding.ts";
+import { adopt, findAdoptable } from "./adopt.ts";
+import { attach } from "./attach.ts";
+import { type AddressPlan, type BridgePlan, planAddresses, planBridge } from "./plan.ts";
+import { HostNetlink, type Workspace } from "./workspace.ts";
+
+/** Place of the container's end among the interfaces that `attach` returns. */
+const CONTAINER_INTERFACE = 2;
+
+export function add(request: AddRequest): Result {
+  const plan = planBridge(request);
+  const ipam = bindIpam(request, processExec);
+  requireConsistent(plan, ipam, request);
+  const host = new HostNetlink();
+  const undo = new UndoStack();
+  try {
+    const port = findAdoptable(request, host);
+    const addition = { plan, ipam, request };
+    const result = port ? adopt({ ...addition, port }, { host, undo }) : make(addition, { host, undo });
+    undo.commit();
+    return result;
+  } catch (error) {
+    for (const failure of undo.unwind()) request.log(failure.message);
+    throw error;
+  } finally {
+    host.close();
+  }
+}
+
+/** Rules that hold between the bridge keys, `ipam` and the version. */
+function requireConsistent({ config }: BridgePlan, ipam: IpamBinding | null, request: AddRequest): void {
+  // What no result of this version can tell must not be made.
+  if (ipam === null) requireRepresentable([], request.config.cniVersion);
+  else if (config.disableContainerInterface) {
+    throw new FairleadError({
+      code: "invalid-config",
+      operation: "read network configuration",
+      object: "disableContainerInterface",
+      reason:
+        "cannot use IPAM when DisableContainerInterface flag is set: the addresses would be on a link that is down",
+      hint: "drop ipam or disableContainerInterface",
+    });
+  }
+}
+
+/** One ADD, read and checked. */
+export interface Addition {
+  readonly plan: BridgePlan;
+  readonly ipam: IpamBinding | null;
+  readonly request: AddRequest;
+}
+
+function make({ plan, ipam, request }: Addition, space: Workspace): Result {
+  const netns = openNetns(request.netns);
+  try {
+    const addresses = ipam ? acquire({ plan, ipam, request }, space.undo) : null;
+    const interfaces = attach({ bridge: plan, addresses, netns }, space);
+    return append(request.prevResult ?? EMPTY_RESULT, resultOf(interfaces, addresses, plan));
+  } finally {
+    netns.close();
+  }
+}
+
+function acquire({ plan, ipam, request }: Addition & { ipam: IpamBinding }, undo: UndoStack): AddressPlan {
+  const bound = ipam.add(request, plan.mac);
+  undo.push("release addresses", bound.undo);
+  requireRepresentable(bound.result.ips, request.config.cniVersion);
+  return planAddresses(plan, bound.result);
+}
+
+function resultOf(
+  interfaces: readonly ResultInterface[],
+  addresses: AddressPlan | null,
+  { dns }: BridgePlan,
+): Result {
+  if (addresses === null) return { interfaces, ips: [], routes: [], dns };
+  const ips = addresses.ips.map(
+    ({ address, gateway }): ResultIp => ({
+      address: formatPrefix(address),
+      ...(gateway && { gateway: formatAddress(gateway) }),
+      interface: CONTAINER_INTERFACE,
+    }),
+  );
+  return { interfaces, ips, routes: addresses.routes, dns: addresses.dns };
+}
+
+/** Our result behind that of the plugins before us; places of interfaces move accordingly. */
+function append(before: Result, ours: Result): Result {
+  const shift = before.interfaces.length;
+  const moved = ours.ips.map((ip) => ({
+    ...ip,
+    ...(ip.interface !== undefined && { interface: ip.interface + shift }),
+  }));
+  return {
+    interfaces: [...before.interfaces, ...ours.interfaces],
+    ips: [...before.ips, ...moved],
+    routes: [...before.routes, ...ours.routes],
+    dns: before === EMPTY_RESULT ? ours.dns : mergeDns(before, ours),
+  };
+}
+
+function mergeDns(before: Result, ours: Result): Result["dns"] {
+  return hasDns(ours.dns) ? ours.dns : before.dns;
+}

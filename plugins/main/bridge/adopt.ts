@@ -1,0 +1,60 @@
+/**
+ * ADD behind another interface plugin: the bridge takes in the interface that is there already.
+ *
+ * When `prevResult` has the container's interface, this plugin makes no pair; it makes the host's end a port of the
+ * bridge and passes everything else on. Making the interface go is then the business of the plugin that made it.
+ *
+ * Source: CNI CONVENTIONS.md, "Chained interface plugins".
+ */
+import type { AddRequest } from "../../../lib/cni/request.ts";
+import type { Result } from "../../../lib/cni/result.ts";
+import { FairleadError } from "../../../lib/errors.ts";
+import { findLink, type LinkState } from "../../../lib/host/links.ts";
+import { attachPort } from "./attach.ts";
+import { type BridgePlan, planAddresses } from "./plan.ts";
+import type { HostNetlink, Workspace } from "./workspace.ts";
+
+/**
+ * The host's end of an interface that an earlier plugin made; null when there is none to adopt.
+ *
+ * @throws FairleadError invalid-config when the container has the interface but `prevResult` names no host end.
+ */
+export function findAdoptable({ prevResult, key }: AddRequest, host: HostNetlink): LinkState | null {
+  const made = prevResult?.interfaces.some(({ name, sandbox }) => name === key.ifname && sandbox);
+  if (!prevResult || !made) return null;
+  const onHost = prevResult.interfaces.filter(({ sandbox }) => !sandbox);
+  const ports = onHost.map(({ name }) => findLink(host.route, name));
+  const port = ports.find((link) => link !== null && link.kind !== "bridge");
+  if (port) return port;
+  throw new FairleadError({
+    code: "invalid-config",
+    operation: "attach to bridge",
+    object: key.ifname,
+    reason: "prevResult has this interface, but no host interface that could become a port of the bridge",
+    hint: "put the bridge first in the chain, or behind a plugin that makes a veth pair",
+  });
+}
+
+interface Adoption {
+  readonly plan: BridgePlan;
+  readonly ipam: unknown;
+  readonly request: AddRequest;
+  readonly port: LinkState;
+}
+
+/** Makes `port` a port of the bridge. @throws FairleadError invalid-config when the bridge has an ipam section too. */
+export function adopt({ plan, ipam, request, port }: Adoption, space: Workspace): Result {
+  const before = request.prevResult as Result;
+  if (ipam !== null) {
+    throw new FairleadError({
+      code: "invalid-config",
+      operation: "attach to bridge",
+      object: port.ifname,
+      reason: "the interface has its addresses from the plugin before, and ipam would give it others",
+      hint: "drop ipam from one of the two plugins",
+    });
+  }
+  const addresses = before.ips.length > 0 ? planAddresses(plan, before) : null;
+  const interfaces = attachPort({ bridge: { ...plan, hostIfname: port.ifname }, addresses, port }, space);
+  return { ...before, interfaces: [...before.interfaces, ...interfaces] };
+}

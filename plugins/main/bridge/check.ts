@@ -1,0 +1,76 @@
+/**
+ * CHECK: what ADD made is there and as it was: lease, links, gateway, rules, addresses, routes.
+ *
+ * Only what this plugin made is compared; later plugins of the chain may have added to it.
+ */
+import { formatPrefix, prefixEquals } from "../../../lib/addr/prefix.ts";
+import type { CheckRequest } from "../../../lib/cni/request.ts";
+import type { Result } from "../../../lib/cni/result.ts";
+import { listAddresses } from "../../../lib/host/addresses.ts";
+import { checkMacSpoofCheck, checkMasquerade } from "../../../lib/host/firewall.ts";
+import { findLink, type LinkState } from "../../../lib/host/links.ts";
+import { processExec } from "../../io.ts";
+import { bindIpam } from "../../ipam-binding.ts";
+import { gatewayAddresses, masqueradeOf } from "./attach.ts";
+import { checkContainer, checkFailed, type MadeInterface } from "./check-container.ts";
+import { type BridgePlan, planAddresses, planBridge } from "./plan.ts";
+import { HostNetlink } from "./workspace.ts";
+
+export function check(request: CheckRequest): void {
+  const plan = planBridge(request);
+  bindIpam(request, processExec)?.check(request);
+  const made = containerInterface(request);
+  const host = new HostNetlink();
+  try {
+    checkHost(plan, request.prevResult, host);
+  } finally {
+    host.close();
+  }
+  checkContainer(request, made);
+}
+
+function containerInterface({ prevResult, key, netns }: CheckRequest): MadeInterface {
+  const index = prevResult.interfaces.findIndex(({ name, sandbox }) => name === key.ifname && sandbox);
+  const link = prevResult.interfaces[index];
+  if (!link) throw checkFailed(key.ifname, "prevResult does not have it as an interface of the container");
+  if (link.sandbox === netns) return { index, link };
+  throw checkFailed(key.ifname, `prevResult has it in ${link.sandbox}, but CNI_NETNS is ${netns}`);
+}
+
+function checkHost(plan: BridgePlan, prevResult: Result, host: HostNetlink): void {
+  const { config, key, hostIfname, alias, mac } = plan;
+  const bridge = findLink(host.route, config.bridge);
+  if (bridge === null) throw checkFailed(config.bridge, "the bridge is gone");
+  if (bridge.kind !== "bridge")
+    throw checkFailed(config.bridge, `it is no bridge, but of kind ${bridge.kind}`);
+  checkPort(plan, { prevResult, bridge }, host);
+  if (config.macspoofchk) checkMacSpoofCheck(host.nft, { key: alias, hostIfname, mac });
+  if (prevResult.ips.length === 0) return;
+  const addresses = planAddresses(plan, prevResult);
+  if (config.isGateway) {
+    const link = config.vlan > 0 ? findLink(host.route, `${config.bridge}.${config.vlan}`) : bridge;
+    const present = link ? listAddresses(host.route, link.ifindex) : [];
+    const missing = gatewayAddresses(addresses).find(
+      (gateway) => !present.some((p) => prefixEquals(p, gateway)),
+    );
+    if (missing)
+      throw checkFailed(config.bridge, `the gateway address ${formatPrefix(missing)} is not on it`);
+  }
+  if (config.ipMasq) checkMasquerade(host.nft, masqueradeOf(key.networkName, addresses));
+}
+
+/** The host's end: ours by name, or, where another plugin made the pair, the first host interface beside the bridge. */
+function checkPort(
+  { config, hostIfname }: BridgePlan,
+  { prevResult, bridge }: { readonly prevResult: Result; readonly bridge: LinkState },
+  host: HostNetlink,
+): void {
+  const onHost = prevResult.interfaces.filter(({ sandbox, name }) => !sandbox && name !== config.bridge);
+  const made = onHost.find(({ name }) => name === hostIfname) ?? onHost[0];
+  if (!made) throw checkFailed(hostIfname, "prevResult does not have it as an interface of the host");
+  const link = findLink(host.route, made.name);
+  if (link === null) throw checkFailed(made.name, "the host interface is gone");
+  if (link.master !== bridge.ifindex)
+    throw checkFailed(made.name, `it is no port of bridge ${config.bridge}`);
+  if (!link.isUp) throw checkFailed(made.name, "the host interface is down");
+}

@@ -1,0 +1,42 @@
+/**
+ * `fairlead-bridge`: attaches a container to a bridge of the host. Drop-in for the reference plugin `bridge`.
+ *
+ * Unlike it, this plugin executes nothing: netlink and nftables are spoken here, addresses come from the IPAM service over its
+ * socket, and only an `ipam.type` other than `fairlead-ipam` is delegated to.
+ *
+ * Source: CNI SPEC 1.1.0; README of the reference plugin bridge.
+ */
+import type { PluginHandlers } from "../../../lib/cni/request.ts";
+import { runPlugin } from "../../../lib/cni/run-plugin.ts";
+import { CNI_VERSIONS } from "../../../lib/cni/versions.ts";
+import { VERSION } from "../../../lib/version.ts";
+import { pluginIo, processExec } from "../../io.ts";
+import { bindIpam } from "../../ipam-binding.ts";
+import { IPAM_ARG_KEYS } from "../../ipam-config.ts";
+import { add } from "./add.ts";
+import { check } from "./check.ts";
+import { readBridgeConfig } from "./config.ts";
+import { del } from "./del.ts";
+import { gc } from "./gc.ts";
+
+const handlers: PluginHandlers = {
+  add,
+  del,
+  check,
+  gc,
+  status(request) {
+    readBridgeConfig(request.config.raw);
+    bindIpam(request, processExec)?.status(request);
+  },
+};
+
+export function main(): number {
+  return runPlugin({
+    name: "fairlead-bridge",
+    version: VERSION,
+    supportedVersions: CNI_VERSIONS,
+    argKeys: [...IPAM_ARG_KEYS, "MAC"],
+    handlers,
+    io: pluginIo(),
+  });
+}

@@ -1,0 +1,37 @@
+/** What the steps of one invocation act through. */
+import { NETLINK_NETFILTER, NETLINK_ROUTE, openNetlinkSocket } from "../../../lib/linux/netlink-socket.ts";
+import { NetlinkConnection } from "../../../lib/netlink/connection.ts";
+import { NFTables } from "../../../lib/netlink/nftables/nftables.ts";
+import type { UndoStack } from "../../../lib/undo.ts";
+
+/** Lock files of bridges; a reboot empties it. */
+export const LOCK_DIRECTORY = "/run/fairlead/locks";
+/** Longest wait for a bridge's lock: whoever holds it exclusively is removing the bridge, which takes 40 ms. */
+export const LOCK_TIMEOUT_MS = 10_000;
+
+/** Netlink sockets in the host's namespace, opened when they are first used. */
+export class HostNetlink {
+  #route: NetlinkConnection | undefined;
+  #netfilter: NetlinkConnection | undefined;
+
+  get route(): NetlinkConnection {
+    this.#route ??= new NetlinkConnection(openNetlinkSocket(NETLINK_ROUTE));
+    return this.#route;
+  }
+
+  get nft(): NFTables {
+    this.#netfilter ??= new NetlinkConnection(openNetlinkSocket(NETLINK_NETFILTER));
+    return new NFTables(this.#netfilter);
+  }
+
+  close(): void {
+    this.#route?.close();
+    this.#netfilter?.close();
+  }
+}
+
+/** The host's sockets, and where each step leaves its inverse. */
+export interface Workspace {
+  readonly host: HostNetlink;
+  readonly undo: UndoStack;
+}

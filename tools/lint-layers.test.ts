@@ -1,0 +1,73 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { findCycles, lintLayers } from "./lint-layers.ts";
+
+function lint(files: Record<string, string>): string[] {
+  const root = mkdtempSync(join(tmpdir(), "fairlead-layers-"));
+  try {
+    for (const [name, text] of Object.entries(files)) {
+      mkdirSync(dirname(join(root, name)), { recursive: true });
+      writeFileSync(join(root, name), text);
+    }
+    return lintLayers(root);
+  } finally {
+    rmSync(root, { recursive: true });
+  }
+}
+
+test.each([
+  [
+    "a library of a higher layer",
+    "lib/cni/a.ts",
+    'import { x } from "../linux/b.ts";',
+    "may not import lib/linux/b.ts",
+  ],
+  ["another plugin", "plugins/main/a/m.ts", 'import { x } from "../b/m.ts";', "another plugin's"],
+  [
+    "the kernel from the server",
+    "ipam-server/a.ts",
+    'import "../lib/linux/b.ts";',
+    "may not import lib/linux",
+  ],
+  ["an FFI outside the door", "lib/host/a.ts", 'import { dlopen } from "bun:ffi";', "door to the kernel"],
+  ["a package on a plugin's path", "lib/netlink/a.ts", 'import x from "fastify";', "imports no package"],
+  [
+    "a built-in module on a plugin's path",
+    "lib/addr/a.ts",
+    'import fs from "node:fs";',
+    "imports no package",
+  ],
+  ["a lazy import too", "lib/cni/a.ts", 'const x = await import("../host/b.ts");', "may not import lib/host"],
+  ["test code", "lib/addr/a.ts", 'import { x } from "../../test/b.ts";', "test code"],
+  ["a higher layer from layer 0", "lib/a.ts", 'export { x } from "./cni/b.ts";', "layer 0"],
+])("%s is refused", (_name, file, text, problem) => {
+  expect(lint({ [file]: text })).toEqual([expect.stringContaining(problem)]);
+});
+
+test.each([
+  ["types of a neighbour that is named for it", "lib/rpc/a.ts", 'import type { x } from "../ipam/api.ts";'],
+  ["addresses from anywhere", "cli/a.ts", 'import { x } from "../lib/addr/b.ts";'],
+  ["packages in the server", "ipam-server/a.ts", 'import x from "fastify";'],
+  [
+    "the server, lazily, from the command line",
+    "cli/a.ts",
+    'const x = await import("../ipam-server/main.ts");',
+  ],
+])("%s are allowed", (_name, file, text) => {
+  expect(lint({ [file]: text })).toEqual([]);
+});
+
+test("a cycle is named with its path", () => {
+  expect(lint({ "lib/addr/a.ts": 'import "./b.ts";', "lib/addr/b.ts": 'import "./a.ts";' })).toEqual([
+    "import cycle: lib/addr/a.ts -> lib/addr/b.ts -> lib/addr/a.ts",
+  ]);
+  expect(
+    findCycles(
+      new Map([
+        ["a", ["b"]],
+        ["b", []],
+      ]),
+    ),
+  ).toEqual([]);
+});
