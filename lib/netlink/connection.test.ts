@@ -127,15 +127,35 @@ describe("execute", () => {
     connection.execute([create("c")]);
     expect(transport.sent).toHaveLength(2);
     expect(transport.sent.map((sent) => sent.map(({ sequence }) => sequence))).toEqual([[1, 2], [3]]);
-    expect(transport.sent[0]?.[0]?.flags).toBe(0x600 | NLM_F_REQUEST | NLM_F_ACK);
   });
 
-  test("gives each request its replies, whatever their order and however they are packed", () => {
+  test("asks only the last of several for an acknowledgement, and none that gets a reply", () => {
+    const { transport, connection } = connect((requests) => [requests.map((request) => ack(request))]);
+    connection.execute([create("a"), create("b")]);
+    connection.execute([create("a"), get("b")]);
+    const acknowledged = transport.sent.map((sent) => sent.map(({ flags }) => (flags & NLM_F_ACK) !== 0));
+    expect(acknowledged).toEqual([
+      [false, true],
+      [false, false],
+    ]);
+  });
+
+  test("gives each request its replies, however they are packed; silence means success", () => {
+    const { connection } = connect(([one, two, three, four]) => {
+      if (!one || !two || !three || !four) throw new Error("four requests");
+      return [[item(one, 10)], [item(one, 11), item(two, 20)], [ack(four)]];
+    });
+    const requests = [get("a"), get("b"), create("c"), create("d")] as const;
+    expect(connection.execute(requests)).toEqual([[10, 11], [20], [], []]);
+  });
+
+  test("a reply to the last request ends the exchange, and a refusal before it is told", () => {
     const { connection } = connect(([one, two, three]) => {
       if (!one || !two || !three) throw new Error("three requests");
-      return [[item(two, 20)], [ack(two), item(one, 10)], [ack(three)], [item(one, 11), ack(one)]];
+      return [[ack(two, 17)], [item(three, 30)]];
     });
-    expect(connection.execute([get("a"), get("b"), create("c")])).toEqual([[10, 11], [20], []]);
+    const results = connection.attempt([create("a"), create("b"), get("c")]);
+    expect(results.map(({ ok }) => ok)).toEqual([true, false, true]);
   });
 
   test("ignores what is not meant for it", () => {

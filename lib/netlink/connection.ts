@@ -6,7 +6,7 @@
  * `send` returns; and a plugin that is inside a container's network namespace must not yield.
  */
 import { FairleadError } from "../errors.ts";
-import { Exchange } from "./exchange.ts";
+import { Exchange, type ServingOrder } from "./exchange.ts";
 import {
   decodeDone,
   decodeError,
@@ -105,7 +105,7 @@ export class NetlinkConnection {
    * @throws {NetlinkError} the first refusal. Nothing took effect.
    */
   transact<const R extends Requests>(requests: R): RepliesOf<R> {
-    return repliesOrThrow(this.#exchange(requests)) as RepliesOf<R>;
+    return repliesOrThrow(this.#exchange(requests, "as-one")) as RepliesOf<R>;
   }
 
   /**
@@ -159,9 +159,9 @@ export class NetlinkConnection {
     this.#transport.close();
   }
 
-  #exchange(requests: Requests): NetlinkResult<unknown>[] {
+  #exchange(requests: Requests, order: ServingOrder = "in-turn"): NetlinkResult<unknown>[] {
     if (requests.length === 0) return [];
-    const exchange = new Exchange(requests, this.#reserve(requests.length));
+    const exchange = new Exchange(requests, this.#reserve(requests.length), order);
     this.#send(exchange.datagram());
     while (!exchange.finished) {
       for (const message of this.#receive(exchange.waitingFor)) exchange.take(message);

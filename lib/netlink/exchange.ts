@@ -25,23 +25,42 @@ interface Pending {
   error?: FairleadError;
 }
 
+/** How the kernel serves the requests of one datagram. */
+export type ServingOrder =
+  /**
+   * One after the other, each on its own (rtnetlink): the answer to the last one tells that all were served, and that
+   * those without a refusal succeeded. So only the last asks for an acknowledgement, unless it gets a reply anyway.
+   */
+  | "in-turn"
+  /** As one (an nfnetlink batch): the requests say themselves which of them ask for an acknowledgement. */
+  | "as-one";
+
 /**
  * Matches answers to requests by sequence number: the request at index `i` has `firstSequence + i`.
  *
- * It is finished when every request that asked for an acknowledgement has one. A refusal of a request that did
- * *not* ask for one finishes it as well: the kernel refused the whole batch and may send nothing more. Answers
- * that still come then are strays, which the next exchange ignores.
+ * In turn, it is finished when the last request is answered. As one, when every request that asked for an
+ * acknowledgement has one; a refusal of a request that did *not* ask for one finishes it as well: the kernel
+ * refused the whole batch and may send nothing more. Answers that still come then are strays, which the next
+ * exchange ignores.
+ *
+ * Source: net/netlink/af_netlink.c netlink_rcv_skb; net/netfilter/nfnetlink.c nfnetlink_rcv_batch.
  */
 export class Exchange {
   readonly #pending: Pending[] = [];
   readonly #firstSequence: number;
+  readonly #order: ServingOrder;
   #unsettled = 0;
   #refusal: FairleadError | undefined;
 
-  constructor(requests: readonly NetlinkRequest<unknown>[], firstSequence: number) {
+  constructor(
+    requests: readonly NetlinkRequest<unknown>[],
+    firstSequence: number,
+    order: ServingOrder = "in-turn",
+  ) {
     this.#firstSequence = firstSequence;
+    this.#order = order;
     for (const request of requests) {
-      const settled = request.acknowledge === false;
+      const settled = order === "as-one" && request.acknowledge === false;
       this.#pending.push({ request, replies: [], settled });
       if (!settled) this.#unsettled++;
     }
@@ -65,11 +84,21 @@ export class Exchange {
   datagram(): Uint8Array {
     const messages: Uint8Array[] = [];
     let sequence = this.#firstSequence;
-    for (const { request, settled } of this.#pending) {
-      const flags = request.flags | NLM_F_REQUEST | (settled ? 0 : NLM_F_ACK);
+    for (const pending of this.#pending) {
+      const { request } = pending;
+      const flags = request.flags | NLM_F_REQUEST | (this.#asksForAck(pending) ? NLM_F_ACK : 0);
       messages.push(encodeMessage({ ...request, flags, sequence: sequence++, portId: 0 }));
     }
     return concatBytes(messages);
+  }
+
+  #asksForAck(pending: Pending): boolean {
+    if (this.#order === "as-one") return !pending.settled;
+    return this.#isLast(pending) && pending.request.decodeReply === undefined;
+  }
+
+  #isLast(pending: Pending): boolean {
+    return this.#pending[this.#pending.length - 1] === pending;
   }
 
   /** Takes one message that came; one that answers none of the requests is ignored. */
@@ -77,17 +106,30 @@ export class Exchange {
     const pending = this.#pending[message.sequence - this.#firstSequence];
     if (pending === undefined) return;
     if (message.type === NLMSG_ERROR) this.#acknowledge(pending, message);
-    else if (message.type >= NLMSG_MIN_TYPE) decodeInto(pending, message);
+    else if (message.type >= NLMSG_MIN_TYPE) this.#reply(pending, message);
+  }
+
+  #reply(pending: Pending, message: NetlinkMessage): void {
+    decodeInto(pending, message);
+    if (this.#order === "in-turn" && this.#isLast(pending) && pending.request.decodeReply)
+      this.#settle(pending);
   }
 
   #acknowledge(pending: Pending, message: NetlinkMessage): void {
     const outcome = decodeError(message);
     if (outcome.errno !== 0) pending.error ??= new NetlinkError(pending.request, outcome);
     else if (outcome.extack.text) pending.warning = outcome.extack.text;
-    if (pending.request.acknowledge === false) this.#refusal ??= pending.error;
-    if (pending.settled) return;
-    pending.settled = true;
-    this.#unsettled--;
+    if (this.#order === "as-one" && pending.request.acknowledge === false) this.#refusal ??= pending.error;
+    this.#settle(pending);
+  }
+
+  /** In turn, the answer to the last request settles those before it as well. */
+  #settle(pending: Pending): void {
+    const all = this.#order === "in-turn" && this.#isLast(pending) ? this.#pending : [pending];
+    for (const one of all) {
+      if (!one.settled) this.#unsettled--;
+      one.settled = true;
+    }
   }
 
   /** One result for each request. Those without an answer share the refusal that ended the exchange. */
@@ -98,7 +140,7 @@ export class Exchange {
   }
 
   #resultOf({ request, replies, settled, warning, error: own }: Pending): NetlinkResult<unknown> {
-    const answered = settled && request.acknowledge !== false;
+    const answered = settled && (this.#order === "in-turn" || request.acknowledge !== false);
     const error = own ?? (answered ? undefined : this.#refusal);
     if (error) return { ok: false, error };
     return warning === undefined ? { ok: true, replies } : { ok: true, replies, warning };

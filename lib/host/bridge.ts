@@ -1,0 +1,238 @@
+/** Bridges and the gateway addresses on them. */
+import { formatAddress } from "../addr/address.ts";
+import {
+  formatPrefix,
+  type InterfaceAddress,
+  prefixEquals,
+  prefixesOverlap,
+  prefixOf,
+} from "../addr/prefix.ts";
+import { FairleadError } from "../errors.ts";
+import type { NetlinkConnection } from "../netlink/connection.ts";
+import { isAbsent, isPresent, type NetlinkRequest } from "../netlink/request.ts";
+import {
+  type AddressRequest,
+  deleteAddress,
+  getAddresses,
+  IFA_F_NODAD,
+  localAddress,
+  newAddress,
+} from "../netlink/route/address.ts";
+import { IFF_PROMISC, IFF_UP, type LinkChange, newLink, setLink } from "../netlink/route/link.ts";
+import { RT_SCOPE_LINK } from "../netlink/route/route.ts";
+import { checkMtu, findLink, getLinkState, type LinkState, listBridgePorts, removeLink } from "./links.ts";
+
+/** A bridge as it shall be. */
+export interface BridgeSpec {
+  readonly name: string;
+  /**
+   * Gives the MAC of a bridge that is made; not called for one that is there. Without one of its own a bridge takes the lowest MAC of its ports, and changes it
+   * as they come and go, which breaks the neighbour entries of every container.
+   */
+  readonly mac: () => string;
+  /** Bytes of layer 3, of a bridge that is made. Default: the kernel's, 1500. */
+  readonly mtu?: number;
+  /** True switches it on. False or absent leaves it as it is. */
+  readonly promiscuous?: boolean;
+  /** True switches it on; the kernel answers EOPNOTSUPP if it lacks CONFIG_BRIDGE_VLAN_FILTERING. */
+  readonly vlanFiltering?: boolean;
+  /** Free text that `ip link` shows, of a bridge that is made. */
+  readonly alias?: string;
+}
+
+export interface EnsuredBridge {
+  readonly link: LinkState;
+  /** True when it was this call that made it. */
+  readonly created: boolean;
+}
+
+/**
+ * Finds the bridge, or makes it; it is up afterwards. MAC, MTU and alias of one that is there are left alone: it may
+ * be the administrator's.
+ *
+ * One round trip where all is in place. Idempotent; any number of processes may do this at once. Against one that
+ * removes the bridge at the same time only {@link lockBridge} of bridge-lock.ts helps.
+ *
+ * @throws FairleadError already-exists when a link of another kind has the name; invalid-config for an impossible
+ * MTU; NetlinkError.
+ */
+export function ensureBridge(connection: NetlinkConnection, spec: BridgeSpec): EnsuredBridge {
+  const found = findLink(connection, spec.name);
+  if (found !== null) return { link: adoptBridge(connection, spec, found), created: false };
+  const made = createBridge(connection, spec);
+  if (made !== null) return { link: made, created: true };
+  const winner = findLink(connection, spec.name); // Somebody made it since we looked.
+  if (winner !== null) return { link: adoptBridge(connection, spec, winner), created: false };
+  throw new FairleadError({
+    code: "unavailable",
+    operation: "create bridge",
+    object: spec.name,
+    reason: "it existed when we made it and was gone when we looked for it",
+    hint: "somebody removes it at the same time; try again",
+  });
+}
+
+/** Null when there is a link of that name. */
+function createBridge(connection: NetlinkConnection, spec: BridgeSpec): LinkState | null {
+  const { name, mac, mtu, vlanFiltering, alias } = spec;
+  checkMtu(name, mtu);
+  const creation = newLink({
+    ifname: name,
+    address: mac(),
+    mtu,
+    ...bridgeFlags(spec),
+    linkInfo: { kind: "bridge", data: vlanFiltering ? { vlanFiltering } : {} },
+  });
+  const [made, got] = connection.attempt([creation, getLinkState(name)]);
+  if (!made.ok) {
+    if (isPresent(made.error)) return null;
+    throw made.error;
+  }
+  const [link] = got.ok ? got.replies : [];
+  if (link === undefined) throw got.ok ? vanished(name) : got.error;
+  // A new link takes no alias in the request that makes it.
+  if (alias === undefined) return link;
+  const reference = { ifindex: link.ifindex };
+  const [, [named]] = connection.execute([setLink(reference, { alias }), getLinkState(link.ifindex)]);
+  return named ?? link;
+}
+
+function bridgeFlags({ promiscuous }: BridgeSpec): Pick<LinkChange, "flags" | "changeMask"> {
+  const flags = IFF_UP | (promiscuous ? IFF_PROMISC : 0);
+  return { flags, changeMask: flags };
+}
+
+function vanished(name: string): FairleadError {
+  return new FairleadError({
+    code: "internal",
+    operation: "create bridge",
+    object: name,
+    reason: "the kernel told nothing about it",
+  });
+}
+
+/** Sees to it that a bridge that is there is up, and filters VLANs if it shall. */
+function adoptBridge(connection: NetlinkConnection, spec: BridgeSpec, found: LinkState): LinkState {
+  requireBridge(found);
+  const turnsOnFilter = spec.vlanFiltering === true && !filtersVlans(found);
+  if (found.isUp && (!spec.promiscuous || found.isPromiscuous) && !turnsOnFilter) return found;
+  const reference = { ifindex: found.ifindex };
+  const change: LinkChange = {
+    ...bridgeFlags(spec),
+    ...(turnsOnFilter && { linkInfo: { kind: "bridge", data: { vlanFiltering: true } } }),
+  };
+  const [, [changed]] = connection.execute([setLink(reference, change), getLinkState(found.ifindex)]);
+  return changed ?? found;
+}
+
+function filtersVlans({ raw: { linkInfo } }: LinkState): boolean {
+  return linkInfo?.kind === "bridge" && linkInfo.data?.vlanFiltering === true;
+}
+
+function requireBridge({ ifname, kind }: LinkState): void {
+  if (kind === "bridge") return;
+  throw new FairleadError({
+    code: "already-exists",
+    operation: "find bridge",
+    object: ifname,
+    reason: `there is a link of that name, but it is ${kind === "" ? "a physical one" : `of kind ${kind}`}`,
+    hint: "give the bridge another name in the network configuration",
+    details: { kind },
+  });
+}
+
+/**
+ * Removes the bridge if it has no ports. Returns whether it did. Its addresses and routes go with it.
+ *
+ * Somebody who makes a port at the same time must be kept away by {@link lockBridge}, held exclusively.
+ */
+export function removeBridgeIfUnused(connection: NetlinkConnection, name: string): boolean {
+  const bridge = findLink(connection, name);
+  if (bridge === null || bridge.kind !== "bridge") return false;
+  if (listBridgePorts(connection, bridge.ifindex).length > 0) return false;
+  return removeLink(connection, bridge.ifindex);
+}
+
+/** Addresses that a bridge shall have, one or more a family. */
+export interface GatewaySpec {
+  readonly link: Pick<LinkState, "ifindex" | "ifname">;
+  readonly addresses: readonly InterfaceAddress[];
+  /** Replaces addresses that stand in the way, instead of failing. */
+  readonly forceAddress?: boolean;
+}
+
+/**
+ * Puts gateway addresses on a link, usable at once (no duplicate address detection). One round trip where they are
+ * all there.
+ *
+ * Another IPv4 address stands in the way, as does an IPv6 address whose prefix overlaps; link-local IPv6 addresses
+ * that are not asked for never do. Idempotent, also against others that do the same at the same time.
+ *
+ * @throws FairleadError in-use when an address stands in the way and `forceAddress` is not set.
+ * Source: `ensureAddr` of the reference plugin bridge.
+ */
+export function ensureGatewayAddresses(connection: NetlinkConnection, spec: GatewaySpec): void {
+  const { link, addresses, forceAddress = false } = spec;
+  const present = linkAddresses(connection, link.ifindex);
+  const missing = addresses.filter((wanted) => !present.some(({ address }) => prefixEquals(address, wanted)));
+  if (missing.length === 0) return;
+  const obstacles = present.filter(
+    ({ address, isLinkLocal }) =>
+      !addresses.some((wanted) => prefixEquals(wanted, address)) &&
+      missing.some((wanted) => standsInTheWay(address, isLinkLocal, wanted)),
+  );
+  const [obstacle] = obstacles;
+  if (obstacle !== undefined && !forceAddress) throw addressConflict(link.ifname, obstacle.address, missing);
+  const on = ({ address }: { readonly address: InterfaceAddress }): AddressRequest => ({
+    ifindex: link.ifindex,
+    address,
+  });
+  const changes = [
+    ...obstacles.map((address) => deleteAddress(on(address))),
+    ...missing.map((address) => newAddress({ ...on({ address }), flags: IFA_F_NODAD })),
+  ];
+  applyAddressChanges(connection, changes);
+}
+
+interface PresentAddress {
+  readonly address: InterfaceAddress;
+  readonly isLinkLocal: boolean;
+}
+
+function linkAddresses(connection: NetlinkConnection, ifindex: number): PresentAddress[] {
+  return connection.dump(getAddresses({ ifindex })).flatMap((entry) => {
+    const address = localAddress(entry);
+    const isLinkLocal = address?.address.family === 6 && entry.scope === RT_SCOPE_LINK;
+    return address === undefined ? [] : [{ address, isLinkLocal }];
+  });
+}
+
+function standsInTheWay(present: InterfaceAddress, isLinkLocal: boolean, wanted: InterfaceAddress): boolean {
+  if (present.address.family !== wanted.address.family || isLinkLocal) return false;
+  if (present.address.family === 4) return true;
+  return prefixesOverlap(subnetOf(present), subnetOf(wanted));
+}
+
+function subnetOf({ address, length }: InterfaceAddress) {
+  return prefixOf(address, length);
+}
+
+function applyAddressChanges(connection: NetlinkConnection, changes: readonly NetlinkRequest[]): void {
+  for (const result of connection.attempt(changes)) {
+    if (!result.ok && !isPresent(result.error) && !isAbsent(result.error)) throw result.error;
+  }
+}
+
+function addressConflict(
+  ifname: string,
+  present: InterfaceAddress,
+  missing: readonly InterfaceAddress[],
+): FairleadError {
+  return new FairleadError({
+    code: "in-use",
+    operation: `add gateway address ${missing.map(formatPrefix).join(", ")} to`,
+    object: ifname,
+    reason: `it has the address ${formatPrefix(present)}, and two would conflict`,
+    hint: `set "forceAddress" to replace it, use another bridge, or remove ${formatAddress(present.address)}`,
+  });
+}

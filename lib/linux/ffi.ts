@@ -1,0 +1,44 @@
+/**
+ * The one door to the kernel: the C functions that Fairlead calls, as one small interface.
+ *
+ * Bytes in, bytes out: every pointer is a whole Uint8Array that lives for the length of the call. There are no
+ * structs that point at structs, no callbacks and no memory to free.
+ *
+ * Two back ends bind the same table of signatures: `bun:ffi` in production, `node:ffi` (Node 26 and later,
+ * `--experimental-ffi`) under jest, so that what the tests run against the real kernel is what is shipped. Which
+ * one is decided at the first call. Neither module is imported: `process.getBuiltinModule` finds the one that the
+ * runtime has, so the executable never needs `node:ffi` and jest never sees `bun:ffi`.
+ */
+import { FairleadError } from "../errors.ts";
+import { bindWithBun } from "./ffi-bun.ts";
+import { bindWithNode } from "./ffi-node.ts";
+import { type Libc, SIGNATURES } from "./libc.ts";
+
+export { cString, type Libc } from "./libc.ts";
+
+let bound: Libc | undefined;
+
+/**
+ * The C library of this process. Bound at the first call, which takes about a millisecond.
+ *
+ * @throws FairleadError internal when the runtime has no way to call C (Node without `--experimental-ffi`; Bun
+ * with its JIT switched off, by `BUN_JSC_useJIT=0` or systemd's `MemoryDenyWriteExecute`).
+ */
+export function libc(): Libc {
+  bound ??= bind();
+  return bound;
+}
+
+function bind(): Libc {
+  try {
+    return process.versions["bun"] === undefined ? bindWithNode(SIGNATURES) : bindWithBun(SIGNATURES);
+  } catch (cause) {
+    throw new FairleadError({
+      code: "internal",
+      operation: "load the C library",
+      reason: cause instanceof Error ? cause.message : String(cause),
+      hint: "calling C needs the just-in-time compiler: allow writable executable memory for this program",
+      cause,
+    });
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * The C functions that Fairlead calls: what they look like, on this side and on the other.
+ *
+ * All of them are in glibc 2.17 and in musl. What is newer (`statx`, `getdents64`) goes through `syscall`.
+ */
+import { FairleadError } from "../errors.ts";
+
+/**
+ * C functions, by their own names and with their own arguments; see their manual pages (section 2).
+ *
+ * Each returns what C returns: -1 means failure, and then {@link errno}, asked right away, says why. Text is
+ * passed as NUL-terminated bytes ({@link cString}). Call them through {@link invoke} of errno.ts, which repeats
+ * what a signal interrupted.
+ */
+export interface Libc {
+  socket(domain: number, type: number, protocol: number): number;
+  bind(fd: number, address: Uint8Array, length: number): number;
+  connect(fd: number, address: Uint8Array, length: number): number;
+  setsockopt(fd: number, level: number, option: number, value: Uint8Array, length: number): number;
+  send(fd: number, bytes: Uint8Array, length: number, flags: number): number;
+  recv(fd: number, buffer: Uint8Array, length: number, flags: number): number;
+  open(path: Uint8Array, flags: number, mode: number): number;
+  close(fd: number): number;
+  read(fd: number, buffer: Uint8Array, length: number): number;
+  write(fd: number, bytes: Uint8Array, length: number): number;
+  fsync(fd: number): number;
+  ioctl(fd: number, request: number, argument: Uint8Array | null): number;
+  rename(from: Uint8Array, to: Uint8Array): number;
+  unlink(path: Uint8Array): number;
+  mkdir(path: Uint8Array, mode: number): number;
+  rmdir(path: Uint8Array): number;
+  flock(fd: number, operation: number): number;
+  fstatfs(fd: number, buffer: Uint8Array): number;
+  setns(fd: number, kind: number): number;
+  poll(fds: Uint8Array | null, count: number, timeoutMs: number): number;
+  /** Ends the process at once: no exit handler, no flush. */
+  _exit(status: number): void;
+  /** `statx(dirfd, path, flags, mask, buffer)` and `getdents64(fd, buffer, length)` have this shape in common. */
+  syscall(
+    number: number,
+    fd: number,
+    bytes: Uint8Array,
+    third: number,
+    fourth: number,
+    buffer: Uint8Array | null,
+  ): number;
+  /** errno of the last call that failed. */
+  errno(): number;
+}
+
+export type CType = "i32" | "i64" | "usize" | "pointer" | "void";
+
+export interface Signature {
+  readonly args: readonly CType[];
+  readonly returns: CType;
+}
+
+export type LibcFunction = Exclude<keyof Libc, "errno">;
+
+/** The C types of every function of {@link Libc}. */
+export const SIGNATURES: Readonly<Record<LibcFunction, Signature>> = {
+  socket: { args: ["i32", "i32", "i32"], returns: "i32" },
+  bind: { args: ["i32", "pointer", "i32"], returns: "i32" },
+  connect: { args: ["i32", "pointer", "i32"], returns: "i32" },
+  setsockopt: { args: ["i32", "i32", "i32", "pointer", "i32"], returns: "i32" },
+  send: { args: ["i32", "pointer", "usize", "i32"], returns: "i64" },
+  recv: { args: ["i32", "pointer", "usize", "i32"], returns: "i64" },
+  open: { args: ["pointer", "i32", "i32"], returns: "i32" },
+  close: { args: ["i32"], returns: "i32" },
+  read: { args: ["i32", "pointer", "usize"], returns: "i64" },
+  write: { args: ["i32", "pointer", "usize"], returns: "i64" },
+  fsync: { args: ["i32"], returns: "i32" },
+  ioctl: { args: ["i32", "usize", "pointer"], returns: "i32" },
+  rename: { args: ["pointer", "pointer"], returns: "i32" },
+  unlink: { args: ["pointer"], returns: "i32" },
+  mkdir: { args: ["pointer", "i32"], returns: "i32" },
+  rmdir: { args: ["pointer"], returns: "i32" },
+  flock: { args: ["i32", "i32"], returns: "i32" },
+  fstatfs: { args: ["i32", "pointer"], returns: "i32" },
+  setns: { args: ["i32", "i32"], returns: "i32" },
+  poll: { args: ["pointer", "usize", "i32"], returns: "i32" },
+  _exit: { args: ["i32"], returns: "void" },
+  syscall: { args: ["i64", "i64", "pointer", "i64", "i64", "pointer"], returns: "i64" },
+};
+
+const encoder = new TextEncoder();
+
+/**
+ * `text` in UTF-8 with the NUL that ends it in C.
+ *
+ * @throws FairleadError invalid-config when the text itself holds a NUL, behind which C would see nothing.
+ */
+export function cString(text: string): Uint8Array {
+  if (text.includes("\0")) {
+    throw new FairleadError({
+      code: "invalid-config",
+      operation: "pass to the kernel",
+      object: JSON.stringify(text),
+      reason: "the text holds a NUL character",
+    });
+  }
+  return encoder.encode(`${text}\0`);
+}

@@ -1,0 +1,180 @@
+/**
+ * Netlink sockets to the kernel.
+ *
+ * Source: netlink(7); include/uapi/linux/netlink.h; net/netlink/af_netlink.c.
+ */
+import { FairleadError } from "../errors.ts";
+import type { NetlinkTransport } from "../netlink/connection.ts";
+import {
+  closeFd,
+  EAGAIN,
+  ENOBUFS,
+  ENOPROTOOPT,
+  EPERM,
+  invoke,
+  invokeOrThrow,
+  SyscallError,
+} from "./errno.ts";
+import { type Netns, withNetns } from "./netns.ts";
+import {
+  AF_NETLINK,
+  intBytes,
+  SO_RCVBUF,
+  SO_RCVBUFFORCE,
+  SO_RCVTIMEO,
+  SOCK_CLOEXEC,
+  SOCK_RAW,
+  SOL_SOCKET,
+  setTimeoutOption,
+} from "./socket.ts";
+
+export const NETLINK_ROUTE = 0;
+export const NETLINK_NETFILTER = 12;
+
+const SOL_NETLINK = 270;
+/** Answers quote the request by its header alone. Linux 4.3. */
+const NETLINK_CAP_ACK = 10;
+/** Answers say in words what is wrong. Linux 4.12. */
+const NETLINK_EXT_ACK = 11;
+/** Requests for a list are checked strictly, and filtered by the kernel. Linux 4.20. */
+const NETLINK_GET_STRICT_CHK = 12;
+const NETLINK_OPTIONS = [NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK];
+
+const MSG_TRUNC = 0x20;
+
+/** The kernel makes the parts of a list as long as the reader's buffer, up to 32 KiB. */
+const RECEIVE_BYTES = 64 * 1024;
+/** Room for answers that wait to be read. Only what waits takes memory. */
+const QUEUE_BYTES = 1024 * 1024;
+const DEFAULT_TIMEOUT_MS = 10_000;
+
+export interface NetlinkSocketOptions {
+  /** Longest wait for one datagram, in milliseconds. Default 10,000. */
+  readonly timeoutMs?: number;
+}
+
+/**
+ * Opens a netlink socket in the netns of this thread, where it stays.
+ *
+ * It is connected to the kernel, so no other process can slip in an answer. Close-on-exec.
+ *
+ * @param protocol NETLINK_ROUTE or NETLINK_NETFILTER.
+ * @throws SyscallError
+ */
+export function openNetlinkSocket(protocol: number, options: NetlinkSocketOptions = {}): NetlinkTransport {
+  const fd = invokeOrThrow("socket", `netlink protocol ${protocol}`, (c) =>
+    c.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol),
+  );
+  const socket = new NetlinkSocket(fd, protocol, options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+  try {
+    socket.configure();
+    return socket;
+  } catch (error) {
+    socket.close();
+    throw error;
+  }
+}
+
+/**
+ * Opens a netlink socket inside `netns` and comes back; needs CAP_SYS_ADMIN. What is sent over it later acts in
+ * that netns, from wherever it is sent.
+ *
+ * @throws SyscallError
+ */
+export function openNetlinkSocketIn(
+  netns: Netns,
+  protocol: number,
+  options: NetlinkSocketOptions = {},
+): NetlinkTransport {
+  return withNetns<NetlinkTransport>(netns, () => openNetlinkSocket(protocol, options));
+}
+
+class NetlinkSocket implements NetlinkTransport {
+  readonly #name: string;
+  readonly #timeoutMs: number;
+  #fd: number;
+  readonly #buffer = new Uint8Array(RECEIVE_BYTES);
+
+  constructor(fd: number, protocol: number, timeoutMs: number) {
+    this.#fd = fd;
+    this.#name = `netlink protocol ${protocol}`;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  configure(): void {
+    for (const option of NETLINK_OPTIONS) this.#setOption(SOL_NETLINK, option, 1, ENOPROTOOPT);
+    setTimeoutOption(this.#fd, SO_RCVTIMEO, this.#timeoutMs);
+    // Beyond the administrator's limit with CAP_NET_ADMIN, up to it without.
+    if (!this.#setOption(SOL_SOCKET, SO_RCVBUFFORCE, QUEUE_BYTES, EPERM)) {
+      this.#setOption(SOL_SOCKET, SO_RCVBUF, QUEUE_BYTES);
+    }
+    const kernel = new Uint8Array(12); // struct sockaddr_nl with port ID 0; connecting binds, too
+    new DataView(kernel.buffer).setUint16(0, AF_NETLINK, true);
+    invokeOrThrow("connect", this.#name, (c) => c.connect(this.#fd, kernel, kernel.length));
+  }
+
+  /** False when the kernel answers `tolerated`, which means that it does not have the option. */
+  #setOption(level: number, option: number, value: number, tolerated = 0): boolean {
+    const bytes = intBytes(value);
+    const result = invoke((c) => c.setsockopt(this.#fd, level, option, bytes, bytes.length));
+    if (result < 0 && result !== -tolerated) throw this.#failure("setsockopt", -result);
+    return result === 0;
+  }
+
+  send(datagram: Uint8Array): void {
+    const result = invoke((c) => c.send(this.#fd, datagram, datagram.length, 0));
+    if (result < 0) throw this.#failure("send", -result);
+  }
+
+  /**
+   * One system call a datagram. With MSG_TRUNC the kernel tells a datagram's whole length, so one that was cut off is
+   * an error, never mistaken for a short one.
+   */
+  receive(): Uint8Array {
+    const length = invoke((c) => c.recv(this.#fd, this.#buffer, this.#buffer.length, MSG_TRUNC));
+    if (length === -EAGAIN) throw this.#timeout();
+    if (length === -ENOBUFS) throw this.#overrun();
+    if (length < 0) throw this.#failure("recv", -length);
+    if (length > this.#buffer.length) throw this.#tooLong(length);
+    return this.#buffer.subarray(0, length);
+  }
+
+  close(): void {
+    if (this.#fd >= 0) closeFd(this.#fd);
+    this.#fd = -1;
+  }
+
+  #failure(syscall: string, errno: number): SyscallError {
+    return new SyscallError({ syscall, object: this.#name, errno });
+  }
+
+  #timeout(): FairleadError {
+    return new FairleadError({
+      code: "timeout",
+      operation: "wait for the kernel",
+      object: this.#name,
+      reason: `no answer within ${this.#timeoutMs} ms`,
+      hint: "the kernel's network lock may be held by something that hangs: see the kernel log",
+    });
+  }
+
+  #tooLong(length: number): FairleadError {
+    return new FairleadError({
+      code: "io-failure",
+      operation: "receive from the kernel",
+      object: this.#name,
+      reason: `a datagram of ${length} bytes does not fit the buffer of ${this.#buffer.length}`,
+      hint: "this is larger than any answer known; report it with the output of: ip -d link",
+    });
+  }
+
+  #overrun(): FairleadError {
+    return new FairleadError({
+      code: "io-failure",
+      operation: "receive from the kernel",
+      object: this.#name,
+      reason: "answers were dropped, because they did not fit the socket's receive buffer (ENOBUFS)",
+      hint: "read the state again",
+    });
+  }
+}

@@ -1,0 +1,115 @@
+/** Rules: expressions that run one after the other until one says no, or gives a verdict. */
+import { attribute, attributeTable, bytes, u32be, u64be, type ValueOf, zstring } from "../attribute.ts";
+import { NLM_F_APPEND, NLM_F_CREATE } from "../message.ts";
+import type { NetlinkRequest } from "../request.ts";
+import { type Expression, expressionList } from "./expr/expression.ts";
+import {
+  decodeObject,
+  type InFamily,
+  NFT_MSG_DELRULE,
+  NFT_MSG_DESTROYRULE,
+  NFT_MSG_GETRULE,
+  NFT_MSG_NEWRULE,
+  nftablesRequest,
+  objectName,
+} from "./message.ts";
+import { encodeComment, NFTNL_UDATA_RULE_COMMENT } from "./userdata.ts";
+
+/**
+ * ```
+ * |  ..|0001| NFTA_RULE_TABLE        |"fairlead\0"|
+ * |  ..|0002| NFTA_RULE_CHAIN        |"postrouting\0"|
+ * |000c|0003| NFTA_RULE_HANDLE       |u64, big-endian|  given by the kernel
+ * |000c|0006| NFTA_RULE_POSITION     |u64, big-endian|  handle of the rule before it
+ * |  ..|8004| NFTA_RULE_EXPRESSIONS  nested: list of expressions
+ * |  ..|0007| NFTA_RULE_USERDATA     |00 05 "rest\0"|  comment
+ * ```
+ * Source: nf_tables.h enum nft_rule_attributes.
+ */
+export const ruleTable = attributeTable("nft_rule", {
+  table: attribute("NFTA_RULE_TABLE", 1, zstring),
+  chain: attribute("NFTA_RULE_CHAIN", 2, zstring),
+  handle: attribute("NFTA_RULE_HANDLE", 3, u64be),
+  expressions: attribute("NFTA_RULE_EXPRESSIONS", 4, expressionList),
+  position: attribute("NFTA_RULE_POSITION", 6, u64be),
+  userdata: attribute("NFTA_RULE_USERDATA", 7, bytes),
+  id: attribute("NFTA_RULE_ID", 9, u32be),
+  positionId: attribute("NFTA_RULE_POSITION_ID", 10, u32be),
+  chainId: attribute("NFTA_RULE_CHAIN_ID", 11, u32be),
+});
+
+export type Rule = ValueOf<typeof ruleTable> & InFamily;
+
+export interface RuleSpec extends InFamily {
+  readonly table: string;
+  readonly chain: string;
+  readonly expressions: readonly Expression[];
+  readonly comment?: string;
+}
+
+/** Adds a rule at the end of a chain. Not idempotent: rules have no name. */
+export function newRule({ family, table, chain, expressions, comment }: RuleSpec): NetlinkRequest {
+  return nftablesRequest({
+    message: NFT_MSG_NEWRULE,
+    family,
+    flags: NLM_F_CREATE | NLM_F_APPEND,
+    attributes: ruleTable.encode({
+      table,
+      chain,
+      expressions,
+      ...(comment !== undefined && { userdata: encodeComment(comment, NFTNL_UDATA_RULE_COMMENT) }),
+    }),
+    operation: "create nftables rule in",
+    object: objectName(family, table, chain),
+  });
+}
+
+export interface ChainOfRules extends InFamily {
+  readonly table: string;
+  readonly chain: string;
+}
+
+/** The rules of a chain, in order, to be dumped. None if the chain does not exist. */
+export function getRules({ family, table, chain }: ChainOfRules): NetlinkRequest<Rule> {
+  return nftablesRequest<Rule>({
+    message: NFT_MSG_GETRULE,
+    family,
+    flags: 0,
+    attributes: ruleTable.encode({ table, chain }),
+    operation: "list nftables rules of",
+    object: objectName(family, table, chain),
+    decodeReply: (reply) => decodeObject(ruleTable, reply),
+    accepts: (rule) => rule.table === table && rule.chain === chain,
+  });
+}
+
+export interface RuleKey extends ChainOfRules {
+  readonly handle: bigint;
+}
+
+/** Deletes one rule; ENOENT if there is none. */
+export function deleteRule(key: RuleKey): NetlinkRequest {
+  return removal(NFT_MSG_DELRULE, key);
+}
+
+/** Like {@link deleteRule}, but content if there is none. Linux 6.3; EINVAL before. */
+export function destroyRule(key: RuleKey): NetlinkRequest {
+  return removal(NFT_MSG_DESTROYRULE, key);
+}
+
+/** Deletes all rules of a chain; ENOENT if there is no such chain. */
+export function flushChain(key: ChainOfRules): NetlinkRequest {
+  return removal(NFT_MSG_DELRULE, key);
+}
+
+function removal(message: number, key: ChainOfRules & { readonly handle?: bigint }): NetlinkRequest {
+  const { family, table, chain, handle } = key;
+  return nftablesRequest({
+    message,
+    family,
+    flags: 0,
+    attributes: ruleTable.encode({ table, chain, handle }),
+    operation: handle === undefined ? "flush nftables chain" : `delete nftables rule ${handle} of`,
+    object: objectName(family, table, chain),
+  });
+}

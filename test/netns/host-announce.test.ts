@@ -1,0 +1,84 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { parseInterfaceAddress } from "../../lib/addr/prefix.ts";
+import { announceAddresses, announceWhenUp } from "../../lib/host/announce.ts";
+import { ensureBridge } from "../../lib/host/bridge.ts";
+import { configureContainerLink } from "../../lib/host/container-link.ts";
+import { createVethInto } from "../../lib/host/veth.ts";
+import { NETLINK_ROUTE, openNetlinkSocket, openNetlinkSocketIn } from "../../lib/linux/netlink-socket.ts";
+import { openNetns, withNetns } from "../../lib/linux/netns.ts";
+import { NetlinkConnection, type NetlinkTransport } from "../../lib/netlink/connection.ts";
+import { TestNetns } from "../support/netns.ts";
+
+const MAC = "02:00:00:00:0c:01";
+
+/**
+ * Prints one line for each ARP request ("arp MAC ADDRESS" of the sender) and each neighbour advertisement ("na
+ * ADDRESS" that it is about) that comes in by the link.
+ */
+const SNIFFER = `
+import socket, sys
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+s.bind((sys.argv[1], 0))
+print("ready", flush=True)
+while True:
+    p = s.recv(2000)
+    if p[12:14] == b"\\x08\\x06":
+        print("arp", p[22:28].hex(":"), socket.inet_ntoa(p[28:32]), flush=True)
+    elif p[12:14] == b"\\x86\\xdd" and p[54] == 136:
+        print("na", socket.inet_ntop(socket.AF_INET6, p[62:78]), flush=True)
+`;
+
+test("the announcement passes the bridge and names the container's MAC, in both families", async () => {
+  const [host, container] = [new TestNetns("fl-ann-h"), new TestNetns("fl-ann-c")];
+  const [hostNetns, netns] = [openNetns(host.path), openNetns(container.path)];
+  const hostConnection = new NetlinkConnection(openNetlinkSocketIn(hostNetns, NETLINK_ROUTE));
+  let sniffer: ChildProcess | undefined;
+  try {
+    const { link } = ensureBridge(hostConnection, { name: "br0", mac: () => "02:00:00:00:00:01" });
+    const pair = createVethInto(hostConnection, {
+      hostIfname: "flv0",
+      containerIfname: "eth0",
+      netns,
+      masterIfindex: link.ifindex,
+      containerMac: MAC,
+    });
+    const command = [`--net=${host.path}`, "python3", "-c", SNIFFER, "br0"];
+    sniffer = spawn("nsenter", command, { stdio: ["ignore", "pipe", "inherit"] });
+    let seen = "";
+    sniffer.stdout?.on("data", (data) => {
+      seen += data;
+    });
+    if (sniffer.stdout) await once(sniffer.stdout, "data");
+    const containerConnection = new NetlinkConnection(
+      withNetns<NetlinkTransport>(netns, () => {
+        announceWhenUp("eth0", [4, 6]);
+        return openNetlinkSocket(NETLINK_ROUTE);
+      }),
+    );
+    const containerLink = configureContainerLink(containerConnection, {
+      ifindex: pair.containerIfindex,
+      addresses: ["10.1.0.2/16", "fd00:1::2/64"].map(parseInterfaceAddress),
+      routes: [],
+    });
+    const announced = announceAddresses({
+      host: hostConnection,
+      hostIfindex: pair.host.ifindex,
+      container: containerConnection,
+      containerLink,
+    });
+    containerConnection.close();
+    expect(announced).toBe(true);
+    const isDone = () => seen.includes(`arp ${MAC} 10.1.0.2\n`) && seen.includes("na fd00:1::2\n");
+    for (let i = 0; i < 100 && !isDone(); i++) await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(seen).toContain(`arp ${MAC} 10.1.0.2\n`);
+    expect(seen).toContain("na fd00:1::2\n");
+  } finally {
+    sniffer?.kill();
+    hostConnection.close();
+    netns.close();
+    hostNetns.close();
+    host.close();
+    container.close();
+  }
+});

@@ -1,0 +1,21 @@
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
+import { LIBC_CHECKS, type LibcCheckResult } from "../contract/libc.ts";
+
+const root = join(__dirname, "..", "..");
+const runtimes = {
+  "node:ffi": [process.execPath, "--experimental-ffi", "--no-warnings"],
+  "bun:ffi": [join(root, "node_modules", ".bin", "bun")],
+};
+
+describe.each(Object.entries(runtimes))("the C library by %s", (_, [program = "", ...options]) => {
+  const script = join(root, "test", "contract", "libc.ts");
+  const output = execFileSync(program, [...options, script], { encoding: "utf8", timeout: 60_000 });
+  const results = output
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as LibcCheckResult);
+
+  test("all checks ran", () => expect(results.map((r) => r.name)).toEqual(LIBC_CHECKS.map((c) => c.name)));
+  test.each(results)("$name", ({ failure }) => expect(failure).toBeNull());
+});
