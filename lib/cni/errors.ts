@@ -6,7 +6,7 @@
  */
 import { asFairleadError, ERROR_TABLE, type ErrorCode, FairleadError } from "../errors.ts";
 import { integer, readFields, text } from "./fields.ts";
-import { decodeJson, isObject, type JsonObject } from "./json.ts";
+import { decodeJson, type JsonObject, requireObject } from "./json.ts";
 
 /** What a plugin prints when it fails. */
 export interface CniErrorObject {
@@ -64,24 +64,30 @@ const ERROR_FIELDS = { cniVersion: text(), code: integer(), msg: text(), details
  * The error that a failed delegate reports on stdout.
  *
  * @param ending how the process ended: "exit status 1".
+ * @returns a {@link DelegateError}, or `decode-failure` when the output is no error object.
  */
 export function delegateFailure(type: string, stdout: Uint8Array, ending: string): FairleadError {
-  const reading = { operation: `read error of delegate ${type}`, fault: "decode-failure" } as const;
-  try {
-    const answer = decodeJson(stdout, reading);
-    if (!isObject(answer)) throw new Error("it is not an object");
-    const error = readFields(ERROR_FIELDS, answer, { path: "", reading });
-    if (error.code === 0 && error.msg === "") throw new Error("it has neither code nor msg");
-    return new DelegateError(type, error, answer);
-  } catch (cause) {
-    return new FairleadError({
+  return (
+    parseDelegateError(type, stdout) ??
+    new FairleadError({
       code: "decode-failure",
       operation: "delegate to",
       object: type,
       reason: `it failed (${ending}) and its output is no CNI error: ${describeOutput(stdout)}`,
       hint: "see what it wrote to stderr",
-      cause,
-    });
+    })
+  );
+}
+
+function parseDelegateError(type: string, stdout: Uint8Array): DelegateError | null {
+  const reading = { operation: `read error of delegate ${type}`, fault: "decode-failure" } as const;
+  try {
+    const answer = requireObject(decodeJson(stdout, reading), reading);
+    const error = readFields(ERROR_FIELDS, answer, { path: "", reading });
+    return error.code === 0 && error.msg === "" ? null : new DelegateError(type, error, answer);
+  } catch {
+    // A program that died may have printed anything; the caller quotes it.
+    return null;
   }
 }
 

@@ -113,9 +113,18 @@ function readMap<T>(item: Field<T>, value: JsonObject, at: Place): Readonly<Reco
   );
 }
 
-/** An object with its own table. Absent: every key of it absent. */
+/** An object with its own table. Absent: every key of it absent; made when it is first needed. */
 export function object<Table extends FieldTable>(table: Table): Field<Read<Table>> {
-  return { ...optionalObject(table), absent: absentObject(table) } as Field<Read<Table>>;
+  const { expected, read } = optionalObject(table);
+  let absent: Read<Table> | undefined;
+  return {
+    expected,
+    read,
+    get absent() {
+      absent ??= absentObject(table);
+      return absent;
+    },
+  };
 }
 
 /** Like {@link object}, but undefined when absent. */
@@ -153,7 +162,9 @@ export function checkedText(
 }
 
 function absentObject<Table extends FieldTable>(table: Table): Read<Table> {
-  return Object.fromEntries(Object.entries(table).map(([key, field]) => [key, field.absent])) as Read<Table>;
+  const absent: Record<string, unknown> = {};
+  for (const key in table) absent[key] = table[key]?.absent;
+  return absent as Read<Table>;
 }
 
 /**

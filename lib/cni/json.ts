@@ -35,17 +35,22 @@ const decoder = new TextDecoder();
  */
 export function decodeJson(bytes: Uint8Array, reading: Reading): Json {
   if (bytes.length > MAX_JSON_BYTES) {
-    throw faultOf(reading, "", `it is larger than ${MAX_JSON_BYTES} bytes`);
+    throw beyondLimit(reading, `it is larger than ${MAX_JSON_BYTES} bytes`);
   }
   const depth = depthOf(bytes);
   if (depth > MAX_JSON_DEPTH) {
-    throw faultOf(reading, "", `it nests ${depth} levels deep, at most ${MAX_JSON_DEPTH} are read`);
+    throw beyondLimit(reading, `it nests ${depth} levels deep, at most ${MAX_JSON_DEPTH} are read`);
   }
   try {
     return JSON.parse(decoder.decode(bytes)) as Json;
   } catch (cause) {
     throw notJson(bytes, reading, cause);
   }
+}
+
+function beyondLimit({ operation, fault }: Reading, reason: string): FairleadError {
+  const hint = "nothing like that is meant to be there; check what writes it";
+  return new FairleadError({ code: fault, operation, reason, hint });
 }
 
 function notJson(bytes: Uint8Array, { operation }: Reading, cause: unknown): FairleadError {

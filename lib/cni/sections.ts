@@ -104,7 +104,7 @@ export const CNI_ARGS_FIELDS = {
 
 export type CniArgsSection = Read<typeof CNI_ARGS_FIELDS>;
 
-/** Rows for a plugin's own table: `fields({ ...COMMON_SECTIONS, bridge: text("cni0") })`. */
+/** A row for a plugin's own table: `{ bridge: text("cni0"), runtimeConfig: RUNTIME_CONFIG }`. */
 export const RUNTIME_CONFIG: Field<RuntimeConfig> = object(RUNTIME_CONFIG_FIELDS);
 
 export const ARGS: Field<{ readonly cni: CniArgsSection }> = object({ cni: object(CNI_ARGS_FIELDS) });

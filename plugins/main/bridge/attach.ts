@@ -6,11 +6,16 @@ import { parseAddress } from "../../../lib/addr/address.ts";
 import { deriveMac } from "../../../lib/addr/mac.ts";
 import { type InterfaceAddress, parseInterfaceAddress } from "../../../lib/addr/prefix.ts";
 import type { ResultInterface, ResultRoute } from "../../../lib/cni/result.ts";
-import { announceWhenUp } from "../../../lib/host/announce.ts";
+import { announceAddresses, announceWhenUp } from "../../../lib/host/announce.ts";
 import { ensureBridge, ensureGatewayAddresses, removeBridgeIfUnused } from "../../../lib/host/bridge.ts";
 import { lockBridge, tryLockBridge } from "../../../lib/host/bridge-lock.ts";
 import { configureContainerLink } from "../../../lib/host/container-link.ts";
-import { ensureMacSpoofCheck, ensureMasquerade, removeMacSpoofCheck } from "../../../lib/host/firewall.ts";
+import {
+  ensureMacSpoofCheck,
+  ensureMasquerade,
+  type MasqueradeSpec,
+  removeMacSpoofCheck,
+} from "../../../lib/host/firewall.ts";
 import { type LinkState, removeLink } from "../../../lib/host/links.ts";
 import type { RouteSpec } from "../../../lib/host/routes.ts";
 import { enableIpv6, ensureForwarding, ignoreRouterAdvertisements } from "../../../lib/host/settings.ts";
@@ -18,12 +23,12 @@ import { createVethInto, type VethPair } from "../../../lib/host/veth.ts";
 import { bootId } from "../../../lib/linux/machine.ts";
 import { NETLINK_ROUTE, openNetlinkSocket } from "../../../lib/linux/netlink-socket.ts";
 import { type Netns, withNetns } from "../../../lib/linux/netns.ts";
-import { NetlinkConnection } from "../../../lib/netlink/connection.ts";
+import { NetlinkConnection, type NetlinkTransport } from "../../../lib/netlink/connection.ts";
 import { LINK_UP, setBridgePort, setLink } from "../../../lib/netlink/route/link.ts";
 import type { BridgePortData } from "../../../lib/netlink/route/link-kinds/bridge.ts";
 import { type BridgeConfig, wantsVlans } from "./config.ts";
 import { type AddressPlan, type BridgePlan, bridgeAliasOf, networkOf } from "./plan.ts";
-import { ensureVlanGateway, joinVlans, requireVlanFiltering } from "./vlan.ts";
+import { ensureVlanGateway, joinVlans, requireVlanFiltering, vlanGatewayName } from "./vlan.ts";
 import { type HostNetlink, LOCK_DIRECTORY, LOCK_TIMEOUT_MS, type Workspace } from "./workspace.ts";
 
 /** Everything that ADD is going to do. */
@@ -54,7 +59,7 @@ export function attach(plan: AttachPlan, space: Workspace): readonly ResultInter
   return whileBridgeIsKept(plan.bridge, () => {
     const bridge = makeBridge(plan.bridge, space);
     const pair = makePair(plan, bridge, space);
-    const container = configureContainer(plan, pair);
+    const container = configureContainer(plan, pair, space);
     const gateways = makeGateways(plan, bridge, space);
     makeRules(plan, space);
     return [
@@ -97,7 +102,7 @@ function makeBridge({ config, key }: BridgePlan, { host, undo }: Workspace): Lin
   const { link, created } = ensureBridge(host.route, {
     name,
     // Of this boot of this machine: two machines on one segment must not make the same one.
-    mac: deriveMac(`bridge ${JSON.stringify([bootId(), name])}`),
+    mac: () => deriveMac(`bridge ${JSON.stringify([bootId(), name])}`),
     ...(mtu !== undefined && { mtu }),
     promiscuous: promiscMode,
     ...(wantsVlans(config) && { vlanFiltering: true }),
@@ -122,8 +127,8 @@ function removeBridge(bridgeName: string, host: HostNetlink): void {
 
 /** What the bridge shall do differently for this port; undefined: nothing. */
 function portSettings({ hairpinMode, portIsolation }: BridgeConfig): BridgePortData | undefined {
-  if (!hairpinMode && !portIsolation) return undefined;
-  return { ...(hairpinMode && { hairpinMode: true }), ...(portIsolation && { isolated: true }) };
+  if (hairpinMode) return portIsolation ? { hairpin: true, isolated: true } : { hairpin: true };
+  return portIsolation ? { isolated: true } : undefined;
 }
 
 function makePair(
@@ -165,28 +170,34 @@ function joinBridge(
 }
 
 /** Addresses, state and routes of the container's end, through one socket in its namespace. */
-function configureContainer(
-  { bridge: plan, addresses, netns }: AttachPlan,
-  { containerIfindex }: VethPair,
-): LinkState {
-  const { ifname } = plan.key;
-  const transport = withNetns(netns, () => {
-    announceWhenUp(ifname);
-    if (addresses?.ips.some((ip) => ip.address.address.family === 6)) enableIpv6(ifname);
-    return openNetlinkSocket(NETLINK_ROUTE);
-  });
-  const connection = new NetlinkConnection(transport);
+function configureContainer(plan: AttachPlan, pair: VethPair, { host }: Workspace): LinkState {
+  const connection = new NetlinkConnection(enterContainer(plan));
   try {
-    return configureContainerLink(connection, {
-      ifindex: containerIfindex,
-      addresses: addresses?.ips.map((ip) => ip.address) ?? [],
-      routes: addresses ? routesOf(addresses) : [],
-      up: !plan.config.disableContainerInterface,
-      duplicateAddressDetection: plan.config.enabledad,
+    const link = configureContainerLink(connection, {
+      ifindex: pair.containerIfindex,
+      addresses: plan.addresses?.ips.map((ip) => ip.address) ?? [],
+      routes: plan.addresses ? routesOf(plan.addresses) : [],
+      up: !plan.bridge.config.disableContainerInterface,
+      duplicateAddressDetection: plan.bridge.config.enabledad,
     });
+    if (plan.bridge.asksForAddress) {
+      const pairOfEnds = { host: host.route, hostIfindex: pair.host.ifindex, container: connection };
+      announceAddresses({ ...pairOfEnds, containerLink: link });
+    }
+    return link;
   } finally {
     connection.close();
   }
+}
+
+/** Settings of the container's end that must be there before it comes up; returns a socket in its namespace. */
+function enterContainer({ bridge: { key }, addresses, netns }: AttachPlan): NetlinkTransport {
+  const families = new Set(addresses?.ips.map((ip) => ip.address.address.family) ?? []);
+  return withNetns(netns, () => {
+    announceWhenUp(key.ifname, [...families]);
+    if (families.has(6)) enableIpv6(key.ifname);
+    return openNetlinkSocket(NETLINK_ROUTE);
+  });
 }
 
 /** A route without a gateway goes through that of its family, as with the reference. */
@@ -244,18 +255,19 @@ export function gatewayAddresses({ ips }: AddressPlan): InterfaceAddress[] {
 }
 
 function makeRules({ bridge: plan, addresses }: NetworkPlan, { host, undo }: Workspace): void {
-  const { config, key, hostIfname, mac, alias } = plan;
+  const { config, hostIfname, mac, alias } = plan;
   if (config.macspoofchk) {
     ensureMacSpoofCheck(host.nft, { key: alias, hostIfname, mac });
     undo.push(`delete source check of ${hostIfname}`, () => removeMacSpoofCheck(host.nft, hostIfname));
   }
   // Last, and about the network: others may rely on it the moment that it is there, so it has no undo.
-  if (config.ipMasq && addresses) ensureMasquerade(host.nft, masqueradeOf(key.networkName, addresses));
+  if (config.ipMasq && addresses) ensureMasquerade(host.nft, masqueradeOf(plan, addresses));
 }
 
-/** What has to be masqueraded for a network with these addresses. */
-export function masqueradeOf(networkName: string, { ips }: Pick<AddressPlan, "ips">) {
-  return { networkName, prefixes: ips.map((ip) => networkOf(ip.address)) };
+/** What has to be masqueraded for a network with these addresses, where it comes from the bridge. */
+export function masqueradeOf({ config, key }: BridgePlan, { ips }: Pick<AddressPlan, "ips">): MasqueradeSpec {
+  const bridge = config.vlan > 0 ? vlanGatewayName(config) : config.bridge;
+  return { networkName: key.networkName, prefixes: ips.map((ip) => networkOf(ip.address)), bridge };
 }
 
 function interfaceOf({ ifname, mac, mtu }: LinkState): ResultInterface {

@@ -14,6 +14,7 @@ import { bindIpam } from "../../ipam-binding.ts";
 import { gatewayAddresses, masqueradeOf } from "./attach.ts";
 import { checkContainer, checkFailed, type MadeInterface } from "./check-container.ts";
 import { type BridgePlan, planAddresses, planBridge } from "./plan.ts";
+import { vlanGatewayName } from "./vlan.ts";
 import { HostNetlink } from "./workspace.ts";
 
 export function check(request: CheckRequest): void {
@@ -22,7 +23,7 @@ export function check(request: CheckRequest): void {
   const made = containerInterface(request);
   const host = new HostNetlink();
   try {
-    checkHost(plan, request.prevResult, host);
+    checkHost(plan, ownResult(request.prevResult, made), host);
   } finally {
     host.close();
   }
@@ -37,8 +38,13 @@ function containerInterface({ prevResult, key, netns }: CheckRequest): MadeInter
   throw checkFailed(key.ifname, `prevResult has it in ${link.sandbox}, but CNI_NETNS is ${netns}`);
 }
 
+/** The result without the addresses of interfaces that later plugins made. */
+function ownResult(result: Result, { index }: MadeInterface): Result {
+  return { ...result, ips: result.ips.filter((ip) => ip.interface === undefined || ip.interface === index) };
+}
+
 function checkHost(plan: BridgePlan, prevResult: Result, host: HostNetlink): void {
-  const { config, key, hostIfname, alias, mac } = plan;
+  const { config, hostIfname, alias, mac } = plan;
   const bridge = findLink(host.route, config.bridge);
   if (bridge === null) throw checkFailed(config.bridge, "the bridge is gone");
   if (bridge.kind !== "bridge")
@@ -48,7 +54,7 @@ function checkHost(plan: BridgePlan, prevResult: Result, host: HostNetlink): voi
   if (prevResult.ips.length === 0) return;
   const addresses = planAddresses(plan, prevResult);
   if (config.isGateway) {
-    const link = config.vlan > 0 ? findLink(host.route, `${config.bridge}.${config.vlan}`) : bridge;
+    const link = config.vlan > 0 ? findLink(host.route, vlanGatewayName(config)) : bridge;
     const present = link ? listAddresses(host.route, link.ifindex) : [];
     const missing = gatewayAddresses(addresses).find(
       (gateway) => !present.some((p) => prefixEquals(p, gateway)),
@@ -56,7 +62,7 @@ function checkHost(plan: BridgePlan, prevResult: Result, host: HostNetlink): voi
     if (missing)
       throw checkFailed(config.bridge, `the gateway address ${formatPrefix(missing)} is not on it`);
   }
-  if (config.ipMasq) checkMasquerade(host.nft, masqueradeOf(key.networkName, addresses));
+  if (config.ipMasq) checkMasquerade(host.nft, masqueradeOf(plan, addresses));
 }
 
 /** The host's end: ours by name, or, where another plugin made the pair, the first host interface beside the bridge. */

@@ -4,8 +4,9 @@
  *
  * Source: README of the reference plugin, section "Network configuration reference".
  */
-import { validateIfname } from "../../../lib/addr/ifname.ts";
+import { ifnameProblem } from "../../../lib/addr/ifname.ts";
 import {
+  checkedText,
   flag,
   integer,
   list,
@@ -22,7 +23,7 @@ const VLAN_MAX = 4094;
 const MTU_MAX = 65535;
 
 const BRIDGE_FIELDS = {
-  bridge: text("cni0"),
+  bridge: checkedText("an interface name", ifnameProblem, "cni0"),
   isGateway: flag(),
   isDefaultGateway: flag(),
   forceAddress: flag(),
@@ -60,7 +61,6 @@ export interface BridgeConfig extends Omit<Read<typeof BRIDGE_FIELDS>, "vlanTrun
  */
 export function readBridgeConfig(raw: JsonObject): BridgeConfig {
   const read = readFields(BRIDGE_FIELDS, raw);
-  validateIfname(read.bridge);
   if (read.hairpinMode && read.promiscMode) {
     throw invalid(
       "hairpinMode",

@@ -37,6 +37,8 @@ export interface BridgePlan {
   readonly hostIfname: string;
   readonly alias: string;
   readonly mac: string;
+  /** True when a certain address was asked for, which others may have known under another MAC address until now. */
+  readonly asksForAddress: boolean;
   /** The configuration's own `dns`; wins over that of IPAM when it says anything. */
   readonly dns: ResultDns;
 }
@@ -59,6 +61,7 @@ export function planBridge(request: AttachmentRequest): BridgePlan {
     config,
     hostIfname: hostIfnameOf(request.key),
     alias: aliasOf(request.key),
+    asksForAddress: runtimeConfig.ips.length > 0 || args.cni.ips.length > 0 || request.args.has("IP"),
     mac: asked ? parseInterfaceMac(asked) : containerMacOf(request.key),
     dns,
   };

@@ -58,6 +58,11 @@ export function joinVlans(connection: NetlinkConnection, port: LinkState, config
   connection.execute([...leave, addBridgeVlans(target, vlans)]);
 }
 
+/** Name of the interface that carries a VLAN's gateway address. */
+export function vlanGatewayName({ bridge, vlan }: Pick<BridgeConfig, "bridge" | "vlan">): string {
+  return `${bridge}.${vlan}`;
+}
+
 /**
  * The interface that carries the gateway address of a VLAN: one end of a pair, `<bridge>.<vlan>`, whose other end is a
  * port of the bridge in that VLAN. Made when absent.
@@ -69,7 +74,7 @@ export function ensureVlanGateway(
   bridge: LinkState,
   { host, undo }: Workspace,
 ): LinkState {
-  const name = `${bridge.ifname}.${config.vlan}`;
+  const name = vlanGatewayName(config);
   const present = findLink(host.route, name);
   if (present) return present;
   const netns = openNetns("/proc/thread-self/ns/net");
