@@ -1,0 +1,126 @@
+/** containerd through the Container Runtime Interface: what the kubelet does with a pod. */
+import { isIPv6 } from "node:net";
+import { PAUSE_IMAGE, SERVE_FOREVER, WEB_PAGE } from "../support/images.ts";
+import { HOST_IPV4, INTERNET_IPV4, INTERNET_IPV6, Lab, pingShellLine } from "../support/lab.ts";
+import type { PluginConfiguration } from "../support/lab-conflist.ts";
+import { leftovers } from "../support/lab-leftovers.ts";
+import {
+  bridgeConflist,
+  type PluginsUnderTest,
+  pluginsUnderTest,
+  stageConflist,
+  stagePlugins,
+  TEST_SUBNETS,
+} from "../support/lab-plugins.ts";
+import { tryCommand, waitUntil } from "../support/lab-process.ts";
+import { Containerd } from "../support/runtimes-containerd.ts";
+import { CriClient, type Pod, removePodCgroup } from "../support/runtimes-cri.ts";
+
+jest.setTimeout(120_000);
+
+const NETWORK = "cri";
+const BRIDGE = "flcri0";
+const HOST_PORT = 18080;
+const PORTMAP: PluginConfiguration = { type: "portmap", capabilities: { portMappings: true } };
+
+let lab: Lab;
+let plugins: PluginsUnderTest;
+let cri: CriClient;
+let first: Pod;
+let second: Pod;
+
+beforeAll(async () => {
+  lab = await Lab.open("cri");
+  lab.defer("remove the pods' cgroup", async () => removePodCgroup());
+  plugins = pluginsUnderTest(lab);
+  await plugins.start();
+  const network = { name: NETWORK, bridge: BRIDGE, subnets: TEST_SUBNETS, chained: [PORTMAP] };
+  const containerd = await Containerd.start(lab, {
+    pluginFolder: stagePlugins(lab, plugins.cniPath),
+    conflistFolder: stageConflist(lab, bridgeConflist(plugins, network)),
+    pauseImage: PAUSE_IMAGE,
+  });
+  cri = new CriClient(containerd.socket);
+  lab.defer("close the CRI client", async () => cri.close());
+  lab.defer("remove every pod", removePods);
+  expect(await waitUntil(() => cri.networkReady(), 10_000)).toBe(true);
+  first = await runPod("pod-1", [{ containerPort: 80, hostPort: HOST_PORT }]);
+  second = await runPod("pod-2");
+});
+
+afterAll(() => lab.close());
+
+function runPod(
+  name: string,
+  portMappings: readonly { containerPort: number; hostPort: number }[] = [],
+): Promise<Pod> {
+  const logFolder = lab.folder("logs", name);
+  return cri.runPod({
+    name,
+    logFolder,
+    portMappings,
+    dnsServers: ["198.51.100.53"],
+    shellLine: SERVE_FOREVER,
+  });
+}
+
+async function removePods(): Promise<void> {
+  for (const id of await cri.sandboxIds()) {
+    await cri.call("StopPodSandbox", { pod_sandbox_id: id });
+    await cri.call("RemovePodSandbox", { pod_sandbox_id: id });
+  }
+}
+
+async function ping(pod: Pod, target: string): Promise<number> {
+  return (await cri.exec(pod, "sh", "-c", pingShellLine(target))).status;
+}
+
+async function loadPage(netns: "host" | "internet", url: string): Promise<string> {
+  return lab[netns](["timeout", "3", "busybox", "wget", "-qO-", url]);
+}
+
+test("each pod reports one address per family, and the IPAM holds exactly those", async () => {
+  expect(first.addresses.map(isIPv6)).toEqual([false, true]);
+  expect(second.addresses.map(isIPv6)).toEqual([false, true]);
+  expect(await plugins.boundAddresses(NETWORK)).toEqual([...first.addresses, ...second.addresses].sort());
+});
+
+test("the pods ping each other over both families", async () => {
+  for (const target of second.addresses) expect([target, await ping(first, target)]).toEqual([target, 0]);
+  for (const target of first.addresses) expect([target, await ping(second, target)]).toEqual([target, 0]);
+});
+
+test("the pods reach the host, and the internet through masquerade", async () => {
+  for (const target of [HOST_IPV4, INTERNET_IPV4, INTERNET_IPV6]) {
+    expect([target, await ping(first, target)]).toEqual([target, 0]);
+  }
+});
+
+test("a pod has the DNS server that the kubelet chose", async () => {
+  expect((await cri.exec(first, "cat", "/etc/resolv.conf")).output).toContain("nameserver 198.51.100.53");
+});
+
+test("the host port of a chained portmap leads to the pod, from the host, from outside and from the other pod", async () => {
+  expect(await loadPage("host", `http://127.0.0.1:${HOST_PORT}/`)).toBe(WEB_PAGE);
+  expect(await loadPage("internet", `http://${HOST_IPV4}:${HOST_PORT}/`)).toBe(WEB_PAGE);
+  const page = await cri.exec(second, "timeout", "3", "wget", "-qO-", `http://${HOST_IPV4}:${HOST_PORT}/`);
+  expect(page).toEqual({ status: 0, output: WEB_PAGE });
+});
+
+test("StopPodSandbox twice and RemovePodSandbox leave nothing", async () => {
+  for (const pod of [first, second]) {
+    await cri.removeContainer(pod);
+    await cri.call("StopPodSandbox", { pod_sandbox_id: pod.sandboxId });
+    await cri.call("StopPodSandbox", { pod_sandbox_id: pod.sandboxId });
+    await cri.call("RemovePodSandbox", { pod_sandbox_id: pod.sandboxId });
+  }
+  expect(await cri.sandboxIds()).toEqual([]);
+  const addresses = [...first.addresses, ...second.addresses];
+  const containerIds = [first.sandboxId, second.sandboxId];
+  const gone = { networkName: NETWORK, bridges: [BRIDGE], addresses, containerIds };
+  expect(await leftovers(lab, plugins, gone)).toEqual([]);
+  const page = await tryCommand(
+    lab.inHost("timeout", "3", "busybox", "wget", "-qO-", `http://127.0.0.1:${HOST_PORT}/`),
+  );
+  expect(page.status).not.toBe(0);
+});
