@@ -1,0 +1,100 @@
+/**
+ * Durable allocations per second of the IPAM service, and of the least that any durable store does: a loop that puts
+ * one row per transaction into SQLite, on the same disk.
+ */
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import type { Figure, Verdict } from "./figures.ts";
+import { acquireMany } from "./load.ts";
+import { waitForQuietMoment } from "./quiet.ts";
+import { type Summary, summarize } from "./statistics.ts";
+
+export interface AllocationOptions {
+  readonly socket: string;
+  /** On the disk that the service keeps its store on. */
+  readonly folder: string;
+  readonly callers: readonly number[];
+  readonly seconds: number;
+}
+
+/** A million addresses, outside of those of the bridge networks: no run gets to the end of it. */
+const SUBNET = "10.0.0.0/12";
+/** The number of callers that the targets are about, and the targets. */
+const TARGET = { callers: 128, perSecond: 5000, p99Ms: 25 } as const;
+
+/** The rate and the latencies of one load. */
+interface Rate {
+  readonly perSecond: number;
+  readonly latencyMs: Summary;
+}
+
+/** Two figures per number of callers: allocations per second against SQLite inserts per second, and latency. */
+export async function measureAllocations(options: AllocationOptions): Promise<Figure[]> {
+  waitForQuietMoment();
+  const baseline = insertLoop(join(options.folder, "baseline.sqlite"), options.seconds);
+  const figures: Figure[] = [];
+  for (const callers of options.callers) {
+    const { socket, seconds } = options;
+    const report = await acquireMany({ socket, networkName: "load", subnet: SUBNET, callers, seconds });
+    const rate = {
+      perSecond: report.latenciesMs.length / report.seconds,
+      latencyMs: summarize(report.latenciesMs),
+    };
+    figures.push(...allocationFigures(callers, rate, baseline));
+  }
+  return figures;
+}
+
+/** One insert per transaction, as durable as the service's own: WAL and synchronous=FULL. */
+function insertLoop(file: string, seconds: number): Rate {
+  const database = new DatabaseSync(file);
+  database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+  database.exec("CREATE TABLE lease (address TEXT PRIMARY KEY, owner TEXT NOT NULL UNIQUE) WITHOUT ROWID");
+  const insert = database.prepare("INSERT INTO lease VALUES (?, ?)");
+  const latencies: number[] = [];
+  const start = performance.now();
+  const end = start + seconds * 1000;
+  for (let now = start; now < end; now = performance.now()) {
+    insert.run(`address-${latencies.length}`, `container-${latencies.length}`);
+    latencies.push(performance.now() - now);
+  }
+  const elapsed = performance.now() - start;
+  database.close();
+  return { perSecond: latencies.length / (elapsed / 1000), latencyMs: summarize(latencies) };
+}
+
+function allocationFigures(callers: number, ours: Rate, baseline: Rate): Figure[] {
+  const name = `allocations, ${callers} callers`;
+  return [
+    rateFigure(
+      name,
+      ours,
+      baseline,
+      verdictAt(callers, `≥ ${TARGET.perSecond}/s`, ours.perSecond >= TARGET.perSecond),
+    ),
+    {
+      name: `${name}: latency`,
+      unit: "ms",
+      ours: ours.latencyMs,
+      reference: baseline.latencyMs,
+      ratio: null,
+      verdict: verdictAt(callers, `p99 ≤ ${TARGET.p99Ms} ms`, ours.latencyMs.p99 <= TARGET.p99Ms),
+    },
+  ];
+}
+
+function verdictAt(callers: number, target: string, passed: boolean): Verdict | null {
+  return callers === TARGET.callers ? { target, passed } : null;
+}
+
+function rateFigure(name: string, ours: Rate, baseline: Rate, verdict: Verdict | null): Figure {
+  const value = ours.perSecond / baseline.perSecond;
+  return {
+    name,
+    unit: "ops/s",
+    ours: summarize([ours.perSecond]),
+    reference: summarize([baseline.perSecond]),
+    ratio: { value, low: value, high: value },
+    verdict,
+  };
+}

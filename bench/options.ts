@@ -1,0 +1,50 @@
+/** The command line of the benchmark. */
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+
+export interface Options {
+  /** Folder of the reference's `bridge` and `host-local`. */
+  readonly reference: string;
+  /** Folder of our executables. */
+  readonly bin: string;
+  /** Where the figures go as JSON; empty for nowhere. */
+  readonly json: string;
+  /** Few rounds: shows that everything works, not how fast it is. */
+  readonly quick: boolean;
+  /** The reference against itself: every ratio must come out near 1. */
+  readonly selfCheck: boolean;
+  readonly seed: number;
+}
+
+export const USAGE = `usage: bench [--reference DIR] [--json FILE] [--quick] [--self-check] [--bin DIR] [--seed N]
+
+  --reference DIR  the Go plugins to compare with (default /usr/lib/cni, Debian's containernetworking-plugins)
+  --json FILE      write the figures there as well
+  --quick          few rounds, under a minute: shows that it works
+  --self-check     the reference against itself, to see what the harness alone does to the ratios
+  --bin DIR        our executables (default dist/bin)
+  --seed N         order of the samples (default: the time)`;
+
+/** @throws TypeError for an option that there is not. */
+export function parseOptions(args: readonly string[]): Options {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      reference: { type: "string", default: "/usr/lib/cni" },
+      bin: { type: "string", default: join(import.meta.dirname, "../dist/bin") },
+      json: { type: "string", default: "" },
+      quick: { type: "boolean", default: false },
+      "self-check": { type: "boolean", default: false },
+      seed: { type: "string", default: String(Date.now() % 1_000_000) },
+    },
+  });
+  const { reference, bin, json, quick, seed, "self-check": selfCheck } = values;
+  return {
+    reference: resolve(reference),
+    bin: resolve(bin),
+    json: json && resolve(json),
+    quick,
+    selfCheck,
+    seed: Number(seed),
+  };
+}

@@ -1,0 +1,80 @@
+/**
+ * What a run needs around it: a network namespace that plays the host, a folder, and the IPAM service. All of it is
+ * made before the first measurement and gone after the last.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { accessSync, constants, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { deleteNetns, run } from "./host.ts";
+import type { Options } from "./options.ts";
+
+const SERVER_START_MS = 10_000;
+
+export interface Stage {
+  /** Name of the network namespace; the names of the containers' start with it. */
+  readonly hostNetns: string;
+  readonly folder: string;
+  /** Of the IPAM service. */
+  readonly socket: string;
+  /** Of the IPAM service; 0 where none was needed. */
+  readonly serverPid: number;
+}
+
+/** Sets the stage for `use` and takes it down when that is over, however it ended. @throws when a tool is missing. */
+export async function withStage<T>(options: Options, use: (stage: Stage) => Promise<T>): Promise<T> {
+  requireExecutables(options);
+  const folder = mkdtempSync(join(tmpdir(), "fl-bench-"));
+  const hostNetns = `fl-bench-${process.pid}`;
+  const socket = join(folder, "ipam.sock");
+  let server: ChildProcess | undefined;
+  try {
+    run("ip", "netns", "add", hostNetns);
+    run("ip", "-n", hostNetns, "link", "set", "lo", "up");
+    if (!options.selfCheck) server = await startServer(options, folder, socket);
+    return await use({ hostNetns, folder, socket, serverPid: server?.pid ?? 0 });
+  } finally {
+    server?.kill("SIGTERM");
+    deleteNetns(hostNetns);
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function requireExecutables(options: Options): void {
+  const ours = options.selfCheck
+    ? []
+    : ["fairlead", "fairlead-bridge", "fairlead-ipam"].map((name) => join(options.bin, name));
+  for (const file of [...ours, join(options.reference, "bridge"), join(options.reference, "host-local")]) {
+    try {
+      accessSync(file, constants.X_OK);
+    } catch {
+      const hint = ours.includes(file) ? "./build.sh build" : "apt-get install containernetworking-plugins";
+      throw new Error(`${file} is not there; ${hint}`);
+    }
+  }
+}
+
+/** Starts `fairlead server`, and waits until it takes connections. */
+async function startServer(options: Options, folder: string, socket: string): Promise<ChildProcess> {
+  const configuration = join(folder, "server.yaml");
+  writeFileSync(configuration, `socket: ${socket}\nstateDir: ${join(folder, "server")}\n`);
+  const log = openSync(join(folder, "server.log"), "a");
+  const server = spawn(join(options.bin, "fairlead"), ["server", "--config", configuration], {
+    stdio: ["ignore", log, log],
+  });
+  const end = Date.now() + SERVER_START_MS;
+  while (!(await takesConnections(socket))) {
+    if (server.exitCode !== null || Date.now() > end) throw new Error("fairlead server did not start");
+    await sleep(20);
+  }
+  return server;
+}
+
+function takesConnections(socket: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const attempt = connect(socket, () => resolve(true)).on("error", () => resolve(false));
+    attempt.on("connect", () => attempt.destroy());
+  });
+}
