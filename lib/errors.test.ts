@@ -1,4 +1,11 @@
-import { asFairleadError, combineErrors, ERROR_TABLE, errorFromJson, errorToJson, FairleadError } from "./errors.ts";
+import {
+  asFairleadError,
+  combineErrors,
+  ERROR_TABLE,
+  errorFromJson,
+  errorToJson,
+  FairleadError,
+} from "./errors.ts";
 
 const sample = new FairleadError({
   code: "pool-exhausted",
@@ -23,9 +30,12 @@ test("an error survives the wire", () => {
   expect(back.details).toEqual({ free: 0 });
 });
 
-test.each([[null], ["text"], [{}], [{ code: "no-such-code" }], [{ code: 7 }]])("%p is not an error object", (value) => {
-  expect(errorFromJson(value)).toMatchObject({ code: "internal", operation: "read error" });
-});
+test.each([[null], ["text"], [{}], [{ code: "no-such-code" }], [{ code: 7 }]])(
+  "%p is not an error object",
+  (value) => {
+    expect(errorFromJson(value)).toMatchObject({ code: "internal", operation: "read error" });
+  },
+);
 
 test("CNI codes keep to the spec's and to our own range, and each of ours has one meaning", () => {
   const ours = Object.values(ERROR_TABLE).map((row) => row.cni);

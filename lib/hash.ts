@@ -6,9 +6,6 @@
  * and never changes. It spreads, it does not protect: whoever chooses the text can find collisions.
  */
 
-const FNV_OFFSET_BASIS = 0xcbf29ce484222325n;
-const FNV_PRIME = 0x100000001b3n;
-const MASK_64 = 0xffff_ffff_ffff_ffffn;
 const encoder = new TextEncoder();
 
 /**
@@ -21,11 +18,33 @@ const encoder = new TextEncoder();
  * Source: FNV-1a, RFC 9923 §2; `fmix64` of MurmurHash3 (Austin Appleby, public domain).
  */
 export function hash64(text: string): bigint {
-  let hash = FNV_OFFSET_BASIS;
-  for (const byte of encoder.encode(text)) hash = ((hash ^ BigInt(byte)) * FNV_PRIME) & MASK_64;
+  const { high, low } = fnv1a(encoder.encode(text));
+  let hash = (BigInt(high) << 32n) | BigInt(low);
   hash = ((hash ^ (hash >> 33n)) * 0xff51afd7ed558ccdn) & MASK_64;
   hash = ((hash ^ (hash >> 33n)) * 0xc4ceb9fe1a85ec53n) & MASK_64;
   return hash ^ (hash >> 33n);
+}
+
+const MASK_64 = 0xffff_ffff_ffff_ffffn;
+
+/** The lower half of the prime 0x100000001b3, whose upper half is 2^8. */
+const FNV_PRIME_LOW = 0x1b3;
+const TWO_POW_32 = 0x1_0000_0000;
+
+/**
+ * In two halves of 32 bits: a BigInt for every byte would cost more than all else that a name is derived from.
+ * With h = high·2^32 + low, h·(2^40 + 0x1b3) mod 2^64 = (high·0x1b3 + low·2^8 + carry)·2^32 + (low·0x1b3 mod 2^32).
+ */
+function fnv1a(bytes: Uint8Array): { readonly high: number; readonly low: number } {
+  let high = 0xcbf29ce4;
+  let low = 0x84222325;
+  for (let at = 0; at < bytes.length; at++) {
+    low = (low ^ (bytes[at] as number)) >>> 0;
+    const product = low * FNV_PRIME_LOW;
+    high = (high * FNV_PRIME_LOW + (low << 8) + Math.floor(product / TWO_POW_32)) >>> 0;
+    low = product >>> 0;
+  }
+  return { high, low };
 }
 
 /**

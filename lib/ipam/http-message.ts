@@ -7,7 +7,8 @@
  */
 import { FairleadError } from "../errors.ts";
 
-const CRLF_CRLF = [13, 10, 13, 10];
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
 
 export interface HttpResponse {
   readonly status: number;
@@ -16,21 +17,24 @@ export interface HttpResponse {
 
 /** A request with a JSON body (or none) that asks the server to close the connection afterwards. */
 export function encodeRequest(method: "GET" | "POST" | "DELETE", path: string, body?: unknown): Uint8Array {
-  const payload = body === undefined ? new Uint8Array() : new TextEncoder().encode(JSON.stringify(body));
+  const payload = body === undefined ? new Uint8Array() : encoder.encode(JSON.stringify(body));
   const head =
     `${method} ${path} HTTP/1.1\r\nHost: fairlead\r\nConnection: close\r\n` +
     `Content-Type: application/json\r\nContent-Length: ${payload.length}\r\n\r\n`;
-  const headBytes = new TextEncoder().encode(head);
+  const headBytes = encoder.encode(head);
   const request = new Uint8Array(headBytes.length + payload.length);
   request.set(headBytes);
   request.set(payload, headBytes.length);
   return request;
 }
 
+const CR = 13;
+const LF = 10;
+
 /** Where the body starts, or -1 while the head is not complete. */
 function bodyOffset(bytes: Uint8Array): number {
-  for (let at = bytes.indexOf(13); at >= 0; at = bytes.indexOf(13, at + 1)) {
-    if (CRLF_CRLF.every((byte, i) => bytes[at + i] === byte)) return at + 4;
+  for (let at = bytes.indexOf(CR); at >= 0; at = bytes.indexOf(CR, at + 1)) {
+    if (bytes[at + 1] === LF && bytes[at + 2] === CR && bytes[at + 3] === LF) return at + 4;
   }
   return -1;
 }
@@ -42,24 +46,29 @@ interface Head {
   readonly bodyAt: number;
 }
 
+const STATUS_AT = "HTTP/1.1 ".length;
+
 function parseHead(bytes: Uint8Array): Head | null {
   const bodyAt = bodyOffset(bytes);
   if (bodyAt < 0) return null;
-  const [statusLine = "", ...fields] = new TextDecoder().decode(bytes.subarray(0, bodyAt)).split("\r\n");
-  const status = /^HTTP\/1\.[01] (\d{3})/.exec(statusLine)?.[1];
-  if (!status) throw malformed(`status line ${JSON.stringify(statusLine.slice(0, 80))}`);
-  const field = (name: string) =>
-    fields
-      .find((f) => f.toLowerCase().startsWith(`${name}:`))
-      ?.slice(name.length + 1)
-      .trim();
-  if (field("transfer-encoding")) throw malformed("the service states a length; this answer comes in chunks");
-  const length = field("content-length");
-  return {
-    status: Number(status),
-    contentLength: length === undefined ? null : Number(length),
-    bodyAt,
-  };
+  const head = decoder.decode(bytes.subarray(0, bodyAt));
+  const status = Number(head.slice(STATUS_AT, STATUS_AT + 3));
+  if (!head.startsWith("HTTP/1.") || !(status >= 100 && status <= 599)) {
+    throw malformed(`status line ${JSON.stringify(head.slice(0, head.indexOf("\r")).slice(0, 80))}`);
+  }
+  if (field(head, "transfer-encoding") !== null) {
+    throw malformed("the service states a length; this answer comes in chunks");
+  }
+  const length = field(head, "content-length");
+  return { status, contentLength: length === null ? null : Number(length), bodyAt };
+}
+
+/** The value of a header field, or null. Source: RFC 9112 §5: names match in any case. */
+function field(head: string, name: string): string | null {
+  const start = head.toLowerCase().indexOf(`\r\n${name}:`);
+  if (start < 0) return null;
+  const valueAt = start + name.length + 3;
+  return head.slice(valueAt, head.indexOf("\r\n", valueAt)).trim();
 }
 
 function malformed(what: string): FairleadError {
@@ -87,5 +96,5 @@ export function parseResponse(bytes: Uint8Array): HttpResponse {
   if (head.contentLength !== null && payload.length < head.contentLength)
     throw malformed("the body is cut short");
   const body = payload.subarray(0, head.contentLength ?? payload.length);
-  return { status: head.status, body: new TextDecoder().decode(body) };
+  return { status: head.status, body: decoder.decode(body) };
 }

@@ -1,0 +1,315 @@
+import { writeFileSync } from "node:fs";
+import {
+  ListeningFront,
+  openHttpFront,
+  openTestService,
+  TemporaryDirectory,
+  type TestService,
+  withMethods,
+} from "../test/support/ipam-fronts.ts";
+import { main } from "./main.ts";
+
+interface Run {
+  readonly status: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+async function run(argv: readonly string[], columns: number | null = null): Promise<Run> {
+  const [out, err]: [string[], string[]] = [[], []];
+  const status = await main(argv, {
+    out: async (text) => void out.push(text),
+    err: async (text) => void err.push(text),
+    columns,
+  });
+  return { status, out: out.join(""), err: err.join("") };
+}
+
+describe("usage", () => {
+  test("no command shows the help", async () => {
+    const { status, out, err } = await run([]);
+    expect([status, err]).toEqual([0, ""]);
+    expect(out).toContain("fairlead ipam history 10.77.0.5");
+    expect(out).toContain("Exit status");
+  });
+
+  test.each([
+    [["help", "ipam", "leases"], "--state <state>"],
+    [["ipam", "history", "--help"], 'fairlead ipam history 10.77.0.5 --at "2026-01-27 14:30"'],
+    [["server", "--help"], "SIGTERM"],
+    [["dev", "--help"], "--state-dir"],
+    [["ipam", "check", "-h"], "Exit status 1"],
+  ])("%j helps with an example", async (argv, part) => {
+    const { status, out } = await run(argv);
+    expect(status).toBe(0);
+    expect(out).toContain(part);
+    expect(out).toMatch(/\nExamples?:\n {2}fairlead /);
+  });
+
+  test("help keeps to the width of the terminal", async () => {
+    const { out } = await run(["ipam", "leases", "--help"], 80);
+    const [options = ""] = out.split("\nExamples");
+    expect(Math.max(...options.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
+  });
+
+  test.each([
+    [["nope"], "fairlead: unknown command 'nope'; see fairlead help\n"],
+    [["ipam", "lease"], "fairlead: unknown command 'lease'; did you mean leases?\n"],
+    [["ipam", "leases", "--nod", "x"], "fairlead: unknown option '--nod'; did you mean --node?\n"],
+    [["ipam", "leases", "--state", "lost"], "Allowed choices are bound, cooling, quarantined, reserved"],
+    [["ipam", "history"], "fairlead: missing required argument 'address'"],
+    [["ipam", "check", "extra"], "fairlead: too many arguments for 'check'"],
+  ])("%j is refused on stderr, with status 2", async (argv, text) => {
+    const { status, out, err } = await run(argv);
+    expect([status, out]).toEqual([2, ""]);
+    expect(err).toContain(text);
+    expect(err.trimEnd().split("\n")).toHaveLength(1);
+  });
+
+  test("a group without a command shows its commands on stderr", async () => {
+    const { status, out, err } = await run(["ipam"]);
+    expect([status, out]).toEqual([2, ""]);
+    expect(err).toContain("status");
+  });
+
+  test("a service that does not run: what to start, and status 5", async () => {
+    const { status, err } = await run(["ipam", "status", "--socket", "/nonexistent/f.sock"]);
+    expect(status).toBe(5);
+    expect(err).toMatch(
+      /^fairlead: read service info \/nonexistent\/f.sock: .*; start it with `fairlead server`/,
+    );
+  });
+});
+
+describe("version", () => {
+  test("for people and for programs", async () => {
+    expect((await run(["version"])).out).toMatch(/^fairlead \d+\.\d+\.\d+ \(node [\d.]+, linux \w+\)\n$/);
+    expect(JSON.parse((await run(["version", "--json"])).out)).toEqual({
+      version: expect.stringMatching(/^\d+\.\d+\.\d+$/),
+      runtime: expect.stringMatching(/^node /),
+      platform: expect.stringMatching(/^linux /),
+    });
+  });
+});
+
+describe("server", () => {
+  const directory = new TemporaryDirectory();
+  afterAll(() => directory.remove());
+
+  test("a configuration can be checked", async () => {
+    const file = directory.file("good.yaml");
+    writeFileSync(file, "coolingSeconds: 5\n");
+    expect(await run(["server", "--config", file, "--check"])).toEqual({
+      status: 0,
+      out: `${file} is valid\n`,
+      err: "",
+    });
+  });
+
+  test("what is wrong with it is told, all of it", async () => {
+    const file = directory.file("bad.yaml");
+    writeFileSync(file, "sockt: /a\ncoolingSeconds: soon\n");
+    const { status, err } = await run(["server", "--config", file]);
+    expect(status).toBe(2);
+    expect(err).toContain(`fairlead: read configuration ${file}: 2 problems:`);
+    expect(err).toContain('line 1: sockt: unknown key; did you mean "socket"?');
+    expect(err).toContain("line 2: coolingSeconds: ");
+  });
+
+  test("a file that is not there is named", async () => {
+    const { status, err } = await run(["server", "--config", "/nonexistent.yaml"]);
+    expect([status, err]).toEqual([
+      4,
+      expect.stringContaining("read configuration /nonexistent.yaml: there is no such file"),
+    ]);
+  });
+
+  test("every key can be looked up", async () => {
+    const { status, out } = await run(["server", "--help-config"]);
+    expect(status).toBe(0);
+    for (const key of ["socket", "http.listen", "log.level", "defaultPools"])
+      expect(out).toMatch(new RegExp(`^${key} `, "m"));
+  });
+
+  test("a flag that makes no sense is refused", async () => {
+    const { status, err } = await run(["dev", "--socket", `/${"x".repeat(200)}`]);
+    expect(status).toBe(2);
+    expect(err).toContain("socket: the path has 201 bytes");
+  });
+});
+
+describe("ipam", () => {
+  const caller = { actor: "test", node: "n1" };
+  const longId = "0123456789abcdef".repeat(4);
+  let under: TestService;
+  let front: ListeningFront;
+
+  beforeEach(async () => {
+    under = await openTestService();
+    front = await ListeningFront.open(openHttpFront(under.service));
+  });
+  afterEach(async () => {
+    await front.close();
+    await under.service.close();
+  });
+
+  const ipam = (...argv: string[]): Promise<Run> => run(["ipam", ...argv, "--socket", front.socket]);
+
+  /** One network with a bound and a cooling address. */
+  async function populate(): Promise<void> {
+    const { service, clock } = under;
+    await service.createNetwork({ name: "web", subnets: [{ subnet: "10.1.0.0/24" }] }, caller);
+    await service.acquire({ key: { networkName: "web", containerId: longId, ifname: "eth0" } }, caller);
+    clock.advance(1_000);
+    const key = { networkName: "web", containerId: "c2", ifname: "eth0" };
+    await service.acquire({ key, mac: "02:00:00:00:00:01" }, caller);
+    clock.advance(1_000);
+    await service.release({ key }, caller);
+  }
+
+  test("status of an empty service", async () => {
+    const { status, out } = await ipam("status");
+    expect(status).toBe(0);
+    expect(out).toMatch(/^Service {2}version 1\.2\.3, up since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\n/);
+    expect(out).toContain("Store    memory, epoch 1, revision 1\n");
+    expect(out).toContain("\nNo networks.\n");
+  });
+
+  test("status shows every pool", async () => {
+    await populate();
+    await under.service.createNetwork({ name: "full", subnets: [{ subnet: "10.2.0.0/30" }] }, caller);
+    await under.service.acquire({ key: { networkName: "full", containerId: "c9", ifname: "eth0" } }, caller);
+    const { out } = await ipam("status");
+    expect(out).toContain("Leases   2 bound, 1 cooling, 0 quarantined, 0 reserved");
+    const row = (name: string): string[] =>
+      (out.split("\n").find((line) => line.startsWith(`${name} `)) ?? "").split(/ +/);
+    expect(row("NETWORK").slice(0, 6)).toEqual(["NETWORK", "POOL", "SUBNETS", "SIZE", "BOUND", "COOLING"]);
+    expect(row("web").slice(0, 6)).toEqual(["web", "0", "10.1.0.0/24", expect.any(String), "1", "1"]);
+    expect(out).toMatch(/\nNot ready:\nfull: .*10\.2\.0\.0\/30/);
+  });
+
+  test("status of one network, for programs", async () => {
+    await populate();
+    const { out } = await ipam("status", "web", "--json");
+    expect(JSON.parse(out)).toEqual({
+      service: await under.service.info(),
+      networks: [await under.service.networkStatus({ networkName: "web" }, caller)],
+    });
+    expect(await ipam("status", "nope")).toMatchObject({ status: 4, out: "" });
+  });
+
+  test("networks", async () => {
+    expect((await ipam("networks")).out).toBe("No networks.\n");
+    await populate();
+    const network = await under.service.getNetwork("web");
+    expect((await ipam("networks")).out).toBe(
+      [
+        "NETWORK  ID            DRIVER  ORIGIN  SUBNETS      GATEWAYS  ATTACHMENTS",
+        `web      ${network.id.slice(0, 12)}  bridge  api     10.1.0.0/24  10.1.0.1            1`,
+        "",
+      ].join("\n"),
+    );
+    expect(JSON.parse((await ipam("networks", "--json")).out)).toEqual({ networks: [network] });
+  });
+
+  test("leases, whole where there is no terminal", async () => {
+    expect((await ipam("leases")).out).toBe("No leases.\n");
+    await populate();
+    const { out } = await ipam("leases");
+    const [head = "", first = "", second = ""] = out.split("\n");
+    expect(head.split(/ +/)).toEqual([
+      "ADDRESS",
+      "NETWORK",
+      "STATE",
+      "CONTAINER",
+      "IFNAME",
+      "NODE",
+      "SINCE",
+      "UNTIL",
+      "REASON",
+    ]);
+    expect(first).toBe(
+      `10.1.0.2  web      bound    ${longId}  eth0    n1    2023-11-14 22:13:20  -                    -`,
+    );
+    expect(second).toContain("10.1.0.3  web      cooling  c2 ");
+    expect(second).toMatch(/2023-11-14 22:13:22 {2}2023-11-14 22:14:22 {2}-$/);
+  });
+
+  test("leases, cut where there is one", async () => {
+    await populate();
+    const { out } = await run(["ipam", "leases", "--socket", front.socket], 110);
+    for (const line of out.split("\n")) expect(line.length).toBeLessThanOrEqual(110);
+    expect(out).not.toContain(longId);
+  });
+
+  test.each([
+    [["--state", "cooling"], ["10.1.0.3"]],
+    [["--container", longId], ["10.1.0.2"]],
+    [
+      ["--network", "web", "--node", "n1"],
+      ["10.1.0.2", "10.1.0.3"],
+    ],
+    [["--node", "n2"], []],
+    [["--address", "10.1.0.3"], ["10.1.0.3"]],
+  ])("leases %j", async (filter, addresses) => {
+    await populate();
+    const { leases } = JSON.parse((await ipam("leases", ...filter, "--json")).out);
+    expect(leases.map((lease: { address: string }) => lease.address)).toEqual(addresses);
+  });
+
+  test("history", async () => {
+    await populate();
+    expect((await ipam("history", "10.1.0.3")).out).toBe(
+      [
+        "FROM                 TO                   NETWORK  CONTAINER  IFNAME  NODE  MAC",
+        "2023-11-14 22:13:21  2023-11-14 22:13:22  web      c2         eth0    n1    02:00:00:00:00:01",
+        "",
+      ].join("\n"),
+    );
+    expect((await ipam("history", "10.9.9.9")).out).toBe("Nobody had 10.9.9.9, as far as the log goes.\n");
+    const then = ["--at", "2023-11-14T22:13:21.500Z"];
+    expect(JSON.parse((await ipam("history", "10.1.0.3", ...then, "--json")).out).tenancies).toHaveLength(1);
+    const { out } = await ipam("history", "10.1.0.3", "--at", "2023-11-14T22:00:00Z");
+    expect(out).toBe("Nobody had 10.1.0.3 then, as far as the log goes.\n");
+    expect((await ipam("history", "10.1.0.3", "--at", "tuesday")).status).toBe(2);
+    expect((await ipam("history", "10.1.0")).status).toBe(2);
+  });
+
+  test("check of a sound store", async () => {
+    await populate();
+    const { status, out } = await ipam("check");
+    expect([status, out]).toEqual([
+      0,
+      expect.stringMatching(/^No contradictions \(1 network, \d leases?, revision \d+\)\.\n$/),
+    ]);
+    expect(JSON.parse((await ipam("check", "--json")).out)).toEqual(await under.service.checkConsistency());
+  });
+});
+
+test("a check that finds an error has status 1", async () => {
+  const { service } = await openTestService();
+  const finding = {
+    severity: "error",
+    object: "10.1.0.2",
+    problem: "bound twice",
+    remedy: "release one",
+  } as const;
+  const report = { revision: 7, networks: 1, leases: 2, findings: [finding] };
+
+  const front = await ListeningFront.open(
+    openHttpFront(withMethods(service, { checkConsistency: async () => report })),
+  );
+  const { status, out } = await run(["ipam", "check", "--socket", front.socket]);
+  expect([status, out]).toEqual([
+    1,
+    [
+      "SEVERITY  OBJECT    PROBLEM      REMEDY",
+      "error     10.1.0.2  bound twice  release one",
+      "",
+      "1 finding (1 network, 2 leases, revision 7).",
+      "",
+    ].join("\n"),
+  ]);
+  await front.close();
+  await service.close();
+});

@@ -1,0 +1,46 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { CONFIG_KEYS, defaultConfig, parseConfig } from "../ipam-server/config.ts";
+import { parsePrefix, prefixesOverlap } from "../lib/addr/prefix.ts";
+
+function read(name: string): string {
+  return readFileSync(join(__dirname, name), "utf8");
+}
+
+describe("server.yaml", () => {
+  test("as it is, it means the defaults", () => {
+    expect(parseConfig(read("server.yaml"), "server.yaml")).toEqual(defaultConfig());
+  });
+
+  test("with every sample line in force, it is valid and has every key", () => {
+    const text = read("server.yaml").replace(/^#(?=\S| {2})/gm, "");
+    const config = parseConfig(text, "server.yaml");
+    expect(config.http.listen).toEqual({ host: "127.0.0.1", port: 7410 });
+    expect(config.grpc.listen).toEqual({ path: "/run/fairlead/grpc.sock" });
+    for (const key of Object.keys(CONFIG_KEYS)) {
+      const [last = ""] = key.split(".").slice(-1);
+      expect(text).toMatch(new RegExp(`^ *${last}:`, "m"));
+    }
+  });
+});
+
+describe("10-fairlead.conflist", () => {
+  const conflist = JSON.parse(read("10-fairlead.conflist"));
+
+  test("a runtime that knows only 1.0.0 takes it", () => {
+    expect(conflist.cniVersion).toBe("1.0.0");
+    expect(conflist.cniVersions).toContain("1.1.0");
+  });
+
+  test("its subnet lies outside the default pools", () => {
+    const [[{ subnet }]] = conflist.plugins[0].ipam.ranges;
+    expect(prefixesOverlap(parsePrefix(subnet), parsePrefix("10.77.0.0/16"))).toBe(false);
+  });
+});
+
+test("the systemd unit runs the server with the installed configuration", () => {
+  const unit = read("fairlead-server.service");
+  expect(unit).toContain("ExecStart=/usr/local/bin/fairlead server --config /etc/fairlead/server.yaml");
+  // The just-in-time compiler needs pages that are writable and executable.
+  expect(unit).not.toMatch(/^MemoryDenyWriteExecute/m);
+});

@@ -1,0 +1,212 @@
+import {
+  ADMIN,
+  asking,
+  brief,
+  keyOf,
+  NODE1,
+  NODE2,
+  plain,
+  SMALL,
+  useService,
+} from "../test/support/ipam-fixture.ts";
+
+const s = useService();
+const { acquire, release, usage, isoIn } = s;
+
+describe("acquire", () => {
+  test("answers with all that the plugin needs", async () => {
+    const network = await s.f.service.createNetwork({ ...SMALL, ipv6: true }, ADMIN);
+    expect(await s.f.service.acquire(asking("a"), NODE1)).toEqual({
+      networkId: network.id,
+      created: true,
+      addresses: [
+        { address: "10.1.0.2/29", gateway: "10.1.0.1", subnet: "10.1.0.0/29", pool: 0, sequence: 3 },
+        { address: "fd00:f1::2/64", gateway: "fd00:f1::1", subnet: "fd00:f1::/64", pool: 1, sequence: 4 },
+      ],
+    });
+  });
+
+  test("repeated for a key that holds addresses gives the same ones, not created", async () => {
+    await s.f.service.createNetwork(SMALL, ADMIN);
+    const first = await s.f.service.acquire(asking("a"), NODE1);
+    const second = await s.f.service.acquire(asking("a"), NODE1);
+    expect(second).toEqual({ ...first, created: false });
+    expect(await usage()).toMatchObject({ bound: 1 });
+  });
+
+  test("with another address than the one held is refused, naming both", async () => {
+    await s.f.service.createNetwork(SMALL, ADMIN);
+    await acquire("a", { requestedAddresses: ["10.1.0.4"] });
+    await expect(acquire("a", { requestedAddresses: ["10.1.0.5"] })).rejects.toMatchObject({
+      code: "address-in-use",
+      message: expect.stringMatching(/10\.1\.0\.5.*holds 10\.1\.0\.4/),
+    });
+    expect(await acquire("a", { requestedAddresses: ["10.1.0.4"] })).toEqual(["10.1.0.4"]);
+  });
+
+  test("is all or nothing over the pools", async () => {
+    const subnets = [{ subnet: "10.1.0.0/24" }, { subnet: "fd00::/126" }];
+    await s.f.service.createNetwork({ name: "web", subnets }, ADMIN);
+    expect(await acquire("a")).toEqual(["10.1.0.2", "fd00::2"]);
+    expect(await acquire("b")).toEqual(["10.1.0.3", "fd00::3"]);
+    await expect(acquire("c")).rejects.toMatchObject({ code: "pool-exhausted", details: { pool: 1 } });
+    expect(brief(await s.f.service.listLeases({ containerId: "c" }))).toEqual([]);
+    expect(await usage()).toMatchObject({ bound: 2, free: "251" });
+    await release("a");
+    s.f.clock.advance(60_000);
+    // Nothing of the refused attempt has made 10.1.0.4 a used address.
+    expect(await acquire("d")).toEqual(["10.1.0.4", "fd00::2"]);
+  });
+
+  test("a refusal says how the pool is used, what frees it and what to do", async () => {
+    await s.f.service.createNetwork({ name: "web", subnets: [{ subnet: "10.1.0.0/29" }] }, ADMIN);
+    for (const containerId of ["a", "b", "c"]) await acquire(containerId);
+    await s.f.service.reserve({ networkName: "web", address: "10.1.0.6" }, ADMIN);
+    await s.f.service.quarantine({ address: "10.1.0.5", reason: "conflict" }, ADMIN);
+    await release("a");
+    const nextFreeAt = isoIn(60_000);
+    await expect(acquire("d")).rejects.toMatchObject({
+      code: "pool-exhausted",
+      reason:
+        "no address is free in pool 0, 10.1.0.0/29 (10.1.0.1-10.1.0.6): 6 addresses, " +
+        "2 bound, 1 cooling, 1 quarantined, 2 withheld, 0 free",
+      hint: expect.stringContaining(nextFreeAt),
+      details: {
+        networkName: "web",
+        pool: 0,
+        size: "6",
+        bound: 2,
+        cooling: 1,
+        quarantined: 1,
+        withheld: "2",
+        free: "0",
+        nextFreeAt,
+      },
+    });
+  });
+
+  test("a requested address is granted or refused, never replaced", async () => {
+    await s.f.service.createNetwork(
+      { name: "web", subnets: [{ subnet: "10.1.0.0/28", exclusions: ["10.1.0.9"] }] },
+      ADMIN,
+    );
+    expect(await acquire("a", { requestedAddresses: ["10.1.0.7"] })).toEqual(["10.1.0.7"]);
+    await expect(acquire("b", { requestedAddresses: ["10.1.0.7"] })).rejects.toMatchObject({
+      code: "address-in-use",
+      reason: 'it is held by container a (eth0) on node "n1"',
+    });
+    for (const never of ["10.1.0.1", "10.1.0.9", "10.1.0.0", "10.1.0.15", "10.2.0.1", "fd00::1"]) {
+      await expect(acquire("b", { requestedAddresses: [never] })).rejects.toMatchObject({
+        code: "invalid-config",
+      });
+    }
+    const two = ["10.1.0.3", "10.1.0.4"];
+    await expect(acquire("b", { requestedAddresses: two })).rejects.toMatchObject({ code: "invalid-config" });
+    expect(await acquire("b", { requestedAddresses: ["10.1.0.3", "10.1.0.3"] })).toEqual(["10.1.0.3"]);
+  });
+
+  test("an address outside ipRange is given to those who ask for it", async () => {
+    const subnets = [{ subnet: "10.1.0.0/24", ipRange: "10.1.0.128/25" }];
+    await s.f.service.createNetwork({ name: "web", subnets }, ADMIN);
+    expect(await acquire("a")).toEqual(["10.1.0.128"]);
+    expect(await acquire("b", { requestedAddresses: ["10.1.0.5"] })).toEqual(["10.1.0.5"]);
+    expect(await usage()).toMatchObject({ size: "127", bound: 1 });
+    await release("b");
+    await expect(acquire("c", { requestedAddresses: ["10.1.0.5"] })).rejects.toMatchObject({
+      code: "address-in-use",
+    });
+  });
+
+  test("a cooling address is refused to others, and given to whom it was released by", async () => {
+    await s.f.service.createNetwork(SMALL, ADMIN);
+    await acquire("a", { requestedAddresses: ["10.1.0.4"] });
+    await release("a");
+    await expect(acquire("b", { requestedAddresses: ["10.1.0.4"] })).rejects.toMatchObject({
+      code: "address-in-use",
+      reason: expect.stringContaining(`cools down until ${isoIn(60_000)}`),
+      details: { freeAt: isoIn(60_000) },
+    });
+    expect(await acquire("a", { requestedAddresses: ["10.1.0.4"] })).toEqual(["10.1.0.4"]);
+    await release("a");
+    s.f.clock.advance(59_999);
+    await expect(acquire("b", { requestedAddresses: ["10.1.0.4"] })).rejects.toMatchObject({
+      code: "address-in-use",
+    });
+    s.f.clock.advance(1);
+    expect(await acquire("b", { requestedAddresses: ["10.1.0.4"] })).toEqual(["10.1.0.4"]);
+  });
+
+  test("a sticky name gets its address again as long as nobody else took it", async () => {
+    await s.f.service.createNetwork(SMALL, ADMIN);
+    await acquire("a");
+    expect(await acquire("b", { stickyName: "db-0" })).toEqual(["10.1.0.3"]);
+    await release("b");
+    expect(await acquire("c", { stickyName: "db-0" })).toEqual(["10.1.0.3"]);
+    await release("c");
+    for (const containerId of ["d", "e", "f"]) await acquire(containerId);
+    s.f.clock.advance(60_000);
+    expect(await acquire("g")).toEqual(["10.1.0.3"]);
+    await release("a");
+    s.f.clock.advance(60_000);
+    expect(await acquire("h", { stickyName: "db-0" })).toEqual(["10.1.0.2"]);
+  });
+
+  test("is refused above the quota, which a repeated acquire is not subject to", async () => {
+    await s.f.service.createNetwork({ ...SMALL, maxAttachments: 1 }, ADMIN);
+    await acquire("a");
+    await expect(acquire("b")).rejects.toMatchObject({
+      code: "quota-exceeded",
+      details: { networkName: "web", attachments: 1, maxAttachments: 1 },
+    });
+    expect(await acquire("a")).toEqual(["10.1.0.2"]);
+    await release("a");
+    expect(await acquire("b")).toEqual(["10.1.0.3"]);
+  });
+
+  test("after a reboot the same key takes its addresses over, as a new stay", async () => {
+    await s.f.service.createNetwork(SMALL, ADMIN);
+    const before = await s.f.service.acquire(asking("a", { bootId: "one" }), NODE1);
+    const after = await s.f.service.acquire(asking("a", { bootId: "two" }), NODE1);
+    expect(plain(after)).toEqual(plain(before));
+    expect(after.created).toBe(true);
+    expect(after.addresses[0]?.sequence).toBeGreaterThan(before.addresses[0]?.sequence ?? 0);
+    expect(await s.f.service.whoHad({ address: "10.1.0.2" })).toHaveLength(2);
+  });
+
+  test("a key held on another node is refused, and a release there changes nothing here", async () => {
+    await s.f.service.createNetwork(SMALL, ADMIN);
+    await acquire("a");
+    await expect(acquire("a", {}, NODE2)).rejects.toMatchObject({
+      code: "address-in-use",
+      reason: expect.stringContaining('on node "n1"'),
+    });
+    expect(await release("a", {}, NODE2)).toEqual([]);
+    expect(await usage()).toMatchObject({ bound: 1 });
+    expect(await release("a", {}, ADMIN)).toEqual(["10.1.0.2"]);
+  });
+
+  test("one machine may change its name between two calls, as long as it is one boot", async () => {
+    await s.f.service.createNetwork(SMALL, ADMIN);
+    await acquire("a", { bootId: "one" });
+    expect(await acquire("a", { bootId: "one" }, NODE2)).toEqual(["10.1.0.2"]);
+    expect(await release("a", {}, NODE2)).toEqual(["10.1.0.2"]);
+  });
+
+  test.each([
+    ["container ID", { key: keyOf("../x") }],
+    ["empty container ID", { key: keyOf("") }],
+    ["interface name", { key: keyOf("a", "web", "a-name-of-16-byte") }],
+    ["network name", { key: keyOf("a", "we/b") }],
+    ["address", { key: keyOf("a"), requestedAddresses: ["10.1.0.300"] }],
+    ["number of addresses", { key: keyOf("a"), requestedAddresses: Array(100).fill("10.1.0.2") }],
+    ["name", { key: keyOf("a"), names: [""] }],
+    ["sticky name", { key: keyOf("a"), stickyName: "x".repeat(2000) }],
+  ])("refuses a bad %s", async (_, request) => {
+    await s.f.service.createNetwork(SMALL, ADMIN);
+    await expect(s.f.service.acquire(request, NODE1)).rejects.toMatchObject({ code: "invalid-config" });
+  });
+
+  test("in an unknown network without a declaration is refused", async () => {
+    await expect(acquire("a")).rejects.toMatchObject({ code: "not-found" });
+  });
+});

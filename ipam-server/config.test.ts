@@ -1,0 +1,119 @@
+import { FairleadError } from "../lib/errors.ts";
+import { defaultConfig, parseConfig } from "./config.ts";
+import { editDistance } from "./config-file.ts";
+
+/** The problems that a file is refused with. */
+function problemsOf(text: string): string {
+  try {
+    parseConfig(text, "f.yaml");
+  } catch (thrown) {
+    if (thrown instanceof FairleadError) return thrown.reason;
+    throw thrown;
+  }
+  throw new Error("the configuration was accepted");
+}
+
+test("nothing said means the defaults", () => {
+  for (const text of ["", "# only a comment\n", "http:\nlog: {}\n", "socket:\n"]) {
+    expect(parseConfig(text, "f.yaml")).toEqual(defaultConfig());
+  }
+  expect(defaultConfig()).toMatchObject({
+    socket: "/run/fairlead/fairlead.sock",
+    stateDir: "/var/lib/fairlead",
+    coolingSeconds: 60,
+    defaultPools: null,
+    http: { listen: null },
+    grpc: { listen: null },
+    log: { level: "info", format: "json" },
+    intentsDir: "/var/lib/fairlead/release-intents",
+  });
+});
+
+test("every key is taken", () => {
+  const text = `
+socket: /tmp/f.sock
+stateDir: /tmp/state
+nodeName: n1.example
+coolingSeconds: 0
+defaultPools:
+  - {base: 10.9.0.0/16, size: 26}
+http: {listen: "[::1]:7410"}
+grpc: {listen: "unix:///tmp/g.sock"}
+log:
+  level: debug
+  format: text
+`;
+  expect(parseConfig(text, "f.yaml")).toEqual({
+    socket: "/tmp/f.sock",
+    stateDir: "/tmp/state",
+    nodeName: "n1.example",
+    coolingSeconds: 0,
+    defaultPools: [{ base: "10.9.0.0/16", size: 26 }],
+    http: { listen: { host: "::1", port: 7410 } },
+    grpc: { listen: { path: "/tmp/g.sock" } },
+    log: { level: "debug", format: "text" },
+    intentsDir: "/tmp/state/release-intents",
+  });
+});
+
+test.each([
+  ["sockt: /a", 'line 1: sockt: unknown key; did you mean "socket"?'],
+  ["http: {lisen: 127.0.0.1:1}", 'line 1: http.lisen: unknown key; did you mean "http.listen"?'],
+  ["log: {levle: info}", 'log.levle: unknown key; did you mean "log.level"?'],
+  ["cooling_seconds: 5", 'unknown key; did you mean "coolingSeconds"?'],
+  ["statedir: /x", 'unknown key; did you mean "stateDir"?'],
+  ["level: info", 'unknown key; did you mean "log.level"?'],
+  ["banana: 1", "line 1: banana: unknown key"],
+  ["__proto__: 1", "unknown key"],
+  ["http: 127.0.0.1:80", "line 1: http: it must be a map of keys, such as http.listen"],
+  ["- a", "it must be a map of keys and values"],
+  ["socket: run/f.sock", 'socket: "run/f.sock" is not an absolute path'],
+  ["socket: 5", "socket: 5 is not text"],
+  [`socket: /${"x".repeat(120)}`, "the path has 121 bytes; the kernel takes at most 107"],
+  ["nodeName: a b", "is not a host name"],
+  ["coolingSeconds: -1", "coolingSeconds: -1 is not a whole number of seconds"],
+  ["coolingSeconds: 1.5", "1.5 is not a whole number of seconds"],
+  ['coolingSeconds: "60"', '"60" is not a whole number of seconds'],
+  ["defaultPools: 10.0.0.0/8", "it must be a list"],
+  ["defaultPools: [{base: 10.0.0.0/8}]", "is not like {base: 10.77.0.0/16, size: 24}"],
+  ["defaultPools: [{base: 10.0.0.1/8, size: 24}]", "defaultPools: "],
+  ["defaultPools: [{base: 10.0.0.0/8, size: 33}]", "33 is not a whole number from 8 to 30"],
+  ["defaultPools: [{base: 10.0.0.0/8, size: 24, x: 1}]", 'unknown key "x"'],
+  ["http: {listen: 0.0.0.0:80}", '"0.0.0.0" is not a loopback address'],
+  ["http: {listen: 10.0.0.1:80}", "is not a loopback address"],
+  ["http: {listen: example.org:80}", "is not a loopback address"],
+  ['http: {listen: "[::]:80"}', '"::" is not a loopback address'],
+  ["grpc: {listen: 192.168.0.1:80}", "is not a loopback address"],
+  ["http: {listen: 127.0.0.1}", "is not like 127.0.0.1:7410"],
+  ["http: {listen: 127.0.0.1:70000}", "is not like 127.0.0.1:7410"],
+  ["http: {listen: unix:/tmp/x}", "is not like 127.0.0.1:7410"],
+  ["grpc: {listen: unix:x}", '"x" is not an absolute path'],
+  ["log: {level: loud}", '"loud" is not one of trace, debug, info'],
+  ["log: {format: xml}", '"xml" is not one of json, text'],
+  ["socket: [", "line 1: it is not YAML"],
+  ["socket: /a\nsocket: /b", "line 2: it is not YAML: Map keys must be unique"],
+])("%s is refused", (text, problem) => {
+  expect(problemsOf(text)).toContain(problem);
+});
+
+test("all problems come at once, with their lines, and in the details", () => {
+  const text = "socket: x\n\nhttp:\n  listen: 1.2.3.4:5\nbanana: 1\n";
+  const reason = problemsOf(text);
+  expect(reason).toMatch(/^3 problems:/);
+  expect(reason).toContain("line 1: socket: ");
+  expect(reason).toContain("line 4: http.listen: ");
+  expect(reason).toContain("line 5: banana: ");
+});
+
+test("a hostile file costs no more than its length", () => {
+  const bomb = ["a: &a [x,x,x,x,x,x,x,x,x]", "b: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]", "c: [*b,*b,*b,*b,*b,*b]"];
+  expect(problemsOf(bomb.join("\n"))).toContain("unknown key");
+  expect(problemsOf(`socket: ${"[".repeat(5_000)}`)).toContain("not YAML");
+  expect(problemsOf("#".repeat(1_100_000))).toContain("more than 1048576 characters");
+});
+
+test("edit distance", () => {
+  expect([editDistance("", "abc"), editDistance("kitten", "sitting"), editDistance("a", "a")]).toEqual([
+    3, 3, 0,
+  ]);
+});

@@ -1,0 +1,201 @@
+/** Configuration of the server: every key, its meaning and its default, in one table. */
+
+import { isIPv4, isIPv6 } from "node:net";
+import { hostname } from "node:os";
+import { isAbsolute, join } from "node:path";
+import { FairleadError } from "../lib/errors.ts";
+import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "../lib/log.ts";
+import { type ConfigKey, readConfig } from "./config-file.ts";
+import { type DefaultPool, parseDefaultPool } from "./default-pools.ts";
+import { MAX_SOCKET_PATH_BYTES } from "./unix-socket.ts";
+
+export interface TcpAddress {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+}
+
+export interface UnixAddress {
+  readonly path: string;
+}
+
+export interface ServerConfig {
+  readonly socket: string;
+  readonly stateDir: string;
+  readonly nodeName: string;
+  readonly coolingSeconds: number;
+  /** Null: {@link standardPools}. */
+  readonly defaultPools: readonly DefaultPool[] | null;
+  /** Null: no listener. */
+  readonly http: { readonly listen: TcpAddress | null };
+  readonly grpc: { readonly listen: TcpAddress | UnixAddress | null };
+  readonly log: { readonly level: LogLevel; readonly format: LogFormat };
+  /** Where CNI plugins leave the releases that they could not deliver. */
+  readonly intentsDir: string;
+}
+
+export const DEFAULT_SOCKET = "/run/fairlead/fairlead.sock";
+export const DEFAULT_STATE_DIR = "/var/lib/fairlead";
+const DEFAULT_COOLING_SECONDS = 60;
+/** An address that shall stay away for longer is excluded or quarantined instead. */
+const MAX_COOLING_SECONDS = 31_536_000;
+
+/** Every key that a configuration file may have. README and `fairlead server --help-config` print this table. */
+export const CONFIG_KEYS = {
+  socket: key("path", DEFAULT_SOCKET, "Unix socket for CNI plugins and the CLI, mode 0600", socketPath),
+  stateDir: key("path", DEFAULT_STATE_DIR, "Directory of the store and the token, mode 0700", absolutePath),
+  nodeName: key("text", "the host's name", "Name of this node, recorded with every lease", nodeName),
+  coolingSeconds: key(
+    "seconds",
+    String(DEFAULT_COOLING_SECONDS),
+    "How long a released address stays out of use, where its network does not say",
+    coolingSeconds,
+  ),
+  defaultPools: key(
+    "list of {base, size}",
+    "one IPv4 and one IPv6 pool, see conf/server.yaml",
+    "Prefixes that networks without a subnet get theirs from, in blocks of prefix length `size`",
+    defaultPools,
+  ),
+  "http.listen": key("host:port", "off", "HTTP on loopback TCP; every request needs the token", loopback),
+  "grpc.listen": key(
+    "host:port or unix:/path",
+    "off",
+    "gRPC on loopback TCP (every call needs the token) or on a unix socket of mode 0600",
+    loopbackOrSocket,
+  ),
+  "log.level": key(LOG_LEVELS.join(", "), "info", "What is logged to stderr", oneOf(LOG_LEVELS)),
+  "log.format": key(LOG_FORMATS.join(", "), "json", "How it is written", oneOf(LOG_FORMATS)),
+  intentsDir: key(
+    "path",
+    "release-intents in stateDir",
+    "Where CNI plugins leave the releases that they could not deliver",
+    absolutePath,
+  ),
+};
+
+/** The configuration of a server that was told nothing. */
+export function defaultConfig(): ServerConfig {
+  return parseConfig("", "defaults");
+}
+
+/**
+ * Reads `text`, the content of `file`.
+ * @throws FairleadError invalid-config with every problem of the file; decode-failure when it is not YAML.
+ */
+export function parseConfig(text: string, file: string): ServerConfig {
+  const values = readConfig(CONFIG_KEYS, text, file);
+  const stateDir = values.stateDir ?? DEFAULT_STATE_DIR;
+  return {
+    socket: values.socket ?? DEFAULT_SOCKET,
+    stateDir,
+    nodeName: values.nodeName ?? hostname(),
+    coolingSeconds: values.coolingSeconds ?? DEFAULT_COOLING_SECONDS,
+    defaultPools: values.defaultPools ?? null,
+    http: { listen: values["http.listen"] ?? null },
+    grpc: { listen: values["grpc.listen"] ?? null },
+    log: { level: values["log.level"] ?? "info", format: values["log.format"] ?? "json" },
+    intentsDir: values.intentsDir ?? join(stateDir, "release-intents"),
+  };
+}
+
+function key<T>(
+  type: string,
+  fallback: string,
+  description: string,
+  parse: (value: unknown) => T,
+): ConfigKey<T> {
+  return { type, fallback, description, parse };
+}
+
+/** Thrown by the parsers below; the reader adds file, line and key. */
+function wrong(text: string): Error {
+  return new FairleadError({ code: "invalid-config", operation: "read configuration", reason: text });
+}
+
+function show(value: unknown): string {
+  return JSON.stringify(value)?.slice(0, 80) ?? String(value);
+}
+
+function textOf(value: unknown): string {
+  if (typeof value === "string" && value !== "") return value;
+  throw wrong(`${show(value)} is not text`);
+}
+
+function absolutePath(value: unknown): string {
+  const path = textOf(value);
+  if (!isAbsolute(path)) throw wrong(`${show(path)} is not an absolute path`);
+  return path;
+}
+
+function socketPath(value: unknown): string {
+  const path = absolutePath(value);
+  const length = Buffer.byteLength(path);
+  if (length <= MAX_SOCKET_PATH_BYTES) return path;
+  throw wrong(`the path has ${length} bytes; the kernel takes at most ${MAX_SOCKET_PATH_BYTES}`);
+}
+
+function nodeName(value: unknown): string {
+  const name = textOf(value);
+  if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$/.test(name)) return name;
+  throw wrong(`${show(name)} is not a host name: letters, digits, ".", "-" and "_", at most 253`);
+}
+
+function coolingSeconds(value: unknown): number {
+  if (typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= MAX_COOLING_SECONDS) {
+    return value;
+  }
+  throw wrong(`${show(value)} is not a whole number of seconds from 0 to ${MAX_COOLING_SECONDS}`);
+}
+
+function defaultPools(value: unknown): readonly DefaultPool[] {
+  if (!Array.isArray(value)) throw wrong("it must be a list of {base: PREFIX, size: LENGTH}");
+  return value.map((item: unknown) => {
+    const { base, size, ...others } = (item ?? {}) as Record<string, unknown>;
+    const [other] = Object.keys(others);
+    if (other !== undefined) throw wrong(`${show(item)}: unknown key "${other}"`);
+    if (typeof base !== "string" || typeof size !== "number") {
+      throw wrong(`${show(item)} is not like {base: 10.77.0.0/16, size: 24}`);
+    }
+    parseDefaultPool({ base, size });
+    return { base, size };
+  });
+}
+
+function oneOf<T extends string>(words: readonly T[]): (value: unknown) => T {
+  return (value) => {
+    const word = words.find((known) => known === value);
+    if (word === undefined) throw wrong(`${show(value)} is not one of ${words.join(", ")}`);
+    return word;
+  };
+}
+
+function tcpAddress(text: string): TcpAddress {
+  const [, v6, v4, port] = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text) ?? [];
+  const host = v6 ?? v4 ?? "";
+  if (port === undefined || Number(port) > 65_535) {
+    throw wrong(`${show(text)} is not like 127.0.0.1:7410 or [::1]:7410`);
+  }
+  return { host, port: Number(port) };
+}
+
+function isLoopback(host: string): boolean {
+  return (
+    host === "localhost" || (isIPv4(host) && host.startsWith("127.")) || (isIPv6(host) && host === "::1")
+  );
+}
+
+function loopback(value: unknown): TcpAddress {
+  const address = tcpAddress(textOf(value));
+  if (isLoopback(address.host)) return address;
+  throw wrong(
+    `${show(address.host)} is not a loopback address: without TLS the server listens on 127.0.0.1 and [::1] only`,
+  );
+}
+
+function loopbackOrSocket(value: unknown): TcpAddress | UnixAddress {
+  const text = textOf(value);
+  return text.startsWith("unix:")
+    ? { path: socketPath(text.slice("unix:".length).replace(/^\/\/(?=\/)/, "")) }
+    : loopback(text);
+}

@@ -1,0 +1,173 @@
+import { poolsOfSubnets, subnetOfSpec } from "../lib/ipam/subnet.ts";
+import { ADMIN, SMALL, useService } from "../test/support/ipam-fixture.ts";
+import { leaseRecord, networkRecord } from "../test/support/store-records.ts";
+import { checkRules } from "./consistency-rules.ts";
+import { NetworkState } from "./network-state.ts";
+import { State } from "./state.ts";
+
+const s = useService();
+
+/** Runs the check, and puts the store right again for the check that follows each test. */
+async function findingsWith(damage: () => () => void): Promise<string[]> {
+  const repair = damage();
+  const { findings } = await s.f.service.checkConsistency();
+  repair();
+  return findings.map(({ object, problem }) => `${object}: ${problem}`);
+}
+
+describe("store against memory", () => {
+  beforeEach(async () => {
+    await s.f.service.createNetwork(SMALL, ADMIN);
+    for (const containerId of ["a", "b", "c"]) await s.acquire(containerId);
+    await s.release("c");
+  });
+
+  const key = "default/10.1.0.2";
+  const leaseOf = () => {
+    const lease = s.f.disk.leases.get(key);
+    if (lease === undefined) throw new Error(`there is no ${key}`);
+    return lease;
+  };
+
+  test("finds nothing where there is nothing", async () => {
+    expect(await s.f.service.checkConsistency()).toEqual({
+      revision: 6,
+      networks: 1,
+      leases: 3,
+      findings: [],
+    });
+  });
+
+  test("finds a lease that the store has lost", async () => {
+    const findings = await findingsWith(() => {
+      const lease = leaseOf();
+      s.f.disk.leases.delete(key);
+      return () => s.f.disk.leases.set(key, lease);
+    });
+    expect(findings).toEqual(["lease 10.1.0.2: it is in memory, but not in the store"]);
+  });
+
+  test("finds a lease that differs", async () => {
+    const findings = await findingsWith(() => {
+      const lease = leaseOf();
+      s.f.disk.leases.set(key, { ...lease, containerId: "other" });
+      return () => s.f.disk.leases.set(key, lease);
+    });
+    expect(findings).toEqual([
+      "lease 10.1.0.2: memory and store differ",
+      "lease 10.1.0.2: event 3 does not grant it to its holder other",
+    ]);
+  });
+
+  test("finds a lease that memory does not know", async () => {
+    const findings = await findingsWith(() => {
+      const ghost = leaseRecord(networkRecord("web", 1), "10.1.0.6", {
+        networkId: leaseOf().networkId,
+        version: 3,
+      });
+      s.f.disk.leases.set("ghost", ghost);
+      return () => s.f.disk.leases.delete("ghost");
+    });
+    expect(findings).toEqual([
+      "lease 10.1.0.6: it is in the store, but not in memory",
+      "lease 10.1.0.6: event 3, which should have made it, is missing or of another address",
+      "lease 10.1.0.6: event 3 does not grant it to its holder container-10.1.0.6",
+    ]);
+  });
+
+  test("finds events that are gone", async () => {
+    const findings = await findingsWith(() => {
+      const { events } = s.f.disk;
+      s.f.disk.events = events.map((event, at) => (at === 2 ? { ...event, revision: 99 } : event));
+      return () => {
+        s.f.disk.events = events;
+      };
+    });
+    expect(findings).toEqual([
+      "lease 10.1.0.2: event 3, which should have made it, is missing or of another address",
+      "lease 10.1.0.2: event 3 does not grant it to its holder a",
+    ]);
+  });
+
+  test("finds networks that differ, are lost, or come from nowhere", async () => {
+    const findings = await findingsWith(() => {
+      const { networks } = s.f.disk;
+      const [web] = networks.values();
+      if (web === undefined) throw new Error("there is no network");
+      s.f.disk.networks = new Map([["ghost", networkRecord("ghost", 1)]]);
+      return () => {
+        s.f.disk.networks = networks;
+      };
+    });
+    expect(findings).toEqual([
+      "network ghost: it is in the store, but not in memory",
+      "network web: it is in memory, but not in the store",
+    ]);
+  });
+
+  test("does not take what changes meanwhile for a contradiction", async () => {
+    const checks: Promise<unknown>[] = [];
+    for (let round = 0; round < 30; round++) {
+      checks.push(s.f.service.checkConsistency().then(({ findings }) => expect(findings).toEqual([])));
+      await Promise.all([s.acquire(`x${round}`).catch(() => {}), s.release(`x${round - 1}`)]);
+      s.f.clock.advance(20_000);
+    }
+    await Promise.all(checks);
+  });
+});
+
+describe("rules among the records in memory", () => {
+  const record = {
+    ...networkRecord("web", 1),
+    pools: poolsOfSubnets([subnetOfSpec({ subnet: "10.1.0.0/24", rangeEnd: "10.1.0.99" })]),
+  };
+  const problemsOf = (...networks: NetworkState[]): string[] => {
+    const state = new State();
+    for (const network of networks) state.insertNetwork(network);
+    return checkRules(state, 0).map(({ severity, object, problem }) => `${severity} ${object}: ${problem}`);
+  };
+  const stateWith = (...addresses: [string, object][]): NetworkState => {
+    const network = new NetworkState(record);
+    for (const [address, over] of addresses) network.replaceLease(null, leaseRecord(record, address, over));
+    return network;
+  };
+
+  test("an attachment with two addresses of a pool", () => {
+    const twice = { containerId: "a" };
+    expect(problemsOf(stateWith(["10.1.0.2", twice], ["10.1.0.3", twice]))).toEqual([
+      "error attachment a/eth0: it holds 10.1.0.2 and 10.1.0.3 of pool 0",
+      "error network web: 2 leases are indexed, 1 are bound",
+    ]);
+  });
+
+  test("a lease outside of its network, and one outside of the ranges", () => {
+    expect(problemsOf(stateWith(["10.9.0.1", {}], ["10.1.0.200", { containerId: "b" }]))).toEqual([
+      "error lease 10.9.0.1: no subnet of network web holds it",
+      "warning lease 10.1.0.200: it is outside the ranges of network web",
+    ]);
+  });
+
+  test("a counter that is wrong", () => {
+    const network = stateWith(["10.1.0.2", {}]);
+    const slot = network.slotAt(leaseRecord(record, "10.1.0.2", {}).address);
+    if (slot === undefined) throw new Error("there is no slot");
+    slot.record = { ...slot.record, state: "quarantined" };
+    expect(problemsOf(network)).toEqual([
+      "error network web: 1 leases are indexed, 0 are bound",
+      "error network web: pool 0 counts 1 bound, its records are 0",
+      "error network web: pool 0 counts 0 quarantined, its records are 1",
+    ]);
+  });
+
+  test("networks that share addresses", () => {
+    const other = {
+      ...networkRecord("other", 2),
+      pools: poolsOfSubnets([subnetOfSpec({ subnet: "10.1.0.128/25" })]),
+    };
+    expect(problemsOf(new NetworkState(record), new NetworkState(other))).toEqual([
+      "error subnet 10.1.0.128/25: networks web and other share it",
+    ]);
+    const elsewhere = { ...other, addressSpace: "lab" };
+    expect(problemsOf(new NetworkState(record), new NetworkState(elsewhere))).toEqual([]);
+  });
+});

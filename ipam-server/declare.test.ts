@@ -1,0 +1,137 @@
+import type { NetworkDeclaration } from "../lib/ipam/api.ts";
+import { ADMIN, keyOf, NODE1, NODE2, plain, useService } from "../test/support/ipam-fixture.ts";
+
+const s = useService();
+const { release, usage } = s;
+
+describe("declared networks", () => {
+  const declare = (
+    containerId: string,
+    declaration: NetworkDeclaration,
+    networkName = "web",
+    caller = NODE1,
+  ) => s.f.service.acquire({ key: keyOf(containerId, networkName), declaration }, caller).then(plain);
+  const one = (subnet: string, more = {}): NetworkDeclaration => ({ rangeSets: [[{ subnet, ...more }]] });
+
+  test("are made by the first acquire, and not again by the next", async () => {
+    expect(await declare("a", one("10.1.0.0/24"))).toEqual(["10.1.0.2"]);
+    expect(await declare("b", one("10.1.0.0/24"))).toEqual(["10.1.0.3"]);
+    expect(await s.f.service.getNetwork("web")).toMatchObject({
+      origin: "conflist",
+      attachments: 2,
+      coolingSeconds: 60,
+    });
+    const kinds = (await s.f.service.listEvents({})).map(({ kind }) => kind);
+    expect(kinds).toEqual(["server-started", "network-created", "lease-bound", "lease-bound"]);
+  });
+
+  test("a refused acquire leaves no network behind", async () => {
+    const wish = { key: keyOf("a"), declaration: one("10.1.0.0/24"), requestedAddresses: ["10.9.0.1"] };
+    await expect(s.f.service.acquire(wish, NODE1)).rejects.toMatchObject({ code: "invalid-config" });
+    expect(await s.f.service.listNetworks()).toEqual([]);
+    expect(await declare("a", one("10.1.0.0/24"))).toEqual(["10.1.0.2"]);
+  });
+
+  test("get range sets that are new, and each node draws from those that it declares", async () => {
+    expect(await declare("a", one("10.1.0.0/24"))).toEqual(["10.1.0.2"]);
+    expect(await declare("b", one("10.2.0.0/24"), "web", NODE2)).toEqual(["10.2.0.2"]);
+    const both: NetworkDeclaration = { rangeSets: [[{ subnet: "10.2.0.0/24" }], [{ subnet: "fd00::/64" }]] };
+    expect(await declare("c", both)).toEqual(["10.2.0.3", "fd00::2"]);
+    expect((await s.f.service.getNetwork("web")).pools).toHaveLength(3);
+    expect(await declare("d", one("10.1.0.0/24"))).toEqual(["10.1.0.3"]);
+  });
+
+  test("parts of one subnet, declared by several nodes, are pools beside each other", async () => {
+    const low = one("10.1.0.0/24", { rangeStart: "10.1.0.10", rangeEnd: "10.1.0.19" });
+    const high = one("10.1.0.0/24", { rangeStart: "10.1.0.20", rangeEnd: "10.1.0.29" });
+    expect(await declare("a", low)).toEqual(["10.1.0.10"]);
+    expect(await declare("b", high, "web", NODE2)).toEqual(["10.1.0.20"]);
+    expect(await declare("c", low)).toEqual(["10.1.0.11"]);
+    const pools = (await s.f.service.getNetwork("web")).pools.map(({ subnets }) => subnets[0]?.ranges);
+    expect(pools).toEqual([["10.1.0.10-10.1.0.19"], ["10.1.0.20-10.1.0.29"]]);
+  });
+
+  test("changed bounds replace the old ones; leases outside stay until they are released", async () => {
+    await declare("a", one("10.1.0.0/24"));
+    const late = { rangeStart: "10.1.0.100" };
+    expect(await declare("b", one("10.1.0.0/24", late))).toEqual(["10.1.0.100"]);
+    expect(await declare("a", one("10.1.0.0/24", late))).toEqual(["10.1.0.2"]);
+    expect(await usage()).toMatchObject({ size: "155", bound: 1 });
+    const { findings } = await s.f.service.checkConsistency();
+    expect(findings).toMatchObject([{ severity: "warning", object: "lease 10.1.0.2" }]);
+    expect(await release("a")).toEqual(["10.1.0.2"]);
+    s.f.clock.advance(60_000);
+    expect(await declare("c", one("10.1.0.0/24"))).toEqual(["10.1.0.3"]);
+  });
+
+  test("a subnet is not taken away from under a lease", async () => {
+    await declare("a", one("10.1.0.0/23", { rangeStart: "10.1.1.5" }));
+    await expect(declare("b", one("10.1.0.0/24"))).resolves.toEqual(["10.1.0.2"]);
+    const narrower = one("10.1.1.128/25");
+    await expect(declare("c", narrower)).rejects.toMatchObject({
+      code: "in-use",
+      details: { address: "10.1.1.5" },
+    });
+    await release("a");
+    s.f.clock.advance(60_000);
+    expect(await declare("c", narrower)).toEqual(["10.1.1.130"]);
+  });
+
+  test("a gateway is not put on an address that a container has", async () => {
+    await declare("a", one("10.1.0.0/24"));
+    await expect(declare("b", one("10.1.0.0/24", { gateway: "10.1.0.2" }))).rejects.toMatchObject({
+      code: "in-use",
+    });
+  });
+
+  test("overlap with another network is refused, naming it and what to do", async () => {
+    await declare("a", one("10.1.0.0/24"));
+    await expect(declare("a", one("10.1.0.0/16"), "other")).rejects.toMatchObject({
+      code: "subnet-overlap",
+      message: expect.stringMatching(/network web has 10\.1\.0\.0\/24 .*remove network web/),
+    });
+    const elsewhere = { ...one("10.1.0.0/16"), addressSpace: "lab" };
+    expect(await declare("a", elsewhere, "other")).toEqual(["10.1.0.2"]);
+  });
+
+  test("a network made through the API is not changed by a conflist", async () => {
+    await s.f.service.createNetwork({ name: "web", subnets: [{ subnet: "10.1.0.0/24" }] }, ADMIN);
+    expect(await declare("a", one("10.1.0.0/24"))).toEqual(["10.1.0.2"]);
+    for (const declaration of [one("10.2.0.0/24"), one("10.1.0.0/24", { rangeStart: "10.1.0.9" })]) {
+      await expect(declare("b", declaration)).rejects.toMatchObject({ code: "invalid-config" });
+    }
+  });
+
+  test("a declaration in another address space, an empty one and an overlapping one are refused", async () => {
+    await declare("a", one("10.1.0.0/24"));
+    const bad: NetworkDeclaration[] = [
+      { ...one("10.1.0.0/24"), addressSpace: "lab" },
+      { rangeSets: [] },
+      { rangeSets: [[]] },
+      { rangeSets: [[{ subnet: "10.1.0.0/24" }], [{ subnet: "10.1.0.0/24", rangeStart: "10.1.0.9" }]] },
+      { ...one("10.1.0.0/24"), coolingSeconds: 1.5 },
+    ];
+    for (const declaration of bad) {
+      await expect(declare("b", declaration)).rejects.toMatchObject({ code: "invalid-config" });
+    }
+  });
+
+  test("a status with a declaration tells what an acquire would find, and makes nothing", async () => {
+    const declaration = one("10.1.0.0/29");
+    const status = (networkName: string) => s.f.service.networkStatus({ networkName, declaration }, NODE1);
+    expect(await status("web")).toMatchObject({ ready: true, reason: "", pools: [{ size: "6", free: "5" }] });
+    expect(await s.f.service.listNetworks()).toEqual([]);
+    await declare("a", declaration);
+    expect(await status("other")).toMatchObject({
+      ready: false,
+      reason: expect.stringContaining("network web"),
+      pools: [],
+    });
+    for (const containerId of ["b", "c", "d", "e"]) await declare(containerId, declaration);
+    expect(await status("web")).toMatchObject({ ready: false, reason: expect.stringContaining("5 bound") });
+    expect(await s.f.service.networkStatus({ networkName: "nowhere" }, NODE1)).toMatchObject({
+      ready: false,
+      pools: [],
+    });
+  });
+});

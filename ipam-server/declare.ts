@@ -1,0 +1,196 @@
+/**
+ * Networks declared by conflists: what a caller's range sets mean for the network of that name.
+ *
+ * A declared range set is one of the network's pools when their ranges overlap; then its bounds replace the
+ * pool's. A set that overlaps none is added, also where it shares a subnet with one: several nodes may each
+ * declare a part of a subnet, or a subnet of their own, under one network name. An attachment gets addresses
+ * of the sets that its own conflist declares. Pools are never removed by a declaration.
+ *
+ * Leases outside changed ranges stay valid until they are released, but their subnet cannot be taken away
+ * from under them. A network made through the API is not changed by a conflist.
+ */
+
+import { formatAddress } from "../lib/addr/address.ts";
+import { prefixContains } from "../lib/addr/prefix.ts";
+import { rangeContains, rangesOverlap } from "../lib/addr/range.ts";
+import { FairleadError } from "../lib/errors.ts";
+import type { NetworkDeclaration } from "../lib/ipam/api.ts";
+import type { NetworkRecord, PoolRecord } from "../lib/ipam/store.ts";
+import { checkDisjointPools, describePool, poolOfRangeSet, withheldOf } from "../lib/ipam/subnet.ts";
+import { checkInteger, checkName } from "../lib/ipam/validate.ts";
+import type { NetworkState } from "./network-state.ts";
+import { checkCooling, createDeclaredNetwork, DEFAULT_ADDRESS_SPACE, type Settings } from "./networks.ts";
+import { refuseOverlap } from "./overlap.ts";
+import type { Transaction, Unversioned } from "./transaction.ts";
+import { stateAt } from "./views.ts";
+
+const OPERATION = "declare network";
+const MOST_RANGES = 256;
+
+export interface DeclareRequest {
+  readonly networkName: string;
+  readonly declaration: NetworkDeclaration;
+}
+
+export interface Declared {
+  readonly network: NetworkState;
+  /** Numbers of the pools that the declaration names, in its order. */
+  readonly pools: readonly number[];
+}
+
+/**
+ * Makes the network be what the declaration says, and tells which of its pools are meant. Repeating a
+ * declaration that is in force changes nothing and costs one look-up.
+ *
+ * @throws invalid-config, subnet-overlap, in-use
+ */
+export function declareNetwork(tx: Transaction, request: DeclareRequest, settings: Settings): Declared {
+  const text = JSON.stringify(request.declaration);
+  const network = tx.state.network(request.networkName);
+  const known = network?.resolved(text);
+  if (network !== undefined && known !== undefined) return { network, pools: known.pools };
+  const declared =
+    network === undefined ? create(tx, request, settings) : update(tx, network, request.declaration);
+  declared.network.rememberResolved(text, { pools: declared.pools });
+  return declared;
+}
+
+function create(tx: Transaction, { networkName, declaration }: DeclareRequest, settings: Settings): Declared {
+  const pools = readRangeSets(declaration);
+  checkDisjointPools(pools);
+  const network = createDeclaredNetwork(
+    tx,
+    {
+      name: checkName(OPERATION, "networkName", networkName),
+      addressSpace: checkName(OPERATION, "addressSpace", declaration.addressSpace ?? DEFAULT_ADDRESS_SPACE),
+      coolingSeconds: checkCooling(OPERATION, declaration.coolingSeconds ?? settings.coolingSeconds),
+      pools,
+    },
+    settings,
+  );
+  return { network, pools: [...pools.keys()] };
+}
+
+function readRangeSets({ rangeSets }: NetworkDeclaration): PoolRecord[] {
+  const ranges = rangeSets.reduce((count, set) => count + set.length, 0);
+  checkInteger(OPERATION, "number of ranges", { value: ranges, least: 1, most: MOST_RANGES });
+  return rangeSets.map(poolOfRangeSet);
+}
+
+function update(tx: Transaction, network: NetworkState, declaration: NetworkDeclaration): Declared {
+  const { record } = network;
+  refuseOtherSpace(record, declaration.addressSpace);
+  const { pools, chosen } = mergePools(network, readRangeSets(declaration));
+  const coolingSeconds = checkCooling(OPERATION, declaration.coolingSeconds ?? record.coolingSeconds);
+  if (pools === record.pools && coolingSeconds === record.coolingSeconds) return { network, pools: chosen };
+  if (record.origin === "api") throw madeByApi(network, declaration);
+  checkDisjointPools(pools);
+  refuseOverlap(tx.state, { networkName: record.name, addressSpace: record.addressSpace }, pools);
+  applyChange(tx, network, { ...record, pools, coolingSeconds });
+  return { network, pools: chosen };
+}
+
+/** The network's pools with the declared ones put in; the same array when nothing changes. */
+function mergePools(
+  network: NetworkState,
+  declared: readonly PoolRecord[],
+): { pools: readonly PoolRecord[]; chosen: number[] } {
+  const pools = [...network.record.pools];
+  let changed = false;
+  const chosen = declared.map((pool) => {
+    const at = matchingPool(network, pool);
+    if (at === null) {
+      changed = true;
+      return pools.push(pool) - 1;
+    }
+    if (describeFully(pools[at]) !== describeFully(pool)) {
+      changed = true;
+      pools[at] = pool;
+    }
+    return at;
+  });
+  if (new Set(chosen).size < chosen.length)
+    throw ambiguous(network, "two declared range sets overlap the same pool");
+  return { pools: changed ? pools : network.record.pools, chosen };
+}
+
+function matchingPool({ record, networkName }: NetworkState, wanted: PoolRecord): number | null {
+  const ranges = wanted.subnets.flatMap((subnet) => subnet.ranges);
+  const matches = [...record.pools.entries()].filter(([, pool]) =>
+    pool.subnets.some((subnet) =>
+      subnet.askable.some((own) => ranges.some((range) => rangesOverlap(own, range))),
+    ),
+  );
+  if (matches.length > 1) {
+    throw ambiguous({ networkName }, `range set ${describePool(wanted)} overlaps several of its pools`);
+  }
+  return matches[0]?.[0] ?? null;
+}
+
+/** All that a declaration can change about a pool. */
+function describeFully(pool: PoolRecord | undefined): string {
+  if (pool === undefined) return "";
+  const gateways = pool.subnets.map(({ gateway }) => (gateway === null ? "-" : formatAddress(gateway)));
+  return `${describePool(pool)} ${gateways.join()}`;
+}
+
+/** Changes the definition, after making sure that nobody loses the ground under their feet. */
+function applyChange(tx: Transaction, network: NetworkState, after: Unversioned<NetworkRecord>): void {
+  const subnets = after.pools.flatMap((pool) => pool.subnets.map(({ subnet }) => subnet));
+  const withheld = withheldOf(after.pools);
+  for (const slot of [...network.slots()]) {
+    const { record } = slot;
+    const isInSubnet = subnets.some((subnet) => prefixContains(subnet, record.address));
+    const isWithheld = withheld.some((range) => rangeContains(range, record.address));
+    if (isInSubnet && !(isWithheld && !network.isWithheld(record.address))) continue;
+    const state = stateAt(record, tx.nowMs);
+    if (state !== null) throw stillUsed(network, formatAddress(record.address), state);
+    if (!isInSubnet)
+      tx.changeLease(network, record, null, { kind: "lease-freed", reason: "its subnet is gone" });
+  }
+  tx.changeNetwork(network, after, `declared: ${after.pools.map(describePool).join("; ")}`);
+}
+
+function refuseOtherSpace(record: NetworkRecord, addressSpace: string | undefined): void {
+  if (addressSpace === undefined || addressSpace === record.addressSpace) return;
+  throw new FairleadError({
+    code: "invalid-config",
+    operation: OPERATION,
+    object: record.name,
+    reason: `it is in address space ${record.addressSpace}, and the configuration declares ${addressSpace}`,
+    hint: "use one address space for one network name",
+  });
+}
+
+function madeByApi({ networkName, record }: NetworkState, declaration: NetworkDeclaration): FairleadError {
+  const has = record.pools.map(describePool).join("; ");
+  const declares = readRangeSets(declaration).map(describePool).join("; ");
+  return new FairleadError({
+    code: "invalid-config",
+    operation: OPERATION,
+    object: networkName,
+    reason: `the configuration declares ${declares}, but the network was made through the API with ${has}`,
+    hint: "leave ranges and coolingSeconds out of the configuration, or give the network there another name",
+  });
+}
+
+function ambiguous({ networkName }: { networkName: string }, reason: string): FairleadError {
+  return new FairleadError({
+    code: "invalid-config",
+    operation: OPERATION,
+    object: networkName,
+    reason,
+    hint: "declare range sets that each belong to one pool, or use another network name",
+  });
+}
+
+function stillUsed({ networkName }: NetworkState, address: string, state: string): FairleadError {
+  return new FairleadError({
+    code: "in-use",
+    operation: OPERATION,
+    object: networkName,
+    reason: `the change takes away ${address}, which is ${state}`,
+    hint: "remove the containers outside the new subnets first, and let their addresses cool down",
+    details: { address, state },
+  });
+}

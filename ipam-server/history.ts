@@ -1,0 +1,78 @@
+/** Questions to the event log. */
+
+import { parseAddress } from "../lib/addr/address.ts";
+import type { Event, EventFilter, Tenancy, TenancyFilter } from "../lib/ipam/api.ts";
+import type { EventQuery, EventRecord, LeaseStore } from "../lib/ipam/store.ts";
+import { checkInteger, formatInstant, parseInstant } from "../lib/ipam/validate.ts";
+import { DEFAULT_ADDRESS_SPACE } from "./networks.ts";
+import { viewEvent } from "./views.ts";
+
+const DEFAULT_LIMIT = 1000;
+const MOST_EVENTS = 10_000;
+const LIST = "list events";
+
+/** The query that a filter stands for. @throws invalid-config */
+function queryOf(filter: EventFilter): EventQuery {
+  const { since = 0, limit = DEFAULT_LIMIT, address, from, to, networkName, containerId, kind } = filter;
+  return {
+    since: checkInteger(LIST, "since", { value: since, least: 0, most: Number.MAX_SAFE_INTEGER }),
+    limit: checkInteger(LIST, "limit", { value: limit, least: 1, most: MOST_EVENTS }),
+    ...(networkName !== undefined && { networkName }),
+    ...(containerId !== undefined && { containerId }),
+    ...(kind !== undefined && { kind }),
+    ...(address !== undefined && { address: parseAddress(address) }),
+    ...(from !== undefined && { fromMs: parseInstant(LIST, "from", from) }),
+    ...(to !== undefined && { toMs: parseInstant(LIST, "to", to) }),
+  };
+}
+
+/**
+ * Events oldest first. Without `since` the list begins with the oldest event kept; with a `since` that is
+ * older it is refused, because what lies between is missing.
+ *
+ * @throws compacted, invalid-config
+ */
+export async function listEvents(
+  store: LeaseStore,
+  filter: EventFilter,
+  trimmedRevision: number,
+): Promise<readonly Event[]> {
+  const query = queryOf({ ...filter, since: filter.since ?? trimmedRevision });
+  return (await store.readEvents(query)).map(viewEvent);
+}
+
+/** Every stay at an address that the event log knows, oldest first. */
+export async function whoHad(
+  store: LeaseStore,
+  filter: TenancyFilter,
+  trimmedRevision: number,
+): Promise<readonly Tenancy[]> {
+  const addressSpace = filter.addressSpace ?? DEFAULT_ADDRESS_SPACE;
+  const address = parseAddress(filter.address);
+  const atMs = filter.at === undefined ? null : parseInstant("who had", "at", filter.at);
+  const stays = new Map<number, Tenancy>();
+  for (let since = trimmedRevision; ; ) {
+    const page = await store.readEvents({ since, limit: MOST_EVENTS, address, addressSpace });
+    for (const event of page) follow(stays, event);
+    const last = page.at(-1);
+    if (last === undefined || page.length < MOST_EVENTS) break;
+    since = last.revision;
+  }
+  return [...stays.values()].filter((stay) => atMs === null || covers(stay, atMs));
+}
+
+/** A grant begins a stay; what the grant's sequence names later, belongs to the same one. */
+function follow(stays: Map<number, Tenancy>, event: EventRecord): void {
+  const stay = stays.get(event.sequence);
+  if (event.kind === "lease-bound") {
+    const { revision: _, kind: __, actor: ___, reason: ____, at: from, ...facts } = viewEvent(event);
+    stays.set(event.sequence, { ...facts, from: stay?.from ?? from, to: null });
+  } else if (event.kind === "lease-released" && stay !== undefined) {
+    stays.set(event.sequence, { ...stay, to: formatInstant(event.atMs) });
+  }
+}
+
+/** From its beginning, inclusive, to its end, exclusive. */
+function covers({ from, to }: Tenancy, atMs: number): boolean {
+  return Date.parse(from) <= atMs && (to === null || atMs < Date.parse(to));
+}

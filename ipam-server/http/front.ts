@@ -1,0 +1,244 @@
+/**
+ * The HTTP/JSON front of the service: the same on the unix socket and on loopback TCP.
+ *
+ * Whoever can open the unix socket is who may use it: it is 0600 in a directory of 0700, from the moment it
+ * is bound. (Neither Node nor Bun tells who is at the other end: they do not give out SO_PEERCRED.) On TCP
+ * every request but the one for /healthz must carry the server's token.
+ */
+import type { Server } from "node:http";
+import swagger from "@fastify/swagger";
+import fastify, { type FastifyInstance, type FastifySchema, LogController } from "fastify";
+import { asFairleadError } from "../../lib/errors.ts";
+import type { Caller, IpamService } from "../../lib/ipam/api.ts";
+import type { Logger } from "../../lib/log.ts";
+import { OPERATIONS, pathFields } from "../../lib/rpc/operations.ts";
+import type { Metrics, RequestOutcome } from "../metrics.ts";
+import { OPERATION_CALLS, type UnaryOperation } from "../operation-calls.ts";
+import { pickFields, ref, type Schema } from "../schema/kit.ts";
+import { SCHEMAS, type Validators, validationError } from "../schema/validation.ts";
+import { type Token, unauthenticatedError } from "../token.ts";
+import { addErrorHandlers, answerMalformed, answerUnroutable } from "./errors.ts";
+import { eventStreamHandler } from "./event-stream.ts";
+import { addJsonParser, limitBodyTime } from "./json-body.ts";
+import { PIECE_ITEMS, streamList } from "./list-stream.ts";
+import { errorResponses, jsonResponse, openApiOptions } from "./openapi.ts";
+import { ROUTES } from "./routes.ts";
+
+const BODY_LIMIT_BYTES = 1024 * 1024;
+/** A whole request must have come in by then. */
+const REQUEST_TIMEOUT_MS = 10_000;
+/** How often a front that ends drops connections that have become idle. */
+const IDLE_SWEEP_MS = 20;
+/** Twice 255 characters of four bytes, percent-encoded. */
+const MAX_SEGMENT_CHARACTERS = 3072;
+
+export interface HttpFrontOptions {
+  readonly service: IpamService;
+  readonly validators: Validators;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  /** On whose behalf every call of this front is made. */
+  readonly caller: Caller;
+  /** Why the service cannot serve writes now; empty when it can. */
+  readonly unreadyReasons: () => Promise<readonly string[]>;
+  /** Demanded of every request; null where the file system guards the socket. */
+  readonly token: Token | null;
+  readonly version: string;
+}
+
+export interface HttpFront {
+  /** Serves once it listens. Not listening yet. */
+  readonly server: Server;
+  readonly app: FastifyInstance;
+  /** Stops accepting, ends event streams, lets requests under way finish. Idempotent. */
+  close(): Promise<void>;
+}
+
+export async function createHttpFront(options: HttpFrontOptions): Promise<HttpFront> {
+  const closing = new AbortController();
+  const app = newApp(options);
+  addErrorHandlers(app, options.logger);
+  addJsonParser(app);
+  if (options.token) guard(app, options.token);
+  limitBodyTime(app);
+  await app.register(swagger, openApiOptions(options.version));
+  addOperations(app, options);
+  addServiceRoutes(app, options, closing.signal);
+  // Who is answered now must not count on the connection for the next request.
+  app.addHook("onSend", (_request, reply, _payload, done) => {
+    if (closing.signal.aborted) reply.header("connection", "close");
+    done();
+  });
+  await app.ready();
+  return { app, server: app.server, close: () => closeFront(app, closing) };
+}
+
+async function closeFront(app: FastifyInstance, closing: AbortController): Promise<void> {
+  closing.abort();
+  // Connections become idle one by one, and would be kept open for a next request.
+  const timer = setInterval(() => app.server.closeIdleConnections(), IDLE_SWEEP_MS);
+  try {
+    await app.close();
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+function newApp({ validators }: HttpFrontOptions): FastifyInstance {
+  const app = fastify({
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: BODY_LIMIT_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    routerOptions: { maxParamLength: MAX_SEGMENT_CHARACTERS },
+    // Requests that came in on open connections while the server ends are served, then the connection closes.
+    return503OnClosing: false,
+    clientErrorHandler: answerMalformed,
+    frameworkErrors: answerUnroutable,
+    schemaErrorFormatter: (errors, part) =>
+      validationError("read", PART_NAMES[part] ?? part, errors as Parameters<typeof validationError>[2]),
+  });
+  for (const [name, schema] of Object.entries(SCHEMAS)) app.addSchema({ $id: name, ...schema });
+  app.setValidatorCompiler<object>(({ schema, httpPart }) =>
+    validators.compile(schema, httpPart === "querystring"),
+  );
+  // Answers are the service's own values: the engine's JSON writer is as fast as a compiled one, needs no
+  // compiling at every start, and leaves nothing out.
+  app.setSerializerCompiler(() => JSON.stringify);
+  return app;
+}
+
+const PART_NAMES: Readonly<Record<string, string>> = { querystring: "query", params: "path" };
+
+/** Nothing but /healthz, which says no more than that the process is alive, is served without the token. */
+function guard(app: FastifyInstance, token: Token): void {
+  app.addHook("onRequest", async (request) => {
+    if (request.routeOptions.url === "/healthz" || token.accepts(request.headers.authorization)) return;
+    throw unauthenticatedError(`serve ${request.method}`, request.url.slice(0, 200));
+  });
+}
+
+function addOperations(app: FastifyInstance, options: HttpFrontOptions): void {
+  const outcomes = new Map<string, RequestOutcome>();
+  for (const name of Object.keys(OPERATION_CALLS) as UnaryOperation[]) {
+    addOperation(app, name, options);
+    outcomes.set(name, options.metrics.requestOutcome("http", name));
+  }
+  const other = options.metrics.requestOutcome("http", "other");
+  app.addHook("onResponse", async (request, reply) => {
+    const { operationId } = (request.routeOptions.schema ?? {}) as { operationId?: string };
+    const { statusCode, elapsedTime } = reply;
+    (outcomes.get(operationId ?? "") ?? other)(String(statusCode), elapsedTime / 1000);
+    options.logger.debug(
+      { method: request.method, url: request.url, status: statusCode, ms: elapsedTime },
+      "request",
+    );
+  });
+}
+
+function addOperation(app: FastifyInstance, name: UnaryOperation, options: HttpFrontOptions): void {
+  const { method, path } = OPERATIONS[name];
+  const { status = 200, answer, wrap, bodyLimitBytes } = ROUTES[name];
+  // The route's schema has checked the request: it is what the operation takes.
+  const call = OPERATION_CALLS[name].call as (
+    service: IpamService,
+    request: object,
+    caller: Caller,
+  ) => Promise<unknown>;
+  app.route({
+    method,
+    url: path,
+    schema: routeSchema(name),
+    ...(bodyLimitBytes && { bodyLimit: bodyLimitBytes }),
+    async handler({ params, query, body }, reply) {
+      const request = Object.assign({}, params, query, body);
+      const value = await call(options.service, request, options.caller);
+      if (answer === null) return reply.code(204).send();
+      reply.code(status);
+      if (wrap === undefined) return value;
+      const items = value as readonly unknown[];
+      if (items.length <= PIECE_ITEMS) return { [wrap]: items };
+      return reply.type("application/json").send(streamList(wrap, items));
+    },
+  });
+}
+
+/** The parts of the operation's request schema, laid out as lib/rpc/operations.ts says. */
+function routeSchema(name: UnaryOperation): FastifySchema & Record<string, unknown> {
+  const { method, path } = OPERATIONS[name];
+  const { tag, summary, answer, status = 200, errors } = ROUTES[name];
+  const success: Record<string, Schema> =
+    answer === null
+      ? { "204": { type: "null", description: "Done" } }
+      : { [status]: jsonResponse("Done", ref(answer)) };
+  return {
+    operationId: name,
+    tags: [tag],
+    summary,
+    ...requestParts(name, method, pathFields(path)),
+    response: { ...success, ...errorResponses(errors) },
+  };
+}
+
+function requestParts(
+  name: UnaryOperation,
+  method: string,
+  inPath: readonly string[],
+): Record<string, Schema> {
+  const schemaName = OPERATION_CALLS[name].schema;
+  const whole = schemaName && SCHEMAS[schemaName];
+  if (!schemaName || !whole) return {};
+  const params = pickFields(whole, (field) => inPath.includes(field));
+  const rest = pickFields(whole, (field) => !inPath.includes(field));
+  const place = method === "POST" ? "body" : "querystring";
+  const named = rest === whole && place === "body" ? ref(schemaName) : rest;
+  return { ...(params && { params }), ...(named && { [place]: named }) };
+}
+
+/** What is not an operation of the service: the event stream, and what machines ask about the server. */
+function addServiceRoutes(app: FastifyInstance, options: HttpFrontOptions, signal: AbortSignal): void {
+  const { service, logger, metrics } = options;
+  const { path } = OPERATIONS.watchEvents;
+  const watch = SCHEMAS["WatchRequest"] as Schema;
+  const stream = {
+    operationId: "watchEvents",
+    tags: ["history"],
+    summary: "Events as they happen (server-sent events); resume with Last-Event-ID",
+    querystring: watch,
+    response: {
+      "200": {
+        description: "One message per event",
+        content: { "text/event-stream": { schema: { type: "string" } } },
+      },
+      ...errorResponses(["compacted"]),
+    },
+  };
+  app.get(path, { schema: stream }, eventStreamHandler({ service, logger, signal }));
+  app.get("/v1/openapi.json", { schema: about("openapi", "This document") }, async () => app.swagger());
+  app.get("/healthz", { schema: about("health", "The process is alive") }, async () => ({ status: "ok" }));
+  app.get("/readyz", { schema: about("readiness", "The service can serve writes") }, async (_, reply) => {
+    const reasons = await unreadyReasons(options);
+    return reply
+      .code(reasons.length > 0 ? 503 : 200)
+      .send({ status: reasons.length > 0 ? "unready" : "ok", reasons });
+  });
+  app.get("/metrics", { schema: about("metrics", "Metrics, Prometheus text format") }, async (_, reply) =>
+    reply.type(metrics.contentType).send(await metrics.render()),
+  );
+}
+
+function about(operationId: string, summary: string): FastifySchema & Record<string, unknown> {
+  return { operationId, tags: ["service"], summary };
+}
+
+/** A service that fails to answer is not ready either. */
+async function unreadyReasons({
+  service,
+  unreadyReasons: ask,
+}: HttpFrontOptions): Promise<readonly string[]> {
+  try {
+    await service.info();
+    return await ask();
+  } catch (thrown) {
+    return [asFairleadError(thrown, "ask the service").message];
+  }
+}

@@ -1,0 +1,217 @@
+import { type Address, addressEquals } from "../lib/addr/address.ts";
+import { prefixContains } from "../lib/addr/prefix.ts";
+import { type AddressRange, rangeContains } from "../lib/addr/range.ts";
+import type { AddressBook } from "../lib/ipam/allocator.ts";
+import { Pool, type Slot } from "../lib/ipam/pool.ts";
+import type { LeaseRecord, NetworkRecord, SubnetRecord } from "../lib/ipam/store.ts";
+import { usableRuns, withheldOf } from "../lib/ipam/subnet.ts";
+
+/** What a declaration of a conflist came down to: numbers of the network's pools, in its order. */
+export interface ResolvedDeclaration {
+  readonly pools: readonly number[];
+}
+
+/** Resolved declarations kept per network; conflists are few, so this is only a guard against abuse. */
+const MOST_DECLARATIONS = 256;
+
+/** Names an attachment inside its network. Neither part can hold a "/". */
+export function attachmentKey(containerId: string, ifname: string): string {
+  return `${containerId}/${ifname}`;
+}
+
+/**
+ * One network in memory, with every index over its leases.
+ *
+ * Indexes follow from the lease records alone: {@link NetworkState.replaceLease} is the only way to change
+ * one, and calling it the other way round takes it back exactly.
+ */
+export class NetworkState implements AddressBook {
+  #record: NetworkRecord;
+  #pools: readonly Pool[] = [];
+  #withheld: readonly AddressRange[] = [];
+  readonly #slots = { 4: new Map<bigint, Slot>(), 6: new Map<bigint, Slot>() };
+  /** Bound leases of each attachment, in the order of their pools. */
+  readonly #attachments = new Map<string, readonly LeaseRecord[]>();
+  readonly #sticky = new Map<string, Set<Slot>>();
+  readonly #declarations = new Map<string, ResolvedDeclaration>();
+
+  constructor(record: NetworkRecord) {
+    this.#record = record;
+    this.#buildPools();
+  }
+
+  get record(): NetworkRecord {
+    return this.#record;
+  }
+
+  get networkName(): string {
+    return this.#record.name;
+  }
+
+  get pools(): readonly Pool[] {
+    return this.#pools;
+  }
+
+  get attachmentCount(): number {
+    return this.#attachments.size;
+  }
+
+  /** Takes over a changed definition of this network; its leases stay. O(leases) when pools changed. */
+  replaceRecord(record: NetworkRecord): void {
+    const poolsChanged = record.pools !== this.#record.pools;
+    this.#record = record;
+    this.#declarations.clear();
+    if (poolsChanged) this.#buildPools();
+  }
+
+  /** Bound leases of an attachment; empty when there is none. */
+  attachment(containerId: string, ifname: string): readonly LeaseRecord[] {
+    return this.#attachments.get(attachmentKey(containerId, ifname)) ?? [];
+  }
+
+  /** Addresses with a record. */
+  get slotCount(): number {
+    return this.#slots[4].size + this.#slots[6].size;
+  }
+
+  attachments(): Iterable<readonly LeaseRecord[]> {
+    return this.#attachments.values();
+  }
+
+  slotAt({ family, value }: Address): Slot | undefined {
+    return this.#slots[family].get(value);
+  }
+
+  /** Every address with a record, IPv4 first, in no order beyond that. */
+  *slots(): Generator<Slot> {
+    yield* this.#slots[4].values();
+    yield* this.#slots[6].values();
+  }
+
+  stickySlots(stickyName: string): Iterable<Slot> {
+    return this.#sticky.get(stickyName) ?? [];
+  }
+
+  /** The subnet that holds `address`, that of pool `preferred` if several do. */
+  subnetOf(address: Address, preferred = 0): { pool: number; subnet: SubnetRecord } | null {
+    const order = [preferred, ...this.#pools.keys()];
+    for (const pool of order) {
+      const subnet = this.#record.pools[pool]?.subnets.find((each) => prefixContains(each.subnet, address));
+      if (subnet !== undefined) return { pool, subnet };
+    }
+    return null;
+  }
+
+  /** The pool out of which `address` may be asked for, or null: outside every range, or never handed out. */
+  poolForRequest(address: Address): number | null {
+    if (this.isWithheld(address)) return null;
+    const at = this.#record.pools.findIndex((pool) =>
+      pool.subnets.some(({ askable }) => askable.some((range) => rangeContains(range, address))),
+    );
+    return at < 0 ? null : at;
+  }
+
+  /** True for gateways, network and broadcast addresses, exclusions and auxiliary addresses. */
+  isWithheld(address: Address): boolean {
+    return this.#withheld.some((range) => rangeContains(range, address));
+  }
+
+  resolved(declaration: string): ResolvedDeclaration | undefined {
+    return this.#declarations.get(declaration);
+  }
+
+  rememberResolved(declaration: string, resolved: ResolvedDeclaration): void {
+    if (this.#declarations.size >= MOST_DECLARATIONS) this.#declarations.clear();
+    this.#declarations.set(declaration, resolved);
+  }
+
+  /** Replaces what is known about one address; null stands for nothing. Both name the same address. */
+  replaceLease(before: LeaseRecord | null, after: LeaseRecord | null): void {
+    const slot = before === null ? null : this.#takeOut(before);
+    if (after !== null) this.#putIn(slot, after);
+    else if (before !== null) this.#drop(before.address);
+  }
+
+  #takeOut(record: LeaseRecord): Slot {
+    const slot = this.slotAt(record.address);
+    if (slot === undefined) throw new Error("a lease record without a slot");
+    slot.pool?.remove(slot);
+    this.#unindex(slot);
+    return slot;
+  }
+
+  #putIn(existing: Slot | null, record: LeaseRecord): void {
+    const slot = existing ?? { record, pool: null, bucket: null, heapIndex: -1 };
+    slot.record = record;
+    this.#slots[record.address.family].set(record.address.value, slot);
+    this.#poolOf(record.address)?.add(slot);
+    this.#index(slot);
+  }
+
+  #drop(address: Address): void {
+    this.#slots[address.family].delete(address.value);
+    this.#poolOf(address)?.retreat(address.value);
+  }
+
+  #poolOf(address: Address): Pool | undefined {
+    return this.#pools.find((pool) => pool.contains(address));
+  }
+
+  #index(slot: Slot): void {
+    const { record } = slot;
+    for (const name of stickyNamesOf(record)) {
+      const slots = this.#sticky.get(name);
+      if (slots === undefined) this.#sticky.set(name, new Set([slot]));
+      else slots.add(slot);
+    }
+    if (record.state !== "bound") return;
+    const key = attachmentKey(record.containerId, record.ifname);
+    const held = this.#attachments.get(key);
+    this.#attachments.set(key, held === undefined ? [record] : [...held, record].sort(byPool));
+  }
+
+  #unindex(slot: Slot): void {
+    const { record } = slot;
+    for (const name of stickyNamesOf(record)) {
+      const slots = this.#sticky.get(name);
+      slots?.delete(slot);
+      if (slots?.size === 0) this.#sticky.delete(name);
+    }
+    if (record.state !== "bound") return;
+    const key = attachmentKey(record.containerId, record.ifname);
+    const rest =
+      this.#attachments.get(key)?.filter((held) => !addressEquals(held.address, record.address)) ?? [];
+    if (rest.length === 0) this.#attachments.delete(key);
+    else this.#attachments.set(key, rest);
+  }
+
+  #buildPools(): void {
+    this.#withheld = withheldOf(this.#record.pools);
+    this.#pools = this.#record.pools.map((record, index) => {
+      const ranges = record.subnets.flatMap((subnet) => subnet.ranges);
+      const slots = this.#slots[record.family];
+      return new Pool({
+        index,
+        record,
+        runs: usableRuns(ranges, this.#withheld),
+        hasSlot: (value) => slots.has(value),
+      });
+    });
+    for (const slot of this.slots()) {
+      slot.pool = null;
+      slot.bucket = null;
+      slot.heapIndex = -1;
+      this.#poolOf(slot.record.address)?.add(slot);
+    }
+  }
+}
+
+function stickyNamesOf({ stickyName, reservation }: LeaseRecord): Set<string> {
+  const names = new Set([stickyName, reservation?.stickyName ?? ""]);
+  names.delete("");
+  return names;
+}
+
+function byPool(a: LeaseRecord, b: LeaseRecord): number {
+  return a.pool - b.pool;
+}

@@ -1,0 +1,102 @@
+import { ADMIN, newFixture, SMALL, useService } from "../test/support/ipam-fixture.ts";
+
+const s = useService();
+const { acquire, release } = s;
+
+describe("networks", () => {
+  test("without a subnet get the lowest free block of the default pools", async () => {
+    const subnets = async (name: string, more = {}) =>
+      (await s.f.service.createNetwork({ name, ...more }, ADMIN)).pools.flatMap(({ subnets }) =>
+        subnets.map(({ subnet, fromDefaultPool }) => `${subnet} ${fromDefaultPool}`),
+      );
+    expect(await subnets("a")).toEqual(["10.192.0.0/24 true"]);
+    expect(await subnets("b", { subnets: [{ subnet: "10.192.0.0/20" }], addressSpace: "lab" })).toHaveLength(
+      1,
+    );
+    expect(await subnets("c", { subnets: [{ subnet: "10.192.1.128/25" }] })).toEqual([
+      "10.192.1.128/25 false",
+    ]);
+    expect(await subnets("d", { ipv6: true })).toEqual(["10.192.2.0/24 true", "fd00:f1::/64 true"]);
+    expect(await subnets("e", { addressSpace: "lab" })).toEqual(["10.192.16.0/24 true"]);
+    await s.f.service.removeNetwork("a", ADMIN);
+    expect(await subnets("f")).toEqual(["10.192.0.0/24 true"]);
+    const own = [{ subnet: "10.1.0.0/24" }];
+    expect(await subnets("g", { ipv6: true, subnets: own })).toEqual([
+      "10.1.0.0/24 false",
+      "fd00:f1:0:1::/64 true",
+    ]);
+  });
+
+  test("are refused when the default pools are used up", async () => {
+    const defaults = { coolingSeconds: 60, defaultPools: [{ base: "10.0.0.0/23", size: 24 }] };
+    const g = await newFixture({ defaults });
+    await g.service.createNetwork({ name: "a" }, ADMIN);
+    await g.service.createNetwork({ name: "b" }, ADMIN);
+    await expect(g.service.createNetwork({ name: "c" }, ADMIN)).rejects.toMatchObject({
+      code: "pool-exhausted",
+      reason: "no block is free in 10.0.0.0/23 in blocks of /24",
+    });
+    await expect(
+      g.service.createNetwork({ name: "c", ipv6: true, subnets: [{ subnet: "10.9.0.0/24" }] }, ADMIN),
+    ).rejects.toMatchObject({
+      code: "pool-exhausted",
+      reason: "no default pool is configured",
+    });
+    await g.service.close();
+  });
+
+  test("do not overlap inside one address space", async () => {
+    await s.f.service.createNetwork({ name: "a", subnets: [{ subnet: "10.1.0.0/16" }] }, ADMIN);
+    const inner = { name: "b", subnets: [{ subnet: "10.1.7.0/24" }] };
+    await expect(s.f.service.createNetwork(inner, ADMIN)).rejects.toMatchObject({
+      code: "subnet-overlap",
+      details: { otherNetwork: "a", otherSubnet: "10.1.0.0/16" },
+    });
+    await s.f.service.createNetwork({ ...inner, addressSpace: "lab" }, ADMIN);
+  });
+
+  test("are found by name, by ID and by a prefix of it that fits one", async () => {
+    const ids = ["aa1", "aa2", "ab0"].map((prefix) => prefix.padEnd(64, "0"));
+    let next = 0;
+    const g = await newFixture({ newNetworkId: () => ids[next++] ?? "" });
+    for (const name of ["x", "y", "z"]) await g.service.createNetwork({ name }, ADMIN);
+    expect((await g.service.getNetwork("y")).id).toBe(ids[1]);
+    expect((await g.service.getNetwork(ids[2] ?? "")).name).toBe("z");
+    expect((await g.service.getNetwork("aa2")).name).toBe("y");
+    await expect(g.service.getNetwork("aa")).rejects.toMatchObject({
+      code: "not-found",
+      reason: "2 IDs begin with it: x, y",
+    });
+    await expect(g.service.getNetwork("nope")).rejects.toMatchObject({ code: "not-found" });
+    await g.service.close();
+  });
+
+  test("exist once, and are removed when nobody holds an address of them", async () => {
+    const network = await s.f.service.createNetwork(SMALL, ADMIN);
+    await expect(s.f.service.createNetwork(SMALL, ADMIN)).rejects.toMatchObject({ code: "already-exists" });
+    await acquire("a");
+    await expect(s.f.service.removeNetwork("web", ADMIN)).rejects.toMatchObject({
+      code: "in-use",
+      details: { attachments: 1, containers: ["a"] },
+    });
+    await release("a");
+    await s.f.service.removeNetwork(network.id.slice(0, 64), ADMIN);
+    await expect(s.f.service.getNetwork("web")).rejects.toMatchObject({ code: "not-found" });
+    expect(await s.f.service.listLeases({})).toEqual([]);
+  });
+
+  test.each([
+    ["name", { name: "a b" }],
+    ["subnet", { name: "a", subnets: [{ subnet: "10.0.0.0/31" }] }],
+    ["cooling", { name: "a", coolingSeconds: -1 }],
+    ["quota", { name: "a", maxAttachments: 0 }],
+    ["address space", { name: "a", addressSpace: "x/y" }],
+    [
+      "overlap of its own subnets",
+      { name: "a", subnets: [{ subnet: "10.0.0.0/24" }, { subnet: "10.0.0.0/25" }] },
+    ],
+  ])("refuse a bad %s", async (_, request) => {
+    await expect(s.f.service.createNetwork(request, ADMIN)).rejects.toMatchObject({ code: "invalid-config" });
+    expect(await s.f.service.listNetworks()).toEqual([]);
+  });
+});

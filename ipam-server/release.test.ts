@@ -1,0 +1,89 @@
+import { ADMIN, brief, keyOf, NODE1, NODE2, SMALL, useService } from "../test/support/ipam-fixture.ts";
+
+const s = useService();
+const { acquire, release, usage, isoIn } = s;
+
+describe("release", () => {
+  beforeEach(() => s.f.service.createNetwork(SMALL, ADMIN));
+
+  test("is repeatable, and knows nothing of what never was", async () => {
+    await acquire("a");
+    expect(await release("a")).toEqual(["10.1.0.2"]);
+    expect(await release("a")).toEqual([]);
+    expect(await release("never")).toEqual([]);
+    expect((await s.f.service.release({ key: keyOf("a", "nowhere") }, NODE1)).released).toEqual([]);
+  });
+
+  test("that is late changes nothing: it names an instant before the acquire", async () => {
+    const before = isoIn(0);
+    await acquire("a");
+    expect(await release("a", { acquiredBefore: before })).toEqual([]);
+    s.f.clock.advance(1);
+    expect(await release("a", { acquiredBefore: isoIn(0) })).toEqual(["10.1.0.2"]);
+  });
+
+  test("that is late does not reach an attachment that was acquired again since", async () => {
+    await acquire("a");
+    s.f.clock.advance(10);
+    const intent = isoIn(0);
+    s.f.clock.advance(10);
+    await acquire("a");
+    expect(await release("a", { acquiredBefore: intent })).toEqual([]);
+    expect(await usage()).toMatchObject({ bound: 1 });
+  });
+
+  test("refuses an instant that is none", async () => {
+    await expect(release("a", { acquiredBefore: "yesterday" })).rejects.toMatchObject({
+      code: "invalid-config",
+    });
+  });
+
+  test("verify wants every held address to be known to the container", async () => {
+    const key = keyOf("a");
+    await expect(s.f.service.verify({ key }, NODE1)).rejects.toMatchObject({ code: "check-failed" });
+    await acquire("a");
+    await s.f.service.verify({ key }, NODE1);
+    await s.f.service.verify({ key, addresses: ["10.1.0.2/29", "192.0.2.7"] }, NODE1);
+    const other = s.f.service.verify({ key, addresses: ["10.1.0.3"] }, NODE1);
+    await expect(other).rejects.toMatchObject({ code: "check-failed", details: { held: ["10.1.0.2"] } });
+  });
+});
+
+describe("gc", () => {
+  beforeEach(() => s.f.service.createNetwork({ name: "web", subnets: [{ subnet: "10.1.0.0/16" }] }, ADMIN));
+  const gc = (valid: readonly string[], caller = NODE1) =>
+    s.f.service.gc(
+      { networkName: "web", validAttachments: valid.map((containerId) => ({ containerId, ifname: "eth0" })) },
+      caller,
+    );
+
+  test("releases what is not valid, on the caller's node only", async () => {
+    await acquire("a");
+    await acquire("b");
+    await acquire("c", {}, NODE2);
+    expect((await gc(["a"])).released).toEqual([keyOf("b")]);
+    expect(brief(await s.f.service.listLeases({ state: "bound" }))).toEqual([
+      "10.1.0.2 bound",
+      "10.1.0.4 bound",
+    ]);
+    expect((await gc(["a"])).released).toEqual([]);
+    expect((await gc([], ADMIN)).released).toEqual([]);
+  });
+
+  test("spares what is acquired, or acquired again, after it arrived", async () => {
+    for (let at = 0; at < 70; at++) await acquire(`old-${at}`);
+    const collecting = gc([]);
+    const again = acquire("old-69");
+    const fresh = acquire("new");
+    expect((await collecting).released).toHaveLength(69);
+    await Promise.all([again, fresh]);
+    const bound = await s.f.service.listLeases({ state: "bound" });
+    expect(bound.map(({ containerId }) => containerId).sort()).toEqual(["new", "old-69"]);
+  });
+
+  test("of an unknown network finds nothing", async () => {
+    expect((await s.f.service.gc({ networkName: "nowhere", validAttachments: [] }, NODE1)).released).toEqual(
+      [],
+    );
+  });
+});

@@ -1,0 +1,219 @@
+/** Puts the server together: store, service, replay of pending releases, fronts, in this order. */
+import { mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { systemClock } from "../lib/clock.ts";
+import { FairleadError } from "../lib/errors.ts";
+import type { Caller, IpamService, NetworkStatusRequest } from "../lib/ipam/api.ts";
+import type { Logger } from "../lib/log.ts";
+import { VERSION } from "../lib/version.ts";
+import type { ServerConfig, TcpAddress, UnixAddress } from "./config.ts";
+import { createHttpFront, type HttpFrontOptions } from "./http/front.ts";
+import { IntentReplay } from "./intents.ts";
+import { createMetrics } from "./metrics.ts";
+import { createValidators } from "./schema/validation.ts";
+import { openIpamService, type RunningService } from "./service.ts";
+import { standardPools } from "./standard-pools.ts";
+import { openSqliteStore } from "./store/sqlite/store.ts";
+import { openTokenFile } from "./token.ts";
+import { bindPrivately } from "./unix-socket.ts";
+
+/** Plugins that may wait to be let in at once: what Linux allows by default (net.core.somaxconn). */
+const SOCKET_BACKLOG = 4096;
+
+/** Where a listener listens: `host:port` with the port that it really has, or the path of a socket. */
+export interface Listening {
+  readonly socket: string;
+  readonly http: string | null;
+  readonly grpc: string | null;
+}
+
+export interface RunningServer {
+  readonly service: RunningService;
+  readonly listening: Listening;
+  /** Settles only when the server cannot go on; it is to be closed then, and the process to end. */
+  readonly failed: Promise<FairleadError>;
+  /** Stops accepting, finishes what is under way, closes the store, removes the socket. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** Closes what was opened, newest first; each once. */
+class Closers {
+  readonly #closers: (() => Promise<void>)[] = [];
+  #closed: Promise<void> | null = null;
+
+  add(close: () => Promise<void>): void {
+    this.#closers.unshift(close);
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#closeAll();
+    return this.#closed;
+  }
+
+  async #closeAll(): Promise<void> {
+    for (const close of this.#closers) await close();
+  }
+}
+
+/**
+ * Starts a server. When it fails, nothing is left running and the reason is thrown.
+ * @throws FairleadError: what keeps it from starting, and what to do.
+ */
+export async function startServer(config: ServerConfig, logger: Logger): Promise<RunningServer> {
+  const closers = new Closers();
+  try {
+    return await start(config, logger, closers);
+  } catch (thrown) {
+    await closers.close();
+    throw thrown;
+  }
+}
+
+async function start(config: ServerConfig, logger: Logger, closers: Closers): Promise<RunningServer> {
+  makeStateDir(config.stateDir);
+  const failure = Promise.withResolvers<FairleadError>();
+  const service = await openService(config, logger, failure.resolve);
+  closers.add(() => service.close());
+  const caller = { actor: `uid:${process.getuid?.() ?? 0}`, node: config.nodeName };
+  const validators = createValidators();
+  const intents = new IntentReplay({
+    dir: config.intentsDir,
+    service,
+    validators,
+    caller: { ...caller, actor: `node:${config.nodeName}` },
+    logger,
+    now: () => systemClock.now(),
+  });
+  await intents.replay();
+  closers.add(() => intents.stop());
+  const metrics = createMetrics(service);
+  const unreadyReasons = (): Promise<readonly string[]> => impediments(service, caller);
+  const shared = { service, validators, metrics, logger, unreadyReasons, version: VERSION, token: null };
+  const listening = await openFronts({ config, shared, caller, closers });
+  intents.start();
+  return { service, listening, failed: failure.promise, close: () => closers.close() };
+}
+
+function openService(
+  config: ServerConfig,
+  logger: Logger,
+  onFatal: (error: FairleadError) => void,
+): Promise<RunningService> {
+  const { stateDir, coolingSeconds } = config;
+  const defaultPools = config.defaultPools ?? standardPools(machineId() ?? config.nodeName);
+  const store = openSqliteStore({ path: join(stateDir, "ipam.db") });
+  const defaults = { coolingSeconds, defaultPools };
+  return openIpamService({ store, clock: systemClock, logger, defaults, version: VERSION, onFatal });
+}
+
+function makeStateDir(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw new FairleadError({
+      code: "io-failure",
+      operation: "make state directory",
+      object: path,
+      reason: cause instanceof Error ? cause.message : String(cause),
+      hint: "run as root, or choose another directory with the key stateDir or --state-dir",
+      cause,
+    });
+  }
+}
+
+/** Source: machine-id(5). Null in a container that has none. */
+function machineId(): string | null {
+  try {
+    return readFileSync("/etc/machine-id", "utf8").trim() || null;
+  } catch {
+    return null;
+  }
+}
+
+/** Never made: a network in an address space of its own, with addresses for documentation (RFC 5737). */
+const PROBE: NetworkStatusRequest = {
+  networkName: "readiness-probe",
+  declaration: { rangeSets: [[{ subnet: "192.0.2.0/24" }]], addressSpace: "readiness-probe" },
+};
+
+/** Why the service would refuse changes now: asked about a network that nothing else could speak against. */
+async function impediments(service: IpamService, caller: Caller): Promise<readonly string[]> {
+  const { ready, reason } = await service.networkStatus(PROBE, caller);
+  return ready ? [] : [reason];
+}
+
+interface FrontParts {
+  readonly config: ServerConfig;
+  readonly shared: Omit<HttpFrontOptions, "caller">;
+  readonly caller: Caller;
+  readonly closers: Closers;
+}
+
+async function openFronts({ config, shared, caller, closers }: FrontParts): Promise<Listening> {
+  const { socket, stateDir, http, grpc } = config;
+  const needsToken = http.listen !== null || (grpc.listen !== null && "port" in grpc.listen);
+  const token = needsToken ? openTokenFile(join(stateDir, "token")) : null;
+  const byToken = { ...caller, actor: "token" };
+  // TCP first: the socket is what plugins wait for, and says that all is there.
+  const httpAt = http.listen && (await openTcp({ ...shared, caller: byToken, token }, http.listen, closers));
+  const grpcAt = grpc.listen && (await openGrpc({ shared, caller, byToken, token }, grpc.listen, closers));
+  const front = await createHttpFront({ ...shared, caller });
+  closers.add(front.close);
+  await bindPrivately(socket, () => front.app.listen({ path: socket, backlog: SOCKET_BACKLOG }));
+  return { socket, http: httpAt, grpc: grpcAt };
+}
+
+async function openTcp(
+  options: HttpFrontOptions,
+  { host, port }: TcpAddress,
+  closers: Closers,
+): Promise<string> {
+  const front = await createHttpFront(options);
+  closers.add(front.close);
+  try {
+    await front.app.listen({ host, port });
+  } catch (cause) {
+    throw new FairleadError({
+      code: "unavailable",
+      operation: "listen for HTTP on",
+      object: `${host}:${port}`,
+      reason: cause instanceof Error ? cause.message : String(cause),
+      hint: "choose another address in http.listen",
+      cause,
+    });
+  }
+  const bound = front.server.address();
+  return hostPort(host, typeof bound === "object" && bound ? bound.port : port);
+}
+
+interface GrpcParts {
+  readonly shared: FrontParts["shared"];
+  readonly caller: Caller;
+  readonly byToken: Caller;
+  readonly token: HttpFrontOptions["token"];
+}
+
+async function openGrpc(
+  parts: GrpcParts,
+  address: TcpAddress | UnixAddress,
+  closers: Closers,
+): Promise<string> {
+  const { shared, caller, byToken, token } = parts;
+  const isServing = async (): Promise<boolean> => (await shared.unreadyReasons()).length === 0;
+  const options = { ...shared, isServing };
+  // Loaded only where it is wanted: it is half of the program.
+  const { createGrpcFront } = await import("./grpc/front.ts");
+  if ("path" in address) {
+    const front = createGrpcFront({ ...options, caller, token: null });
+    closers.add(front.close);
+    await bindPrivately(address.path, () => front.listen(`unix:${address.path}`));
+    return `unix:${address.path}`;
+  }
+  const front = createGrpcFront({ ...options, caller: byToken, token });
+  closers.add(front.close);
+  return hostPort(address.host, await front.listen(hostPort(address.host, address.port)));
+}
+
+function hostPort(host: string, port: number): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}

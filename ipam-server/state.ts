@@ -1,0 +1,107 @@
+import { FairleadError } from "../lib/errors.ts";
+import type { LeaseRecord, NetworkRecord, StoreSnapshot } from "../lib/ipam/store.ts";
+import { NetworkState } from "./network-state.ts";
+
+/** Everything the service knows. Changed only through transactions (transaction.ts). */
+export class State {
+  /** Revision of the newest event, staged ones included. */
+  revision = 0;
+  readonly #byName = new Map<string, NetworkState>();
+  readonly #byId = new Map<string, NetworkState>();
+
+  network(name: string): NetworkState | undefined {
+    return this.#byName.get(name);
+  }
+
+  networkById(id: string): NetworkState | undefined {
+    return this.#byId.get(id);
+  }
+
+  networks(): Iterable<NetworkState> {
+    return this.#byName.values();
+  }
+
+  get networkCount(): number {
+    return this.#byName.size;
+  }
+
+  /** Networks of one address space. */
+  networksOf(addressSpace: string): NetworkState[] {
+    return [...this.#byName.values()].filter(({ record }) => record.addressSpace === addressSpace);
+  }
+
+  /** The network by name, full ID, or an ID prefix that fits only one. @throws not-found */
+  findNetwork(operation: string, wanted: string): NetworkState {
+    const exact = this.#byName.get(wanted) ?? this.#byId.get(wanted);
+    if (exact !== undefined) return exact;
+    const isPrefix = /^[0-9a-f]+$/.test(wanted);
+    const matches = isPrefix
+      ? [...this.#byId.values()].filter(({ record }) => record.id.startsWith(wanted))
+      : [];
+    const [only] = matches;
+    if (only !== undefined && matches.length === 1) return only;
+    const object = `network ${wanted.slice(0, 80)}`;
+    if (matches.length === 0) throw networkNotFound(operation, object);
+    const names = matches.slice(0, 5).map(({ record }) => record.name);
+    const reason = `${matches.length} IDs begin with it: ${names.join(", ")}`;
+    throw new FairleadError({ code: "not-found", operation, object, reason, hint: "write more of the ID" });
+  }
+
+  insertNetwork(network: NetworkState): void {
+    this.#byName.set(network.record.name, network);
+    this.#byId.set(network.record.id, network);
+  }
+
+  deleteNetwork({ record }: NetworkState): void {
+    this.#byName.delete(record.name);
+    this.#byId.delete(record.id);
+  }
+}
+
+export function networkNotFound(operation: string, object: string): FairleadError {
+  return new FairleadError({
+    code: "not-found",
+    operation,
+    object,
+    reason: "there is no such network",
+    hint: "`fairlead network list` names those that exist; `fairlead network create` makes one",
+  });
+}
+
+/**
+ * Rebuilds the state out of what a store holds, and refuses what cannot have been written by a service.
+ *
+ * @throws io-failure when the snapshot contradicts itself.
+ */
+export function stateOf(snapshot: StoreSnapshot): State {
+  const state = new State();
+  state.revision = snapshot.revision;
+  for (const record of snapshot.networks) insertLoaded(state, record);
+  for (const lease of snapshot.leases) loadLease(state, lease);
+  return state;
+}
+
+function insertLoaded(state: State, record: NetworkRecord): void {
+  if (state.network(record.name) !== undefined)
+    throw contradiction(`network ${record.name}`, "it is there twice");
+  state.insertNetwork(new NetworkState(record));
+}
+
+function loadLease(state: State, lease: LeaseRecord): void {
+  const network = state.networkById(lease.networkId);
+  const object = `lease ${lease.containerId}/${lease.ifname}`;
+  if (network === undefined) throw contradiction(object, `network ${lease.networkId} does not exist`);
+  if (network.slotAt(lease.address) !== undefined) throw contradiction(object, "its address is there twice");
+  network.replaceLease(null, lease);
+}
+
+function contradiction(object: string, reason: string): FairleadError {
+  return new FairleadError({
+    code: "io-failure",
+    operation: "load state",
+    object,
+    reason,
+    hint: "the store is damaged: restore a backup",
+    details: { storeFailure: "corrupt" },
+  });
+}

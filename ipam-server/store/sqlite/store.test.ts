@@ -1,0 +1,159 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmodSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import type { Change, LeaseStore } from "../../../lib/ipam/store.ts";
+import { storeFailureOf } from "../../../lib/ipam/store.ts";
+import { contentOf, leaseStoreContract } from "../../../test/contract/lease-store.ts";
+import { eventRecord, leaseRecord, networkRecord } from "../../../test/support/store-records.ts";
+import { openSqliteStore } from "./store.ts";
+
+function newDirectory(): string {
+  return mkdtempSync(join(tmpdir(), "fairlead-sqlite-"));
+}
+
+leaseStoreContract("sqlite", () => {
+  const directory = newDirectory();
+  return {
+    open: () => openSqliteStore({ path: join(directory, "ipam.db") }),
+    destroy: () => rmSync(directory, { recursive: true }),
+  };
+});
+
+describe("openSqliteStore", () => {
+  let directory: string;
+  let path: string;
+  let opened: LeaseStore[];
+
+  beforeEach(() => {
+    directory = newDirectory();
+    path = join(directory, "ipam.db");
+    opened = [];
+  });
+  afterEach(async () => {
+    for (const store of opened) await store.close();
+    rmSync(directory, { recursive: true });
+  });
+
+  const open = (options: { quickCheck?: boolean } = {}): LeaseStore => {
+    const store = openSqliteStore({ path, ...options });
+    opened.push(store);
+    return store;
+  };
+
+  const errorOf = (action: () => unknown): { failure: string | null; message: string } => {
+    try {
+      action();
+    } catch (error) {
+      return { failure: storeFailureOf(error), message: String(error) };
+    }
+    throw new Error("it did not fail");
+  };
+
+  const network = networkRecord("web", 1);
+  const create: Change = { kind: "network", before: null, after: network };
+  const firstBatch = { changes: [create], events: [eventRecord(1, network)] };
+
+  test("the file and its log are readable by their owner only", async () => {
+    await open().commit(firstBatch);
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    expect(statSync(`${path}-wal`).mode & 0o777).toBe(0o600);
+  });
+
+  test("takes rights away that others have on an existing file", async () => {
+    await open().close();
+    chmodSync(path, 0o644);
+    open();
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+  });
+
+  test.each([
+    [
+      "text",
+      "this is no database, but long enough to look at the header of one, which has 100 bytes at least",
+    ],
+    ["a truncated header", "SQLite format 3\0"],
+  ])("refuses %s and leaves it as it is", (_, content) => {
+    writeFileSync(path, content);
+    const { failure, message } = errorOf(open);
+    expect(failure).toBe("corrupt");
+    expect(message).toContain(path);
+    expect(message).toContain("restore a backup");
+    expect(readFileSync(path, "utf8")).toBe(content);
+  });
+
+  test("refuses a database of another program and leaves it as it is", () => {
+    const other = new DatabaseSync(path);
+    other.exec("CREATE TABLE recipes (name TEXT); INSERT INTO recipes VALUES ('soup')");
+    other.close();
+    const before = readFileSync(path);
+    const { failure, message } = errorOf(open);
+    expect(failure).toBe("corrupt");
+    expect(message).toContain("not a database of Fairlead");
+    expect(readFileSync(path).equals(before)).toBe(true);
+  });
+
+  test("refuses a layout of a newer program", async () => {
+    await open().close();
+    const newer = new DatabaseSync(path);
+    newer.exec("PRAGMA user_version = 99");
+    newer.close();
+    expect(errorOf(open)).toMatchObject({
+      failure: "corrupt",
+      message: expect.stringContaining("version 99"),
+    });
+  });
+
+  test("refuses a damaged page when asked to check", async () => {
+    const store = open();
+    await store.commit(firstBatch);
+    await store.close();
+    const bytes = readFileSync(path);
+    bytes.fill(0x5a, 4096, 8192);
+    writeFileSync(path, bytes);
+    expect(errorOf(() => open({ quickCheck: true })).failure).toBe("corrupt");
+    expect(readFileSync(path).equals(bytes)).toBe(true);
+  });
+
+  test("refuses a directory that does not exist, naming the path", () => {
+    const missing = join(directory, "absent", "ipam.db");
+    const { failure, message } = errorOf(() => openSqliteStore({ path: missing }));
+    expect(failure).toBe("io");
+    expect(message).toContain(missing);
+  });
+
+  test("notices that the file was replaced, and never answers for what nobody will find", async () => {
+    const store = open();
+    await store.commit(firstBatch);
+    renameSync(path, `${path}.old`);
+    const lease = leaseRecord(network, "10.1.0.2", { version: 2 });
+    const batch = {
+      changes: [{ kind: "lease", before: null, after: lease } as const],
+      events: [eventRecord(2, lease)],
+    };
+    expect(errorOf(() => store.commit(batch)).failure).toBe("fenced");
+    renameSync(`${path}.old`, path);
+    expect((await contentOf(store)).leases).toEqual([]);
+  });
+
+  test("an owner in another process keeps the file, and its kill -9 frees it with all that it committed", async () => {
+    const script = `
+      import { DatabaseSync } from "node:sqlite";
+      const db = new DatabaseSync(${JSON.stringify(path)});
+      db.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL");
+      db.exec("UPDATE meta SET epoch = epoch + 10");
+      console.log("locked");
+      setInterval(() => {}, 1000);`;
+    await open().close();
+    const owner = spawn(process.execPath, ["--no-warnings", "--input-type=module", "-e", script]);
+    await once(owner.stdout, "data");
+    const { failure, message } = errorOf(open);
+    expect(failure).toBe("locked");
+    expect(message).toContain("another server has it open");
+    owner.kill("SIGKILL");
+    await once(owner, "exit");
+    expect(open().epoch).toBe(12);
+  });
+});

@@ -1,0 +1,113 @@
+/**
+ * Refusals that explain themselves: which pool, how it is used, when that changes, what to do.
+ * The same facts are in the sentence (for people) and in `details` (for programs).
+ */
+
+import { type Address, formatAddress } from "../addr/address.ts";
+import { FairleadError } from "../errors.ts";
+import type { Pool } from "./pool.ts";
+import type { LeaseRecord } from "./store.ts";
+import { describePool } from "./subnet.ts";
+import { formatInstant } from "./validate.ts";
+
+/** "pool 0, 10.1.0.0/24 (10.1.0.1-10.1.0.254): 254 addresses, 253 bound, …" */
+export function describeUsage(pool: Pool): string {
+  const { size, bound, cooling, quarantined, withheld, free } = pool.usage();
+  const counts = `${bound} bound, ${cooling} cooling, ${quarantined} quarantined, ${withheld} withheld, ${free} free`;
+  return `pool ${pool.index}, ${describePool(pool.record)}: ${size} addresses, ${counts}`;
+}
+
+/** No address of `pool` can be handed out. The pool must be settled. */
+export function poolExhausted(networkName: string, pool: Pool): FairleadError {
+  const nextFreeAtMs = pool.nextFreeAtMs();
+  const nextFreeAt = nextFreeAtMs === null ? null : formatInstant(nextFreeAtMs);
+  return new FairleadError({
+    code: "pool-exhausted",
+    operation: "acquire address",
+    object: `network ${networkName}`,
+    reason: `no address is free in ${describeUsage(pool)}`,
+    hint: exhaustionHint(nextFreeAt),
+    details: { networkName, ...pool.usage(), nextFreeAt },
+  });
+}
+
+function exhaustionHint(nextFreeAt: string | null): string {
+  const remedy = "add a range or subnet to the network, or remove containers that are not needed";
+  return nextFreeAt === null
+    ? remedy
+    : `the next cooling address becomes free at ${nextFreeAt}; or ${remedy}`;
+}
+
+export function quotaExceeded(
+  networkName: string,
+  attachments: number,
+  maxAttachments: number,
+): FairleadError {
+  return new FairleadError({
+    code: "quota-exceeded",
+    operation: "acquire address",
+    object: `network ${networkName}`,
+    reason: `it holds ${attachments} attachments and may hold ${maxAttachments} (maxAttachments)`,
+    hint: "remove containers that are not needed, or make the network with a higher limit",
+    details: { networkName, attachments, maxAttachments },
+  });
+}
+
+/** Somebody else has `record`, or nobody may have it now. */
+export function addressInUse(operation: string, record: LeaseRecord, nowMs: number): FairleadError {
+  const { reason, hint } = whyNot(record, nowMs);
+  const address = formatAddress(record.address);
+  return new FairleadError({
+    code: "address-in-use",
+    operation,
+    object: address,
+    reason,
+    hint,
+    details: {
+      address,
+      state: record.state,
+      containerId: record.containerId,
+      ifname: record.ifname,
+      node: record.node,
+      freeAt: record.state === "cooling" && record.untilMs !== null ? formatInstant(record.untilMs) : null,
+    },
+  });
+}
+
+function whyNot(record: LeaseRecord, nowMs: number): { reason: string; hint: string } {
+  const holder = `container ${record.containerId} (${record.ifname}) on node ${JSON.stringify(record.node)}`;
+  if (record.state === "bound") {
+    return { reason: `it is held by ${holder}`, hint: "ask for another address, or remove that container" };
+  }
+  if (record.quarantine !== null) {
+    const hint = "ask for another address, or take it out of quarantine";
+    return { reason: `it is quarantined: ${record.quarantine}`, hint };
+  }
+  if (record.untilMs !== null && record.untilMs > nowMs) {
+    const until = formatInstant(record.untilMs);
+    const hint = `try again at ${until}, or ask for another address`;
+    return { reason: `it was released by ${holder} and cools down until ${until}`, hint };
+  }
+  const owner = record.reservation?.stickyName ?? "";
+  return {
+    reason: `it is reserved${owner === "" ? "" : ` for ${owner}`}: ${record.reservation?.reason ?? ""}`,
+    hint: "ask for another address, or remove the reservation",
+  };
+}
+
+/** The address can never be granted in this network, whoever asks. */
+export function notGrantable(
+  networkName: string,
+  address: Address,
+  reason: string,
+  hint: string,
+): FairleadError {
+  return new FairleadError({
+    code: "invalid-config",
+    operation: "acquire address",
+    object: `${formatAddress(address)} of network ${networkName}`,
+    reason,
+    hint,
+    details: { networkName, address: formatAddress(address) },
+  });
+}

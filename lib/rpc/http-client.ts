@@ -1,0 +1,235 @@
+/** The IPAM service over HTTP/JSON, on its unix socket or on TCP: the same values and errors as in process. */
+import { Agent, type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
+import { errorFromJson, FairleadError } from "../errors.ts";
+import type { AcquireResponse, Event, IpamService } from "../ipam/api.ts";
+import { layOutRequest, OPERATIONS, type OperationName, type RequestParts } from "./operations.ts";
+import { createSseParser } from "./sse.ts";
+import { watchEvents } from "./watch.ts";
+
+const DEFAULT_TIMEOUT_MS = 30_000;
+/** As many as share one commit of the server; more would only queue there. */
+const MAX_CONNECTIONS = 128;
+
+export interface HttpClientOptions {
+  /** Path of the unix socket, or where the server listens on TCP. */
+  readonly endpoint: { readonly socket: string } | { readonly host: string; readonly port: number };
+  /** Token of the server; the unix socket needs none. */
+  readonly token?: string;
+  /** For each call but a watch. Default: 30,000. */
+  readonly timeoutMs?: number;
+  /** Told when a watch cannot go on: its place in the log is gone, or the server refuses it. */
+  readonly onWatchEnd?: (error: FairleadError) => void;
+}
+
+/** The service and the end of its connections. The `caller` of each call is what the server says it is. */
+export type HttpIpamClient = IpamService & { close(): void };
+
+class Connection {
+  readonly #options: HttpClientOptions;
+  /** Keeps connections: a new one costs more than a call. Calls beyond the limit wait for one. */
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: MAX_CONNECTIONS });
+  readonly target: string;
+
+  constructor(options: HttpClientOptions) {
+    this.#options = options;
+    const { endpoint } = options;
+    this.target = "socket" in endpoint ? endpoint.socket : `${endpoint.host}:${endpoint.port}`;
+  }
+
+  /** Sends one request and returns the JSON of its answer; undefined where there is none. */
+  async call(name: OperationName, request?: object): Promise<unknown> {
+    const parts = layOutRequest(OPERATIONS[name], request);
+    try {
+      return await this.#exchange(parts, name);
+    } catch (thrown) {
+      if (!(thrown instanceof StaleConnection)) throw this.#explain(thrown, name);
+    }
+    try {
+      return await this.#exchange(parts, name);
+    } catch (thrown) {
+      throw this.#explain(thrown, name);
+    }
+  }
+
+  /** @throws StaleConnection when a kept connection turned out to be closed: every call may be repeated. */
+  async #exchange(parts: RequestParts, name: OperationName): Promise<unknown> {
+    const sent = this.#send(parts, {});
+    const limitMs = this.#options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    let expired = false;
+    const timer = setTimeout(() => {
+      expired = true;
+      sent.destroy();
+    }, limitMs);
+    try {
+      const response = await responseOf(sent);
+      const body = await readText(response);
+      if (isSuccess(response)) return body === "" ? undefined : parseJson(body, this.target);
+      throw errorOf(body, this.target);
+    } catch (thrown) {
+      if (expired) throw this.#timeoutError(name, limitMs);
+      const { code } = thrown as { code?: string };
+      throw (code === "ECONNRESET" || code === "EPIPE") && sent.reusedSocket
+        ? new StaleConnection("closed", { cause: thrown })
+        : thrown;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Reads one event stream to its end. */
+  async stream(since: number, onEvent: (event: Event) => void, signal: AbortSignal): Promise<void> {
+    const parts = layOutRequest(OPERATIONS.watchEvents);
+    const sent = this.#send(parts, { accept: "text/event-stream", "last-event-id": String(since) });
+    signal.addEventListener("abort", () => sent.destroy(), { once: true });
+    try {
+      const response = await responseOf(sent);
+      if (!isSuccess(response)) throw errorOf(await readText(response), this.target);
+      const parse = createSseParser((data) => onEvent(parseJson(data, this.target) as Event));
+      response.setEncoding("utf8");
+      for await (const chunk of response) parse(chunk as string);
+    } catch (thrown) {
+      throw this.#explain(thrown, "watchEvents");
+    }
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  #send(parts: RequestParts, extra: Record<string, string>): ClientRequest {
+    const { endpoint, token } = this.#options;
+    const headers: Record<string, string | number> = { host: "fairlead", ...extra };
+    if (token !== undefined) headers["authorization"] = `Bearer ${token}`;
+    if (parts.body !== undefined) {
+      headers["content-type"] = "application/json";
+      headers["content-length"] = Buffer.byteLength(parts.body);
+    }
+    const where = "socket" in endpoint ? { socketPath: endpoint.socket } : endpoint;
+    const sent = httpRequest({
+      ...where,
+      agent: this.#agent,
+      method: parts.method,
+      path: parts.target,
+      headers,
+    });
+    sent.end(parts.body);
+    return sent;
+  }
+
+  #timeoutError(name: OperationName, limitMs: number): FairleadError {
+    return new FairleadError({
+      code: "timeout",
+      operation: OPERATIONS[name].title,
+      object: this.target,
+      reason: `no answer within ${limitMs} ms; whether it took effect is unknown`,
+      hint: "repeat it: every call is safe to repeat",
+    });
+  }
+
+  #explain(thrown: unknown, name: OperationName): FairleadError {
+    if (thrown instanceof FairleadError) return thrown;
+    const { code, message } = ((thrown as Error).cause ?? thrown) as { code?: string; message?: string };
+    const denied = code === "EACCES" || code === "EPERM";
+    return new FairleadError({
+      code: denied ? "permission-denied" : "unavailable",
+      operation: OPERATIONS[name].title,
+      object: this.target,
+      reason: REASONS[code ?? ""] ?? String(message ?? thrown),
+      hint: denied
+        ? "run as the user of the server (root)"
+        : "start it with `fairlead server` or `fairlead dev`",
+      cause: thrown,
+    });
+  }
+}
+
+class StaleConnection extends Error {}
+
+function responseOf(sent: ClientRequest): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    sent.once("response", resolve);
+    // Stays: an error after the response also ends the body, which is where it is reported.
+    sent.on("error", reject);
+    sent.on("close", () =>
+      reject(Object.assign(new Error("the connection was closed"), { code: "ECONNRESET" })),
+    );
+  });
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: "there is no socket: the service does not run",
+  ECONNREFUSED: "nobody listens: the service does not run",
+  FailedToOpenSocket: "nobody listens: the service does not run",
+  ECONNRESET: "the service closed the connection without an answer",
+  EACCES: "the socket is not open to this user",
+  EPERM: "the socket is not open to this user",
+};
+
+function isSuccess({ statusCode = 0 }: IncomingMessage): boolean {
+  return statusCode >= 200 && statusCode < 300;
+}
+
+async function readText(response: IncomingMessage): Promise<string> {
+  response.setEncoding("utf8");
+  let text = "";
+  for await (const chunk of response) text += chunk as string;
+  return text;
+}
+
+function parseJson(text: string, target: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new FairleadError({
+      code: "decode-failure",
+      operation: "read the answer of",
+      object: target,
+      reason: `not JSON: ${JSON.stringify(text.slice(0, 80))}`,
+      hint: "check that Fairlead listens there",
+      cause,
+    });
+  }
+}
+
+function errorOf(body: string, target: string): FairleadError {
+  return errorFromJson((parseJson(body, target) as { error?: unknown } | null)?.error);
+}
+
+/** Makes a client. Connects when it is used; `close` ends what connections it keeps. */
+export function createHttpClient(options: HttpClientOptions): HttpIpamClient {
+  const connection = new Connection(options);
+  /** The server checks what it is sent and answers in the shapes of the API: that is its contract. */
+  const call = <T>(name: OperationName, request?: object): Promise<T> =>
+    connection.call(name, request) as Promise<T>;
+  /** A list travels in a field of an object. */
+  const list = async <T>(name: OperationName, field: string, request?: object): Promise<readonly T[]> =>
+    (await call<Record<string, readonly T[]>>(name, request))[field] ?? [];
+  return {
+    acquire: (request) => call<AcquireResponse>("acquire", request),
+    release: (request) => call("release", request),
+    verify: (request) => call("verify", request),
+    gc: (request) => call("gc", request),
+    networkStatus: (request) => call("networkStatus", request),
+    createNetwork: (request) => call("createNetwork", request),
+    listNetworks: () => list("listNetworks", "networks"),
+    getNetwork: (name) => call("getNetwork", { name }),
+    removeNetwork: (name) => call("removeNetwork", { name }),
+    listLeases: (filter) => list("listLeases", "leases", filter),
+    reserve: (request) => call("reserve", request),
+    unreserve: (networkName, address) => call("unreserve", { networkName, address }),
+    quarantine: (request) => call("quarantine", request),
+    unquarantine: (address, addressSpace) => call("unquarantine", { address, addressSpace }),
+    listEvents: (filter) => list("listEvents", "events", filter),
+    watchEvents: (since, onEvent) =>
+      watchEvents({
+        since,
+        onEvent,
+        onEnd: options.onWatchEnd ?? (() => {}),
+        open: (from, take, signal) => connection.stream(from, take, signal),
+      }),
+    whoHad: (filter) => list("whoHad", "tenancies", filter),
+    checkConsistency: () => call("checkConsistency"),
+    info: () => call("info"),
+    close: () => connection.close(),
+  };
+}

@@ -1,0 +1,73 @@
+/**
+ * Watching events over a connection that may break: whoever watches sees every event once, in order, however
+ * often the connection was made anew.
+ */
+import { asFairleadError, type ErrorCode, type FairleadError } from "../errors.ts";
+import type { Event } from "../ipam/api.ts";
+
+const RETRY_MS = { first: 100, most: 5_000 };
+
+/** Errors that another attempt cannot mend. */
+const FINAL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "compacted",
+  "unauthenticated",
+  "permission-denied",
+  "invalid-config",
+  "unsupported-field",
+]);
+
+export interface WatchOptions {
+  /** Revision of the last event that the watcher has. */
+  readonly since: number;
+  readonly onEvent: (event: Event) => void;
+  /** Told once when watching cannot go on: the watcher must list again, or give up. */
+  readonly onEnd: (error: FairleadError) => void;
+  /**
+   * Opens one stream after `since` and calls back for each event; settles when the stream has ended, however
+   * it ended.
+   */
+  readonly open: (since: number, onEvent: (event: Event) => void, signal: AbortSignal) => Promise<void>;
+}
+
+/** Starts to watch. Returns the function that stops it; after that nothing is called back. */
+export function watchEvents(options: WatchOptions): () => void {
+  const stopped = new AbortController();
+  void run(options, stopped.signal);
+  return () => stopped.abort();
+}
+
+async function run({ since, onEvent, onEnd, open }: WatchOptions, signal: AbortSignal): Promise<void> {
+  let last = since;
+  let pauseMs = RETRY_MS.first;
+  const take = (event: Event): void => {
+    if (signal.aborted || event.revision <= last) return;
+    last = event.revision;
+    pauseMs = RETRY_MS.first;
+    onEvent(event);
+  };
+  while (!signal.aborted) {
+    try {
+      await open(last, take, signal);
+    } catch (thrown) {
+      const error = asFairleadError(thrown, "watch events");
+      if (FINAL.has(error.code)) {
+        if (!signal.aborted) onEnd(error);
+        return;
+      }
+    }
+    await pause(pauseMs, signal);
+    pauseMs = Math.min(pauseMs * 2, RETRY_MS.most);
+  }
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener("abort", done, { once: true });
+    if (signal.aborted) done();
+  });
+}

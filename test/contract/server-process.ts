@@ -1,0 +1,282 @@
+/**
+ * What the server must do as a process, whatever it runs on: start, be found, keep what it promised, end.
+ *
+ *     serverProcessContract("on Bun", ["bun", "main.ts"]);
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { createGrpcClient } from "../../lib/rpc/grpc-client.ts";
+import { createHttpClient, type HttpIpamClient } from "../../lib/rpc/http-client.ts";
+import { callSocket, TemporaryDirectory } from "../support/ipam-fronts.ts";
+
+/** Processes start slowly on a machine that does other things too. */
+const TIMEOUT_MS = 60_000;
+
+const CALLER = { actor: "", node: "" };
+const key = (containerId: string) => ({ networkName: "web", containerId, ifname: "eth0" });
+
+interface Exit {
+  readonly code: number | null;
+  readonly signal: string | null;
+}
+
+/** One run of `fairlead server`. */
+class ServerProcess {
+  readonly child: ChildProcess;
+  readonly exited: Promise<Exit>;
+  log = "";
+
+  constructor(command: readonly string[], args: readonly string[]) {
+    const [executable = "", ...first] = command;
+    this.child = spawn(executable, [...first, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+    this.child.stderr?.setEncoding("utf8").on("data", (text) => {
+      this.log += text;
+    });
+    this.child.stdout?.resume();
+    this.exited = new Promise((resolve) =>
+      this.child.on("close", (code, signal) => resolve({ code, signal })),
+    );
+  }
+
+  /** Resolves when the server says that it is ready, with what it says; rejects when it ends before. */
+  async ready(): Promise<Record<string, unknown>> {
+    return await this.line("fairlead server: ready");
+  }
+
+  /** The first log line with this message. */
+  async line(message: string): Promise<Record<string, unknown>> {
+    let ended: Exit | null = null;
+    void this.exited.then((exit) => {
+      ended = exit;
+    });
+    for (;;) {
+      const lines = this.log.split("\n").filter((line) => line.startsWith("{"));
+      const found = lines
+        .map((line) => JSON.parse(line) as Record<string, unknown>)
+        .find(({ msg }) => msg === message);
+      if (found) return found;
+      if (ended) throw new Error(`the server ended: ${JSON.stringify(ended)}\n${this.log}`);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.child.kill(signal);
+  }
+}
+
+/** `command` runs the command line of Fairlead: an executable and its first arguments. */
+export function serverProcessContract(name: string, command: readonly string[]): void {
+  describe(`the server ${name}`, () => {
+    jest.setTimeout(TIMEOUT_MS);
+    let directory: TemporaryDirectory;
+    let socket: string;
+    let running: ServerProcess[];
+    let clients: { close(): void }[];
+
+    beforeEach(() => {
+      directory = new TemporaryDirectory();
+      socket = directory.file("run/f.sock");
+      running = [];
+      clients = [];
+    });
+    afterEach(async () => {
+      for (const client of clients) client.close();
+      for (const server of running) server.kill("SIGKILL");
+      await Promise.all(running.map(({ exited }) => exited));
+      directory.remove();
+    });
+
+    function configure(more = ""): string {
+      const file = directory.file("server.yaml");
+      const base = `socket: ${socket}\nstateDir: ${directory.file("state")}\nnodeName: n1\n`;
+      writeFileSync(file, base + more);
+      return file;
+    }
+
+    function start(more = ""): ServerProcess {
+      const server = new ServerProcess(command, ["server", "--config", configure(more)]);
+      running.push(server);
+      return server;
+    }
+
+    function client(): HttpIpamClient {
+      const made = createHttpClient({ endpoint: { socket } });
+      clients.push(made);
+      return made;
+    }
+
+    test("serves on a socket that only its user can reach, and says so", async () => {
+      const ready = await start().ready();
+      expect(ready).toMatchObject({ level: "info", socket, epoch: 1, leases: 0 });
+      expect(statSync(socket).mode & 0o777).toBe(0o600);
+      expect(statSync(directory.file("run")).mode & 0o777).toBe(0o700);
+      expect(statSync(directory.file("state")).mode & 0o777).toBe(0o700);
+      const service = client();
+      await service.createNetwork({ name: "web" }, CALLER);
+      const { addresses } = await service.acquire({ key: key("c1") }, CALLER);
+      expect(addresses[0]?.address).toBe("10.77.0.2/24");
+      const [lease] = await service.listLeases({});
+      expect(lease?.node).toBe("n1");
+      const [bound] = await service.listEvents({ kind: "lease-bound" });
+      expect(bound?.actor).toBe(`uid:${process.getuid?.()}`);
+      expect((await callSocket(socket, { url: "/readyz" })).body).toEqual({ status: "ok", reasons: [] });
+    });
+
+    test("SIGTERM: calls under way are finished, the socket is gone, status 0", async () => {
+      const server = start();
+      await server.ready();
+      const service = client();
+      await service.createNetwork({ name: "web" }, CALLER);
+      const stream = callSocket(socket, { url: "/v1/events/stream" });
+      const idle = connect(socket);
+      await new Promise((resolve) => idle.on("connect", resolve));
+      const keys = Array.from({ length: 100 }, (_, at) => key(`c${at}`));
+      const calls = keys.map((one) => service.acquire({ key: one }, CALLER));
+      await calls[0];
+      server.kill("SIGTERM");
+      const outcomes = await Promise.allSettled(calls);
+      expect(await server.exited).toEqual({ code: 0, signal: null });
+      expect(existsSync(socket)).toBe(false);
+      expect((await stream).text).toContain(": events follow");
+      idle.destroy();
+      // Whatever was acknowledged is there.
+      const again = start();
+      await again.ready();
+      const leases = await client().listLeases({ state: "bound" });
+      const acknowledged = outcomes.filter(({ status }) => status === "fulfilled").length;
+      expect(acknowledged).toBeGreaterThan(0);
+      expect(leases.length).toBeGreaterThanOrEqual(acknowledged);
+    });
+
+    test("SIGKILL: what was acknowledged is there, and the stale socket is replaced", async () => {
+      const server = start();
+      await server.ready();
+      const service = client();
+      await service.createNetwork({ name: "web" }, CALLER);
+      const before = await service.acquire({ key: key("c1") }, CALLER);
+      server.kill("SIGKILL");
+      await server.exited;
+      expect(existsSync(socket)).toBe(true);
+      const again = start();
+      expect(await again.ready()).toMatchObject({ epoch: 2, leases: 1 });
+      expect(await client().acquire({ key: key("c1") }, CALLER)).toEqual({ ...before, created: false });
+    });
+
+    test("a second server on the same state or socket gives up, the first goes on", async () => {
+      await start().ready();
+      const second = start();
+      expect(await second.exited).toMatchObject({ signal: null });
+      expect(second.child.exitCode).not.toBe(0);
+      expect(second.log).toMatch(/^fairlead: /m);
+      const elsewhere = new ServerProcess(command, [
+        "dev",
+        "--socket",
+        socket,
+        "--state-dir",
+        directory.file("b"),
+      ]);
+      running.push(elsewhere);
+      expect((await elsewhere.exited).code).toBe(3);
+      expect(elsewhere.log).toContain(`fairlead: listen on ${socket}: another process listens there`);
+      expect((await client().info()).epoch).toBe(1);
+    });
+
+    test("releases that plugins left are carried out before it listens, and later", async () => {
+      const first = start();
+      await first.ready();
+      const service = client();
+      await service.createNetwork({ name: "web" }, CALLER);
+      for (const id of ["c1", "c2"]) await service.acquire({ key: key(id) }, CALLER);
+      first.kill("SIGKILL");
+      await first.exited;
+      const intents = directory.file("state/release-intents");
+      const leave = (id: string): void => {
+        mkdirSync(intents, { recursive: true });
+        const at = new Date(Date.now() + 1_000).toISOString();
+        writeFileSync(join(intents, `${id}.json`), JSON.stringify({ key: key(id), at }));
+      };
+      leave("c1");
+      const second = start();
+      await second.ready();
+      expect(existsSync(intents)).toBe(false);
+      const bound = async (): Promise<string[]> =>
+        (await service.listLeases({ state: "bound" })).map(({ containerId }) => containerId);
+      expect(await bound()).toEqual(["c2"]);
+      leave("c2");
+      while (existsSync(intents)) await new Promise((resolve) => setTimeout(resolve, 20));
+      expect(await bound()).toEqual([]);
+    });
+
+    test("TCP listeners demand the token of the state directory", async () => {
+      const ready = await start('http: {listen: "127.0.0.1:0"}\ngrpc: {listen: "127.0.0.1:0"}\n').ready();
+      const tokenFile = directory.file("state/token");
+      expect(statSync(tokenFile).mode & 0o777).toBe(0o600);
+      const token = readFileSync(tokenFile, "utf8").trim();
+      const port = Number(String(ready["http"]).split(":")[1]);
+      const http = (given?: string) => {
+        const options = {
+          endpoint: { host: "127.0.0.1", port },
+          ...(given !== undefined && { token: given }),
+        };
+        const made = createHttpClient(options);
+        clients.push(made);
+        return made;
+      };
+      await expect(http().info()).rejects.toMatchObject({ code: "unauthenticated" });
+      await expect(http("wrong").info()).rejects.toMatchObject({ code: "unauthenticated" });
+      expect((await http(token).info()).epoch).toBe(1);
+      const grpc = createGrpcClient({ target: String(ready["grpc"]), token });
+      const stranger = createGrpcClient({ target: String(ready["grpc"]) });
+      clients.push(grpc, stranger);
+      await expect(stranger.info()).rejects.toMatchObject({ code: "unauthenticated" });
+      await grpc.createNetwork({ name: "web" }, CALLER);
+      const [event] = await grpc.listEvents({ kind: "network-created" });
+      expect(event?.actor).toBe("token");
+    });
+
+    test("gRPC on a unix socket is guarded by its mode", async () => {
+      const path = directory.file("run/g.sock");
+      const server = start(`grpc: {listen: "unix:${path}"}\n`);
+      await server.ready();
+      expect(statSync(path).mode & 0o777).toBe(0o600);
+      const grpc = createGrpcClient({ target: `unix:${path}` });
+      clients.push(grpc);
+      expect((await grpc.info()).epoch).toBe(1);
+      server.kill("SIGINT");
+      expect(await server.exited).toEqual({ code: 0, signal: null });
+      expect(existsSync(path)).toBe(false);
+    });
+
+    test("a second signal ends it at once, with status 1", async () => {
+      const server = start();
+      await server.ready();
+      // A request that never ends holds the server up.
+      const holding = connect(socket, () =>
+        holding.write(
+          "POST /v1/attachments/acquire HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\nContent-Type: application/json\r\n\r\n{",
+        ),
+      );
+      holding.on("error", () => {});
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      server.kill("SIGTERM");
+      await server.line("fairlead server: ending");
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      expect(server.child.exitCode).toBeNull();
+      server.kill("SIGTERM");
+      expect(await server.exited).toEqual({ code: 1, signal: null });
+      holding.destroy();
+    });
+
+    test("what keeps it from starting is told in one line, with its status", async () => {
+      const stateDir = join(configure(), "state");
+      const bad = new ServerProcess(command, ["dev", "--socket", socket, "--state-dir", stateDir]);
+      running.push(bad);
+      expect((await bad.exited).code).toBe(1);
+      expect(bad.log).toContain(`fairlead: make state directory ${stateDir}: `);
+      expect(bad.log.trimEnd().split("\n")).toHaveLength(1);
+    });
+  });
+}

@@ -1,0 +1,92 @@
+import type { Event, Lease } from "../../lib/ipam/api.ts";
+import { type Call, checkHistory, type History } from "../support/history-checker.ts";
+
+const ADDRESS = "10.1.0.2";
+
+function event(revision: number, kind: Event["kind"], containerId: string, over: Partial<Event> = {}): Event {
+  return {
+    revision,
+    at: new Date(1_700_000_000_000 + revision * 1000).toISOString(),
+    actor: "uid:0",
+    kind,
+    networkName: "web",
+    addressSpace: "default",
+    address: ADDRESS,
+    containerId,
+    ifname: "eth0",
+    node: "n1",
+    mac: "",
+    sequence: revision,
+    reason: "",
+    ...over,
+  };
+}
+
+function call(kind: Call["kind"], containerId: string, at: number, sequence?: number): Call {
+  const addresses = sequence === undefined ? [] : [{ address: ADDRESS, sequence }];
+  return { kind, containerId, startedMs: at, answeredMs: at + 1, outcome: "done", addresses };
+}
+
+const bound = (containerId: string, sequence: number) =>
+  ({ address: ADDRESS, containerId, sequence, state: "bound" }) as Lease;
+
+/** a holds the address, gives it back, and b gets it. */
+const right: History = {
+  coolingMs: 1000,
+  events: [
+    event(1, "lease-bound", "a"),
+    event(2, "lease-released", "a", { sequence: 1 }),
+    event(3, "lease-bound", "b"),
+  ],
+  calls: [call("acquire", "a", 10, 1), call("release", "a", 20), call("acquire", "b", 30, 3)],
+  leases: [bound("b", 3)],
+};
+
+test("a right history has no findings", () => {
+  expect(checkHistory(right)).toEqual([]);
+});
+
+test("a call without an answer may have taken effect, or not", () => {
+  const unknown: Call = {
+    ...call("acquire", "c", 40),
+    outcome: "unknown",
+    answeredMs: Number.POSITIVE_INFINITY,
+  };
+  expect(checkHistory({ ...right, calls: [...right.calls, unknown] })).toEqual([]);
+});
+
+const [first, second, third] = right.events as [Event, Event, Event];
+test.each<[string, Partial<History>, string]>([
+  ["a lost lease", { leases: [], events: [first, second] }, "is lost"],
+  ["a lease that is not listed", { leases: [] }, "but not listed"],
+  [
+    "a lease from nowhere",
+    { leases: [bound("b", 3), { ...bound("x", 9), address: "10.1.0.9" }] },
+    "not bound by the event log",
+  ],
+  ["a lost event", { events: [first, { ...third, revision: 3 }] }, "event 2 is missing"],
+  ["a release that did not last", { leases: [bound("a", 1)] }, "still holds an address"],
+  [
+    "two holders by the event log",
+    { events: [first, { ...third, revision: 2, sequence: 2 }] },
+    "while a holds it",
+  ],
+  [
+    "two holders by the clients' clock",
+    { calls: [call("acquire", "a", 10, 1), call("release", "a", 50), call("acquire", "b", 30, 3)] },
+    "was with a and b at once",
+  ],
+  ["a grant while cooling", { coolingMs: 60_000 }, "cooling is 60000 ms"],
+  [
+    "a grant that was never logged",
+    { calls: [...right.calls, call("acquire", "z", 60, 2)] },
+    "the event log does not have",
+  ],
+  [
+    "a release of what is not held",
+    { events: [first, second, { ...second, revision: 3 }], leases: [] },
+    "who does not hold it",
+  ],
+])("finds %s", (_, wrong, part) => {
+  expect(checkHistory({ ...right, ...wrong }).join("\n")).toContain(part);
+});
