@@ -1,6 +1,9 @@
 // Tests run on the Node that ships in node_modules (26: node:sqlite and node:ffi), never on the system's.
 const transform = {
-  "^.+\\.(t|j|m?j)s$": ["@swc/jest", { jsc: { target: "es2023", parser: { syntax: "typescript" } }, module: { type: "commonjs" } }],
+  "^.+\\.(t|j|m?j)s$": [
+    "@swc/jest",
+    { jsc: { target: "es2023", parser: { syntax: "typescript" } }, module: { type: "commonjs" } },
+  ],
 };
 const common = {
   rootDir: __dirname,
@@ -11,7 +14,11 @@ const common = {
 module.exports = {
   projects: [
     // Pure code: no privilege, no kernel, no built executable.
-    { ...common, displayName: "unit", testMatch: ["<rootDir>/{lib,plugins,ipam-server,agent,cli,conf,tools}/**/*.test.ts"] },
+    {
+      ...common,
+      displayName: "unit",
+      testMatch: ["<rootDir>/{lib,plugins,ipam-server,agent,cli,conf,tools,bench}/**/*.test.ts"],
+    },
     // Our code against the real kernel, in network namespaces of the test's own. Needs root.
     { ...common, displayName: "netns", testMatch: ["<rootDir>/test/{netns,contract}/**/*.test.ts"] },
     // The packaged executables under plain exec, containerd, CRI and podman. Needs root and dist/bin.

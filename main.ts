@@ -14,6 +14,8 @@ async function run(): Promise<number> {
       return (await import("./plugins/main/bridge/main.ts")).main();
     case "fairlead-ipam":
       return (await import("./plugins/ipam/fairlead/main.ts")).main();
+    // containerd's CRI plugin looks for a plugin of this very name.
+    case "loopback":
     case "fairlead-loopback":
       return (await import("./plugins/main/loopback/main.ts")).main();
     default:

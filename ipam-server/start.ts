@@ -101,7 +101,10 @@ function openService(
 ): Promise<RunningService> {
   const { stateDir, coolingSeconds } = config;
   const defaultPools = config.defaultPools ?? standardPools(machineId() ?? config.nodeName);
-  const store = openSqliteStore({ path: join(stateDir, "ipam.db") });
+  const store = openSqliteStore({
+    path: join(stateDir, "ipam.db"),
+    onCheckpointError: (err) => logger.warn({ err }, "checkpoint of the database failed"),
+  });
   const defaults = { coolingSeconds, defaultPools };
   return openIpamService({ store, clock: systemClock, logger, defaults, version: VERSION, onFatal });
 }

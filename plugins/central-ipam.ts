@@ -13,7 +13,7 @@ import { IpamClient } from "../lib/ipam/client.ts";
 import { isCompleteResponse } from "../lib/ipam/http-message.ts";
 import { readTextFile } from "../lib/linux/files.ts";
 import { bootId } from "../lib/linux/machine.ts";
-import { exchange } from "../lib/linux/stream-socket.ts";
+import { beginExchange } from "../lib/linux/stream-socket.ts";
 import { type IpamConfig, type IpamConfigSource, readIpamConfig } from "./ipam-config.ts";
 import { replayReleaseIntents, writeReleaseIntent } from "./release-intents.ts";
 import { parseResolvConf } from "./resolv-conf.ts";
@@ -40,17 +40,22 @@ export class CentralIpam {
     this.#networkName = source.networkName;
     this.#log = log;
     const { socket, timeoutMs } = this.#config;
-    this.#client = new IpamClient((request) =>
-      exchange(socket, request, { timeoutMs, isComplete: isCompleteResponse }),
+    this.#client = new IpamClient(
+      (request) => beginExchange(socket, request, { timeoutMs, isComplete: isCompleteResponse }).finish,
     );
   }
 
-  /** @throws FairleadError pool-exhausted, address-in-use, unavailable, timeout, … as the service says. */
-  acquire(key: AttachmentKey, mac?: string): Acquired {
+  /**
+   * Asks for the addresses of `key`; the function returned waits for them, and is to be called once. In between there is
+   * time for what does not need them: the service takes as long to make a grant durable as the kernel to make a link.
+   *
+   * @throws FairleadError (either part) pool-exhausted, address-in-use, unavailable, timeout, … as the service says.
+   */
+  beginAcquire(key: AttachmentKey, mac?: string): () => Acquired {
     const { declaration, requestedAddresses, names, routes, stateDir } = this.#config;
     const dns = this.#readDns();
     replayReleaseIntents({ stateDir, client: this.#client, log: this.#log });
-    const { addresses, created } = this.#client.acquire({
+    const answer = this.#client.beginAcquire({
       key,
       bootId: bootId(),
       ...(declaration && { declaration }),
@@ -58,8 +63,13 @@ export class CentralIpam {
       ...(names.length > 0 && { names }),
       ...(mac !== undefined && { mac }),
     });
-    const ips = addresses.map(({ address, gateway }) => ({ address, ...(gateway !== null && { gateway }) }));
-    return { result: { interfaces: [], ips, routes, dns }, created };
+    return () => {
+      const { addresses, created } = answer();
+      const ips = addresses.map(({ address, gateway }) =>
+        gateway === null ? { address } : { address, gateway },
+      );
+      return { result: { interfaces: [], ips, routes, dns }, created };
+    };
   }
 
   /**

@@ -20,19 +20,21 @@ import type {
 } from "../lib/cni/request.ts";
 import type { Result } from "../lib/cni/result.ts";
 import { IPAM_SECTION } from "../lib/cni/sections.ts";
-import { CentralIpam } from "./central-ipam.ts";
+import { type Acquired, CentralIpam } from "./central-ipam.ts";
 import { FAIRLEAD_IPAM } from "./ipam-config.ts";
 
-export interface BoundAddresses {
-  /** `ips`, `routes` and `dns`; no interfaces. */
-  readonly result: Result;
-  /** Gives back what this call got, and only that. */
+/** Addresses that were asked for. */
+export interface PendingAddresses {
+  /** Waits for them: `ips`, `routes` and `dns`, no interfaces. To be called once. */
+  finish(): Result;
+  /** Gives back what this request got, and only that; waits for the answer first if nobody has. */
   undo(): void;
 }
 
 /** The address side of an interface plugin's verbs. Errors are those of the service or of the delegate. */
 export interface IpamBinding {
-  add(request: AddRequest, mac: string): BoundAddresses;
+  /** Asks for addresses. What it throws leaves nothing to undo. */
+  begin(request: AddRequest, mac: string): PendingAddresses;
   del(request: AttachmentRequest): void;
   check(request: CheckRequest): void;
   gc(request: GcRequest): void;
@@ -58,10 +60,20 @@ function service(request: PluginRequest & { readonly args?: ReadonlyMap<string, 
 }
 
 const central: IpamBinding = {
-  add(request, mac) {
+  begin(request, mac) {
     const ipam = service(request);
-    const { result, created } = ipam.acquire(request.key, mac);
-    return { result, undo: () => created && ipam.release(request.key) };
+    const answer = ipam.beginAcquire(request.key, mac);
+    let outcome: "pending" | "refused" | Acquired = "pending";
+    const finish = (): Acquired => {
+      outcome = "refused";
+      outcome = answer();
+      return outcome;
+    };
+    const undo = (): void => {
+      const acquired = outcome === "pending" ? finish() : outcome;
+      if (acquired !== "refused" && acquired.created) ipam.release(request.key);
+    };
+    return { finish: () => finish().result, undo };
   },
   del: (request) => service(request).release(request.key),
   check: (request) => service(request).verify(request.key, request.prevResult),
@@ -74,7 +86,15 @@ const central: IpamBinding = {
 function delegated(type: string, exec: Exec): IpamBinding {
   const to = (request: PluginRequest): Delegation => ({ type, request, exec });
   return {
-    add: (request) => ({ result: delegateAdd(to(request)), undo: () => delegateDel(to(request)) }),
+    begin: (request) => {
+      let made = false;
+      const finish = (): Result => {
+        const result = delegateAdd(to(request));
+        made = true;
+        return result;
+      };
+      return { finish, undo: () => made && delegateDel(to(request)) };
+    },
     del: (request) => delegateDel(to(request)),
     check: (request) => delegateCheck(to(request)),
     gc: (request) => delegateGc(to(request)),

@@ -22,7 +22,10 @@ function recordingClient(status = 200) {
   const client = new IpamClient((request) => {
     asked.push(JSON.parse(new TextDecoder().decode(request).split("\r\n\r\n")[1] ?? "") as ReleaseRequest);
     const body = status === 200 ? '{"released":[]}' : '{"error":{"code":"unavailable","reason":"busy"}}';
-    return new TextEncoder().encode(`HTTP/1.1 ${status} x\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+    const answer = new TextEncoder().encode(
+      `HTTP/1.1 ${status} x\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    );
+    return () => answer;
   });
   return { client, asked };
 }

@@ -184,7 +184,8 @@ export function readFields<Table extends FieldTable>(
 function readObject<Table extends FieldTable>(table: Table, raw: JsonObject, at: Place): Read<Table> {
   const keyOf = keyMatcher(raw);
   const read: Record<string, unknown> = {};
-  for (const [name, field] of Object.entries(table)) {
+  for (const name in table) {
+    const field = table[name] as Field<unknown>;
     const key = keyOf(name);
     const value = key === undefined ? undefined : raw[key];
     read[name] = value === undefined ? field.absent : readField(field, value, inside(at, `.${key}`));

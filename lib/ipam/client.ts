@@ -18,21 +18,23 @@ import type {
 import { encodeRequest, parseResponse } from "./http-message.ts";
 
 /**
- * Sends `request` over a fresh connection and returns the whole answer.
- * @throws FairleadError `unavailable` when nobody listens, `timeout` when no whole answer came in time.
+ * Sends `request` over a fresh connection, and returns the function that waits for the whole answer.
+ * @throws FairleadError (either part) `unavailable` when nobody listens, `timeout` when no whole answer came in time.
  */
-export type Exchange = (request: Uint8Array) => Uint8Array;
+export type BeginExchange = (request: Uint8Array) => () => Uint8Array;
 
 /** A subset of `IpamService` (api.ts), call by call the same, without promises and without a caller. */
 export class IpamClient {
-  readonly #exchange: Exchange;
+  readonly #beginExchange: BeginExchange;
 
-  constructor(exchange: Exchange) {
-    this.#exchange = exchange;
+  constructor(beginExchange: BeginExchange) {
+    this.#beginExchange = beginExchange;
   }
 
-  acquire(request: AcquireRequest): AcquireResponse {
-    return this.#post("/v1/attachments/acquire", request) as AcquireResponse;
+  /** Sends the request; the function returned waits for the answer, and is to be called once. */
+  beginAcquire(request: AcquireRequest): () => AcquireResponse {
+    const answer = this.#begin("/v1/attachments/acquire", request);
+    return () => answer() as AcquireResponse;
   }
 
   release(request: ReleaseRequest): ReleaseResponse {
@@ -52,11 +54,20 @@ export class IpamClient {
   }
 
   #post(path: string, body: unknown): unknown {
-    const response = parseResponse(this.#exchange(encodeRequest("POST", path, body)));
-    const value = response.body === "" ? null : parseJson(response.body);
-    if (response.status >= 200 && response.status < 300) return value;
-    throw errorFromJson((value as { error?: unknown } | null)?.error ?? response.body);
+    return this.#begin(path, body)();
   }
+
+  #begin(path: string, body: unknown): () => unknown {
+    const receive = this.#beginExchange(encodeRequest("POST", path, body));
+    return () => readAnswer(receive());
+  }
+}
+
+function readAnswer(bytes: Uint8Array): unknown {
+  const response = parseResponse(bytes);
+  const value = response.body === "" ? null : parseJson(response.body);
+  if (response.status >= 200 && response.status < 300) return value;
+  throw errorFromJson((value as { error?: unknown } | null)?.error ?? response.body);
 }
 
 function parseJson(text: string): unknown {

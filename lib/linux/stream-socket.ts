@@ -36,6 +36,39 @@ interface Conversation extends ExchangeOptions {
   readonly deadline: number;
 }
 
+/** A request that was sent, and whose answer is still to come. */
+export interface PendingExchange {
+  /** Waits for the answer and closes the connection. To be called once. @throws as {@link exchange} */
+  finish(): Uint8Array;
+}
+
+/**
+ * Sends `request` to the socket at `path`, without waiting for the answer. The time limit begins here.
+ *
+ * @throws FairleadError as {@link exchange}; then nothing is left open.
+ */
+export function beginExchange(path: string, request: Uint8Array, options: ExchangeOptions): PendingExchange {
+  const address = unixAddress(path);
+  const fd = invokeOrThrow("socket", path, (c) => c.socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const conversation = { ...options, path, fd, deadline: performance.now() + options.timeoutMs };
+  try {
+    connect(conversation, address);
+    sendAll(conversation, request);
+  } catch (error) {
+    closeFd(fd);
+    throw error;
+  }
+  return { finish: () => receiveAndClose(conversation) };
+}
+
+function receiveAndClose(conversation: Conversation): Uint8Array {
+  try {
+    return receive(conversation);
+  } finally {
+    closeFd(conversation.fd);
+  }
+}
+
 /**
  * Sends `request` to the socket at `path` and returns the answer. Blocks the thread.
  *
@@ -43,16 +76,7 @@ interface Conversation extends ExchangeOptions {
  * `timeout` when the limit passed, in which case the request may or may not have been carried out.
  */
 export function exchange(path: string, request: Uint8Array, options: ExchangeOptions): Uint8Array {
-  const address = unixAddress(path);
-  const fd = invokeOrThrow("socket", path, (c) => c.socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  const conversation = { ...options, path, fd, deadline: performance.now() + options.timeoutMs };
-  try {
-    connect(conversation, address);
-    sendAll(conversation, request);
-    return receive(conversation);
-  } finally {
-    closeFd(fd);
-  }
+  return beginExchange(path, request, options).finish();
 }
 
 function unixAddress(path: string): Uint8Array {

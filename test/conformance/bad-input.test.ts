@@ -173,7 +173,7 @@ describe("configuration", () => {
     [{ ipam: { type: "../host-local" } }, /ipam\.type.*without any path/],
     [{ ipam: { type: "/bin/sh" } }, /ipam\.type.*without any path/],
     [{ ipam: [] }, /ipam/],
-    [{ bridge: 5 }, /bridge: it is the number 5, expected a string/],
+    [{ bridge: 5 }, /bridge: it is the number 5, expected an interface name/],
     [{ bridge: "a-name-that-is-too-long" }, /bridge/],
     [{ bridge: "../x" }, /bridge/],
     [{ isGateway: "yes" }, /isGateway: it is the string "yes", expected true or false/],

@@ -14,6 +14,7 @@ import {
   type StoreSnapshot,
   storeError,
 } from "../../../lib/ipam/store.ts";
+import { Checkpointer } from "./checkpoint.ts";
 import { sqliteError } from "./errors.ts";
 import { EventLog } from "./event-log.ts";
 import { fileIdentity, openDatabase } from "./open.ts";
@@ -25,6 +26,8 @@ export interface SqliteStoreOptions {
   readonly path: string;
   /** Runs SQLite's `quick_check` before the first use: reads the whole file. Default: false. */
   readonly quickCheck?: boolean;
+  /** Told when copying the log back into the database fails; no commit is affected. Default: nobody is. */
+  readonly onCheckpointError?: (error: unknown) => void;
 }
 
 /**
@@ -33,14 +36,16 @@ export interface SqliteStoreOptions {
  * @throws locked when another live server has it; corrupt when it is damaged, of something else, or of a newer
  *   program: then nothing in it was changed; io
  */
-export function openSqliteStore({ path, quickCheck = false }: SqliteStoreOptions): LeaseStore {
+export function openSqliteStore(options: SqliteStoreOptions): LeaseStore {
+  const { path, quickCheck = false, onCheckpointError: onError = () => undefined } = options;
   const { database, identity } = openDatabase({ path, quickCheck });
   try {
     const statements = prepareStatements(database);
     statements.takeOver.run();
     const meta = statements.meta.get() as Row;
     const [epoch, revision] = [integer(meta["epoch"]), integer(meta["revision"])];
-    return new SqliteStore({ database, statements, path, identity, epoch, revision });
+    const checkpointer = new Checkpointer({ database, path, onError });
+    return new SqliteStore({ database, statements, checkpointer, path, identity, epoch, revision });
   } catch (error) {
     database.close();
     throw sqliteError(error, "open database", path);
@@ -50,6 +55,7 @@ export function openSqliteStore({ path, quickCheck = false }: SqliteStoreOptions
 interface Opened {
   readonly database: DatabaseSync;
   readonly statements: Statements;
+  readonly checkpointer: Checkpointer;
   readonly path: string;
   readonly identity: string;
   readonly epoch: number;
@@ -66,6 +72,7 @@ class SqliteStore implements LeaseStore {
   readonly epoch: number;
   readonly #database: DatabaseSync;
   readonly #statements: Statements;
+  readonly #checkpointer: Checkpointer;
   readonly #events: EventLog;
   readonly #path: string;
   readonly #identity: string;
@@ -75,11 +82,12 @@ class SqliteStore implements LeaseStore {
   #revision: number;
   #isClosed = false;
 
-  constructor({ database, statements, path, identity, epoch, revision }: Opened) {
+  constructor({ database, statements, checkpointer, path, identity, epoch, revision }: Opened) {
     this.description = `sqlite ${path}`;
     this.epoch = epoch;
     this.#database = database;
     this.#statements = statements;
+    this.#checkpointer = checkpointer;
     this.#events = new EventLog(database, statements);
     this.#path = path;
     this.#identity = identity;
@@ -124,6 +132,7 @@ class SqliteStore implements LeaseStore {
       for (const event of events) this.#statements.insertEvent.run(...eventToRow(event));
       this.#statements.commit.run();
       this.#revision += events.length;
+      this.#checkpointer.noteCommit();
     } catch (error) {
       throw isBegun ? this.#abort(error) : sqliteError(error, "commit", this.#path);
     }
@@ -169,6 +178,7 @@ class SqliteStore implements LeaseStore {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#checkpointer.close();
     this.#database.close();
   }
 

@@ -25,7 +25,7 @@ function centralIpam(request: PluginRequest | AttachmentRequest): CentralIpam {
 const handlers: PluginHandlers = {
   add(request) {
     const ipam = centralIpam(request);
-    const { result, created } = ipam.acquire(request.key);
+    const { result, created } = ipam.beginAcquire(request.key)();
     try {
       requireRepresentable(result.ips, request.config.cniVersion);
     } catch (error) {

@@ -66,22 +66,28 @@ export interface Addition {
   readonly request: AddRequest;
 }
 
-function make({ plan, ipam, request }: Addition, space: Workspace): Result {
+function make(addition: Addition, space: Workspace): Result {
+  const { plan, request } = addition;
   const netns = openNetns(request.netns);
   try {
-    const addresses = ipam ? acquire({ plan, ipam, request }, space.undo) : null;
-    const interfaces = attach({ bridge: plan, addresses, netns }, space);
+    const awaitAddresses = ask(addition, space);
+    const { interfaces, addresses } = attach({ bridge: plan, netns, awaitAddresses }, space);
     return append(request.prevResult ?? EMPTY_RESULT, resultOf(interfaces, addresses, plan));
   } finally {
     netns.close();
   }
 }
 
-function acquire({ plan, ipam, request }: Addition & { ipam: IpamBinding }, undo: UndoStack): AddressPlan {
-  const bound = ipam.add(request, plan.mac);
-  undo.push("release addresses", bound.undo);
-  requireRepresentable(bound.result.ips, request.config.cniVersion);
-  return planAddresses(plan, bound.result);
+/** Asks for addresses now; the function returned waits for them. Null: a layer 2 network. */
+function ask({ plan, ipam, request }: Addition, { undo }: Workspace): (() => AddressPlan) | null {
+  if (ipam === null) return null;
+  const pending = ipam.begin(request, plan.mac);
+  undo.push("release addresses", pending.undo);
+  return () => {
+    const result = pending.finish();
+    requireRepresentable(result.ips, request.config.cniVersion);
+    return planAddresses(plan, result);
+  };
 }
 
 function resultOf(

@@ -39,8 +39,11 @@ interface NetworkPlan {
 }
 
 /** A new pair between bridge and container. */
-export interface AttachPlan extends NetworkPlan {
+export interface AttachPlan {
+  readonly bridge: BridgePlan;
   readonly netns: Netns;
+  /** Waits for the addresses, which were asked for before. Null: layer 2 only. */
+  readonly awaitAddresses: (() => AddressPlan) | null;
 }
 
 /** A link on the host that shall become a port. */
@@ -48,26 +51,33 @@ export interface PortPlan extends NetworkPlan {
   readonly port: LinkState;
 }
 
+export interface Attached {
+  /** Bridge, host end, container's end, and with a VLAN the gateway's interface. */
+  readonly interfaces: readonly ResultInterface[];
+  readonly addresses: AddressPlan | null;
+}
+
 /**
- * Carries out a plan and returns the interfaces that it made: bridge, host end, container's end, and with a VLAN the
- * gateway's interface.
+ * Carries out a plan. Bridge and pair are made while the IPAM service makes its grant durable: both take a millisecond or
+ * two, and neither needs the other.
  *
  * @throws FairleadError already-exists when the container has an interface of that name, in-use, unsupported-field,
- * invalid-config, kernel-refused. What was done until then is on the undo stack.
+ * invalid-config, kernel-refused; what awaiting the addresses throws. What was done until then is on the undo stack.
  */
-export function attach(plan: AttachPlan, space: Workspace): readonly ResultInterface[] {
-  return whileBridgeIsKept(plan.bridge, () => {
-    const bridge = makeBridge(plan.bridge, space);
-    const pair = makePair(plan, bridge, space);
-    const container = configureContainer(plan, pair, space);
-    const gateways = makeGateways(plan, bridge, space);
-    makeRules(plan, space);
-    return [
-      interfaceOf(bridge),
-      interfaceOf(pair.host),
-      { ...interfaceOf(container), sandbox: plan.netns.path },
-      ...gateways,
-    ];
+export function attach({ bridge: plan, netns, awaitAddresses }: AttachPlan, space: Workspace): Attached {
+  return whileBridgeIsKept(plan, () => {
+    const bridge = makeBridge(plan, space);
+    const pair = makePair(plan, { netns, bridge }, space);
+    const addresses = awaitAddresses ? awaitAddresses() : null;
+    const network = { bridge: plan, addresses };
+    const container = configureContainer({ ...network, netns }, pair, space);
+    const gateways = makeGateways(network, bridge, space);
+    makeRules(network, space);
+    const containerEnd = { ...interfaceOf(container), sandbox: netns.path };
+    return {
+      interfaces: [interfaceOf(bridge), interfaceOf(pair.host), containerEnd, ...gateways],
+      addresses,
+    };
   });
 }
 
@@ -131,11 +141,12 @@ function portSettings({ hairpinMode, portIsolation }: BridgeConfig): BridgePortD
   return portIsolation ? { isolated: true } : undefined;
 }
 
-function makePair(
-  { bridge: plan, netns }: AttachPlan,
-  bridge: LinkState,
-  { host, undo }: Workspace,
-): VethPair {
+interface PairEnds {
+  readonly netns: Netns;
+  readonly bridge: LinkState;
+}
+
+function makePair(plan: BridgePlan, { netns, bridge }: PairEnds, { host, undo }: Workspace): VethPair {
   const { config, hostIfname, mac, alias, key } = plan;
   const port = portSettings(config);
   const pair = createVethInto(host.route, {
@@ -169,8 +180,12 @@ function joinBridge(
   joinVlans(host.route, port, config);
 }
 
+interface ContainerPlan extends NetworkPlan {
+  readonly netns: Netns;
+}
+
 /** Addresses, state and routes of the container's end, through one socket in its namespace. */
-function configureContainer(plan: AttachPlan, pair: VethPair, { host }: Workspace): LinkState {
+function configureContainer(plan: ContainerPlan, pair: VethPair, { host }: Workspace): LinkState {
   const connection = new NetlinkConnection(enterContainer(plan));
   try {
     const link = configureContainerLink(connection, {
@@ -191,7 +206,7 @@ function configureContainer(plan: AttachPlan, pair: VethPair, { host }: Workspac
 }
 
 /** Settings of the container's end that must be there before it comes up; returns a socket in its namespace. */
-function enterContainer({ bridge: { key }, addresses, netns }: AttachPlan): NetlinkTransport {
+function enterContainer({ bridge: { key }, addresses, netns }: ContainerPlan): NetlinkTransport {
   const families = new Set(addresses?.ips.map((ip) => ip.address.address.family) ?? []);
   return withNetns(netns, () => {
     announceWhenUp(key.ifname, [...families]);
