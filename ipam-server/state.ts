@@ -64,7 +64,7 @@ export function networkNotFound(operation: string, object: string): FairleadErro
     operation,
     object,
     reason: "there is no such network",
-    hint: "`fairlead network list` names those that exist; `fairlead network create` makes one",
+    hint: "`fairlead ipam networks` lists those that exist; declare ranges for it, or create it: POST /v1/networks",
   });
 }
 

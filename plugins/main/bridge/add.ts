@@ -17,7 +17,7 @@ import { processExec } from "../../io.ts";
 import { bindIpam, type IpamBinding } from "../../ipam-binding.ts";
 import { adopt, findAdoptable } from "./adopt.ts";
 import { attach } from "./attach.ts";
-import { type AddressPlan, type BridgePlan, planAddresses, planBridge } from "./plan.ts";
+import { type Addition, type AddressPlan, type BridgePlan, planAddresses, planBridge } from "./plan.ts";
 import { HostNetlink, type Workspace } from "./workspace.ts";
 
 /** Place of the container's end among the interfaces that `attach` returns. */
@@ -30,9 +30,9 @@ export function add(request: AddRequest): Result {
   const host = new HostNetlink();
   const undo = new UndoStack();
   try {
-    const port = findAdoptable(request, host);
     const addition = { plan, ipam, request };
-    const result = port ? adopt({ ...addition, port }, { host, undo }) : make(addition, { host, undo });
+    const adoptable = findAdoptable(request, host);
+    const result = adoptable ? adopt(addition, adoptable, { host, undo }) : make(addition, { host, undo });
     undo.commit();
     return result;
   } catch (error) {
@@ -57,13 +57,6 @@ function requireConsistent({ config }: BridgePlan, ipam: IpamBinding | null, req
       hint: "drop ipam or disableContainerInterface",
     });
   }
-}
-
-/** One ADD, read and checked. */
-export interface Addition {
-  readonly plan: BridgePlan;
-  readonly ipam: IpamBinding | null;
-  readonly request: AddRequest;
 }
 
 function make(addition: Addition, space: Workspace): Result {

@@ -11,50 +11,50 @@ import type { Result } from "../../../lib/cni/result.ts";
 import { FairleadError } from "../../../lib/errors.ts";
 import { findLink, type LinkState } from "../../../lib/host/links.ts";
 import { attachPort } from "./attach.ts";
-import { type BridgePlan, planAddresses } from "./plan.ts";
+import { type Addition, planAddresses } from "./plan.ts";
 import type { HostNetlink, Workspace } from "./workspace.ts";
 
+/** An interface that an earlier plugin of the chain made. */
+export interface Adoptable {
+  /** Its end on the host. */
+  readonly port: LinkState;
+  /** What the plugins before us answered. */
+  readonly before: Result;
+}
+
 /**
- * The host's end of an interface that an earlier plugin made; null when there is none to adopt.
+ * The interface to adopt; null when there is none.
  *
  * @throws FairleadError invalid-config when the container has the interface but `prevResult` names no host end.
  */
-export function findAdoptable({ prevResult, key }: AddRequest, host: HostNetlink): LinkState | null {
+export function findAdoptable({ prevResult, key }: AddRequest, host: HostNetlink): Adoptable | null {
   const made = prevResult?.interfaces.some(({ name, sandbox }) => name === key.ifname && sandbox);
   if (!prevResult || !made) return null;
   const onHost = prevResult.interfaces.filter(({ sandbox }) => !sandbox);
   const ports = onHost.map(({ name }) => findLink(host.route, name));
   const port = ports.find((link) => link !== null && link.kind !== "bridge");
-  if (port) return port;
-  throw new FairleadError({
-    code: "invalid-config",
-    operation: "attach to bridge",
-    object: key.ifname,
-    reason: "prevResult has this interface, but no host interface that could become a port of the bridge",
-    hint: "put the bridge first in the chain, or behind a plugin that makes a veth pair",
-  });
+  if (port) return { port, before: prevResult };
+  throw invalid(
+    key.ifname,
+    "prevResult has this interface, but no host interface that could become a port of the bridge",
+    "put the bridge first in the chain, or behind a plugin that makes a veth pair",
+  );
 }
 
-interface Adoption {
-  readonly plan: BridgePlan;
-  readonly ipam: unknown;
-  readonly request: AddRequest;
-  readonly port: LinkState;
-}
-
-/** Makes `port` a port of the bridge. @throws FairleadError invalid-config when the bridge has an ipam section too. */
-export function adopt({ plan, ipam, request, port }: Adoption, space: Workspace): Result {
-  const before = request.prevResult as Result;
+/** Makes the port a port of the bridge. @throws FairleadError invalid-config when the bridge has an ipam section too. */
+export function adopt({ plan, ipam }: Addition, { port, before }: Adoptable, space: Workspace): Result {
   if (ipam !== null) {
-    throw new FairleadError({
-      code: "invalid-config",
-      operation: "attach to bridge",
-      object: port.ifname,
-      reason: "the interface has its addresses from the plugin before, and ipam would give it others",
-      hint: "drop ipam from one of the two plugins",
-    });
+    throw invalid(
+      port.ifname,
+      "the interface has its addresses from the plugin before, and ipam would give it others",
+      "drop ipam from one of the two plugins",
+    );
   }
   const addresses = before.ips.length > 0 ? planAddresses(plan, before) : null;
   const interfaces = attachPort({ bridge: { ...plan, hostIfname: port.ifname }, addresses, port }, space);
   return { ...before, interfaces: [...before.interfaces, ...interfaces] };
+}
+
+function invalid(object: string, reason: string, hint: string): FairleadError {
+  return new FairleadError({ code: "invalid-config", operation: "attach to bridge", object, reason, hint });
 }

@@ -2,8 +2,9 @@
  * GC: removes what belongs to no valid attachment of this network: host links, source checks, addresses; and, when
  * nothing of the network is left on this machine, its masquerade rules and a bridge of our own making.
  */
+
+import { Attempts } from "../../../lib/attempts.ts";
 import type { GcRequest } from "../../../lib/cni/request.ts";
-import { combineErrors } from "../../../lib/errors.ts";
 import { removeBridgeIfUnused } from "../../../lib/host/bridge.ts";
 import { tryLockBridge } from "../../../lib/host/bridge-lock.ts";
 import { removeMacSpoofCheck, removeMasquerade } from "../../../lib/host/firewall.ts";
@@ -19,26 +20,19 @@ export function gc(request: GcRequest): void {
   const { networkName, raw } = request.config;
   const { bridge, macspoofchk } = readBridgeConfig(raw);
   const ipam = bindIpam(request, processExec);
-  const errors: unknown[] = [];
-  const attempt = (step: () => void): void => {
-    try {
-      step();
-    } catch (error) {
-      errors.push(error);
-    }
-  };
   const host = new HostNetlink();
+  const attempts = new Attempts();
   try {
     for (const link of stalePorts(request, bridge, host)) {
-      attempt(() => removeLink(host.route, link.ifindex));
-      if (macspoofchk) attempt(() => removeMacSpoofCheck(host.nft, link.ifname));
+      attempts.run(() => removeLink(host.route, link.ifindex));
+      if (macspoofchk) attempts.run(() => removeMacSpoofCheck(host.nft, link.ifname));
     }
-    attempt(() => ipam?.gc(request));
-    if (request.validAttachments.length === 0) attempt(() => removeNetwork(networkName, bridge, host));
+    attempts.run(() => ipam?.gc(request));
+    if (request.validAttachments.length === 0) attempts.run(() => removeNetwork(networkName, bridge, host));
   } finally {
     host.close();
   }
-  if (errors.length > 0) throw combineErrors("collect garbage of network", networkName, errors);
+  attempts.throwIfFailed("collect garbage of network", networkName);
 }
 
 /** Ports of the bridge that carry this network's alias but none of a valid attachment. */
@@ -51,10 +45,7 @@ function stalePorts(
   const bridge = findLink(host.route, bridgeName);
   if (bridge === null) return [];
   const valid = new Set(validAttachments.map((attachment) => aliasOf({ networkName, ...attachment })));
-  const ours = listBridgePorts(host.route, bridge.ifindex).filter(({ alias }) =>
-    alias.startsWith(aliasPrefixOf(networkName)),
-  );
-  return ours.filter(({ alias }) => !valid.has(alias));
+  return portsOf(networkName, bridge, host).filter(({ alias }) => !valid.has(alias));
 }
 
 /** What the network as a whole has on this machine. Skipped while somebody attaches to the bridge. */
@@ -63,16 +54,16 @@ function removeNetwork(networkName: string, bridgeName: string, host: HostNetlin
   if (lock === null) return;
   try {
     const bridge = findLink(host.route, bridgeName);
-    if (
-      bridge &&
-      listBridgePorts(host.route, bridge.ifindex).some(({ alias }) =>
-        alias.startsWith(aliasPrefixOf(networkName)),
-      )
-    )
-      return;
+    if (bridge && portsOf(networkName, bridge, host).length > 0) return;
     removeMasquerade(host.nft, networkName);
     if (bridge?.alias === bridgeAliasOf(networkName)) removeBridgeIfUnused(host.route, bridgeName);
   } finally {
     lock.close();
   }
+}
+
+/** Ports that were made for a network, by their alias. */
+function portsOf(networkName: string, bridge: LinkState, host: HostNetlink): LinkState[] {
+  const prefix = aliasPrefixOf(networkName);
+  return listBridgePorts(host.route, bridge.ifindex).filter(({ alias }) => alias.startsWith(prefix));
 }

@@ -14,7 +14,7 @@ import {
   prefixOf,
 } from "../../../lib/addr/prefix.ts";
 import { object, readFields } from "../../../lib/cni/fields.ts";
-import type { AttachmentRequest } from "../../../lib/cni/request.ts";
+import type { AddRequest, AttachmentRequest } from "../../../lib/cni/request.ts";
 import {
   DNS_FIELDS,
   familyOf,
@@ -28,6 +28,7 @@ import { ARGS, RUNTIME_CONFIG } from "../../../lib/cni/sections.ts";
 import { FairleadError } from "../../../lib/errors.ts";
 import type { AttachmentKey } from "../../../lib/ipam/api.ts";
 import { aliasOf, containerMacOf, hostIfnameOf } from "../../attachment-names.ts";
+import type { IpamBinding } from "../../ipam-binding.ts";
 import { type BridgeConfig, readBridgeConfig } from "./config.ts";
 
 /** The names and settings of one attachment; the same for ADD, CHECK and DEL of one key. */
@@ -41,6 +42,14 @@ export interface BridgePlan {
   readonly asksForAddress: boolean;
   /** The configuration's own `dns`; wins over that of IPAM when it says anything. */
   readonly dns: ResultDns;
+}
+
+/** One ADD, read and checked. */
+export interface Addition {
+  readonly plan: BridgePlan;
+  /** Null: a layer 2 network. */
+  readonly ipam: IpamBinding | null;
+  readonly request: AddRequest;
 }
 
 const COMMON_FIELDS = { runtimeConfig: RUNTIME_CONFIG, args: ARGS, dns: object(DNS_FIELDS) };
