@@ -3,7 +3,8 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
-# A certificate bundle to parse costs every node start 40 ms, and plugins inherit our environment.
+# A certificate bundle to parse costs every node start 40 ms, and plugins inherit our environment. npm keeps it.
+EXTRA_CA_CERTS=${NODE_EXTRA_CA_CERTS-}
 unset NODE_EXTRA_CA_CERTS
 
 NODE=$PWD/node_modules/.bin/node
@@ -57,7 +58,7 @@ dependencies() { # npm ci, when the lock file is not what was installed last
   command -v npm >/dev/null || die "npm not found: apt-get install nodejs npm"
   cmp -s package-lock.json "$stamp" 2>/dev/null && return
   say "npm ci"
-  npm ci --no-audit --no-fund --loglevel=error >&2
+  env ${EXTRA_CA_CERTS:+NODE_EXTRA_CA_CERTS="$EXTRA_CA_CERTS"} npm ci --no-audit --no-fund --loglevel=error >&2
   cp package-lock.json "$stamp"
 }
 
