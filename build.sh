@@ -7,7 +7,13 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 EXTRA_CA_CERTS=${NODE_EXTRA_CA_CERTS-}
 unset NODE_EXTRA_CA_CERTS
 
-NODE=$PWD/node_modules/.bin/node
+case $(uname -m) in
+  x86_64) NODE_ARCH=x64 BUN_ARCH=x64 ;;
+  aarch64) NODE_ARCH=arm64 BUN_ARCH=aarch64 ;;
+  *) echo "build.sh: no Node.js and Bun packages for $(uname -m)" >&2 && exit 1 ;;
+esac
+# The Node of node_modules, by its own path: older npm versions leave it out of .bin.
+NODE=$PWD/node_modules/node-linux-$NODE_ARCH/bin/node
 BIN=$PWD/dist/bin
 # Names under which the one executable is a CNI plugin; it dispatches on its own name.
 PLUGINS=(fairlead-bridge fairlead-ipam fairlead-loopback)
@@ -63,9 +69,8 @@ dependencies() { # npm ci, when the lock file is not what was installed last
 }
 
 bun_executable() { # npm leaves it in one place or the other, depending on whether install scripts ran
-  local candidate arch
-  case $(uname -m) in x86_64) arch=x64 ;; aarch64) arch=aarch64 ;; *) die "no Bun for $(uname -m)" ;; esac
-  for candidate in node_modules/bun/bin/bun.exe "node_modules/@oven/bun-linux-$arch/bin/bun"; do
+  local candidate
+  for candidate in node_modules/bun/bin/bun.exe "node_modules/@oven/bun-linux-$BUN_ARCH/bin/bun"; do
     if [ -f "$candidate" ] && [ "$(stat -c %s "$candidate")" -gt 1000000 ]; then
       echo "$PWD/$candidate"
       return
@@ -169,6 +174,8 @@ install_files() {
   mv -f "$CNI_BIN/.fairlead.new" "$CNI_BIN/fairlead"
   local plugin
   for plugin in "${PLUGINS[@]}"; do ln -f "$CNI_BIN/fairlead" "$CNI_BIN/$plugin"; done
+  # containerd's CRI plugin wants a plugin of this name, whoever made it.
+  [ -e "$CNI_BIN/loopback" ] || ln "$CNI_BIN/fairlead" "$CNI_BIN/loopback"
   ln -sfn "$CNI_BIN/fairlead" /usr/local/bin/fairlead
   install_sample conf/10-fairlead.conflist "$CNI_CONF/10-fairlead.conflist"
   install_sample conf/server.yaml /etc/fairlead/server.yaml
@@ -187,6 +194,7 @@ uninstall() {
   parse_directories "$@"
   local plugin
   say "remove the plugins from $CNI_BIN"
+  if [ "$CNI_BIN/loopback" -ef "$CNI_BIN/fairlead" ]; then rm -f "$CNI_BIN/loopback"; fi
   for plugin in fairlead "${PLUGINS[@]}"; do rm -f "$CNI_BIN/$plugin"; done
   rm -f /usr/local/bin/fairlead /etc/systemd/system/fairlead-server.service
   if cmp -s conf/10-fairlead.conflist "$CNI_CONF/10-fairlead.conflist"; then rm -f "$CNI_CONF/10-fairlead.conflist"; fi

@@ -152,7 +152,8 @@ export class IntentReplay {
 
 async function listNames(dir: string): Promise<string[] | null> {
   try {
-    return await readdir(dir);
+    // In an order that does not depend on the file system: what is logged can then be compared.
+    return (await readdir(dir)).sort();
   } catch (thrown) {
     if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return null;
     throw thrown;

@@ -52,12 +52,18 @@ export interface LinkState {
  * The attributes that {@link LinkState} is made of. A link has some sixty, a bridge a hundred, and to decode all of
  * them takes longer than everything else about asking for it; so `raw` waits until somebody looks.
  */
-const linkStateTable = attributeTable("link", () => {
-  const { address, alias, ifname, link, linkNetnsId, master, mtu } = linkTable.rows;
-  const linkInfo = attribute("IFLA_LINKINFO", 18, kindTable);
-  return { address, alias, ifname, link, linkNetnsId, master, mtu, linkInfo };
+const linkStateTable = attributeTable(
+  "link",
+  () => {
+    const { address, alias, ifname, link, linkNetnsId, master, mtu } = linkTable.rows;
+    const linkInfo = attribute("IFLA_LINKINFO", 18, kindTable);
+    return { address, alias, ifname, link, linkNetnsId, master, mtu, linkInfo };
+  },
+  { dropsUnknown: true },
+);
+const kindTable = attributeTable("link info", () => ({ kind: linkInfoTable.rows.kind }), {
+  dropsUnknown: true,
 });
-const kindTable = attributeTable("link info", () => ({ kind: linkInfoTable.rows.kind }));
 const linkStateMessage = familyMessage(ifinfomsg, linkStateTable);
 
 /** Asks for one link. ENODEV when there is none. */

@@ -182,6 +182,11 @@ export interface AttributeTable<R extends AttributeRows> extends Codec<Attribute
 /** The value type of a codec: `ValueOf<typeof linkTable>`. */
 export type ValueOf<C> = C extends { decode(bytes: Uint8Array): infer T } ? T : never;
 
+export interface TableOptions {
+  /** For a table that reads a few attributes out of many and is never written back. Default false. */
+  readonly dropsUnknown?: boolean;
+}
+
 /**
  * Codec of a sequence of attributes.
  *
@@ -192,6 +197,7 @@ export type ValueOf<C> = C extends { decode(bytes: Uint8Array): infer T } ? T : 
 export function attributeTable<const R extends AttributeRows>(
   tableName: string,
   rows: R | (() => R),
+  { dropsUnknown = false }: TableOptions = {},
 ): AttributeTable<R> {
   let made: R | undefined;
   let keysByType: Map<number, string> | undefined;
@@ -210,7 +216,7 @@ export function attributeTable<const R extends AttributeRows>(
       return rowsOf();
     },
     encode: (value) => encodeTable(tableName, rowsOf(), value as TableValue),
-    decode: (bytes) => decodeTable(rowsOf(), keyOf, bytes) as AttributeValues<R>,
+    decode: (bytes) => decodeTable({ rows: rowsOf(), keyOf, dropsUnknown }, bytes) as AttributeValues<R>,
   };
 }
 
@@ -275,50 +281,86 @@ export function encodeAttributes(attributes: readonly RawAttribute[]): Uint8Arra
   return bytes;
 }
 
+/** Walks over the attributes of `bytes`: after each {@link next} that is true, the fields tell of one. */
+class AttributeCursor {
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  #offset = 0;
+  /** Without the flag bits. */
+  type = 0;
+  flags = 0;
+  #start = 0;
+  #end = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+    this.#view = viewOf(bytes);
+  }
+
+  /** A view into the bytes, not a copy. */
+  get payload(): Uint8Array {
+    return this.#bytes.subarray(this.#start, this.#end);
+  }
+
+  /** @throws {FairleadError} `decode-failure`: a length is below the header's or beyond the end. */
+  next(): boolean {
+    const offset = this.#offset;
+    const left = this.#bytes.length - offset;
+    if (left <= 0) return false;
+    const length = left < NLA_HDRLEN ? 0 : this.#view.getUint16(offset, HOST_IS_LITTLE_ENDIAN);
+    if (length < NLA_HDRLEN || length > left) {
+      throw decodeFailure(`attribute at byte ${offset} claims ${length} bytes, ${left} are left`);
+    }
+    const rawType = this.#view.getUint16(offset + 2, HOST_IS_LITTLE_ENDIAN);
+    this.type = rawType & NLA_TYPE_MASK;
+    this.flags = rawType & ~NLA_TYPE_MASK;
+    this.#start = offset + NLA_HDRLEN;
+    this.#end = offset + length;
+    this.#offset = offset + align4(length);
+    return true;
+  }
+
+  get raw(): RawAttribute {
+    const { type, payload, flags } = this;
+    return flags === 0 ? { type, payload } : { type, payload, flags };
+  }
+}
+
 /**
  * Reads attributes up to the end of `bytes`. Payloads are views into `bytes`, not copies.
  *
  * @throws {FairleadError} `decode-failure`: an attribute's length is below its header or beyond the end.
  */
 export function decodeAttributes(bytes: Uint8Array): RawAttribute[] {
-  const view = viewOf(bytes);
   const attributes: RawAttribute[] = [];
-  for (let offset = 0; offset < bytes.length; ) {
-    const left = bytes.length - offset;
-    const length = left < NLA_HDRLEN ? 0 : view.getUint16(offset, HOST_IS_LITTLE_ENDIAN);
-    if (length < NLA_HDRLEN || length > left) {
-      throw decodeFailure(`attribute at byte ${offset} claims ${length} bytes, ${left} are left`);
-    }
-    const rawType = view.getUint16(offset + 2, HOST_IS_LITTLE_ENDIAN);
-    const flags = rawType & ~NLA_TYPE_MASK;
-    const payload = bytes.subarray(offset + NLA_HDRLEN, offset + length);
-    attributes.push({ type: rawType & NLA_TYPE_MASK, payload, ...(flags !== 0 && { flags }) });
-    offset += align4(length);
-  }
+  for (const cursor = new AttributeCursor(bytes); cursor.next(); ) attributes.push(cursor.raw);
   return attributes;
 }
 
-function decodeTable(
-  rows: AttributeRows,
-  keyOf: (type: number) => string | undefined,
-  bytes: Uint8Array,
-): unknown {
+interface Reading {
+  readonly rows: AttributeRows;
+  readonly keyOf: (type: number) => string | undefined;
+  readonly dropsUnknown: boolean;
+}
+
+function decodeTable({ rows, keyOf, dropsUnknown }: Reading, bytes: Uint8Array): unknown {
   const value: Record<string, unknown> = {};
   const unknown: RawAttribute[] = [];
   const undecided: { key: string; row: TaggedRow<string, Codecs>; raw: RawAttribute }[] = [];
-  for (const raw of decodeAttributes(bytes)) {
-    const key = keyOf(raw.type);
+  for (const cursor = new AttributeCursor(bytes); cursor.next(); ) {
+    const key = keyOf(cursor.type);
     const row = key === undefined ? undefined : rows[key];
-    if (key === undefined || row === undefined) unknown.push(copyOf(raw));
-    else if (row.shape === "tagged") undecided.push({ key, row, raw });
-    else decodeRow(row, key, raw, value);
+    if (key === undefined || row === undefined) {
+      if (!dropsUnknown) unknown.push(copyOf(cursor.raw));
+    } else if (row.shape === "tagged") undecided.push({ key, row, raw: cursor.raw });
+    else decodeRow(row, key, cursor.payload, value);
   }
   for (const { key, row, raw } of undecided) {
     const codec = ownCodec(row.codecs, value[row.kindKey]);
-    if (codec === undefined) unknown.push(copyOf(raw));
-    else value[key] = decodeNamed(row.kernelName, codec, raw);
+    if (codec !== undefined) value[key] = decodeNamed(row.kernelName, codec, raw.payload);
+    else if (!dropsUnknown) unknown.push(copyOf(raw));
   }
-  if (unknown.length > 0) value.unknown = unknown;
+  if (unknown.length > 0) value["unknown"] = unknown;
   return value;
 }
 
@@ -330,10 +372,10 @@ function ownCodec(codecs: Codecs, kind: unknown): Codec<unknown> | undefined {
 function decodeRow(
   row: SingleRow<unknown> | RepeatedRow<unknown>,
   key: string,
-  raw: RawAttribute,
+  payload: Uint8Array,
   value: Record<string, unknown>,
 ): void {
-  const content = decodeNamed(row.kernelName, row.codec, raw);
+  const content = decodeNamed(row.kernelName, row.codec, payload);
   if (row.shape === "single") {
     value[key] = content;
     return;
@@ -343,9 +385,9 @@ function decodeRow(
   else value[key] = [content];
 }
 
-function decodeNamed(kernelName: string, codec: Codec<unknown>, raw: RawAttribute): unknown {
+function decodeNamed(kernelName: string, codec: Codec<unknown>, payload: Uint8Array): unknown {
   try {
-    return codec.decode(raw.payload);
+    return codec.decode(payload);
   } catch (error) {
     throw within(kernelName, error);
   }
@@ -370,7 +412,7 @@ export function nestedList<T>(kernelName: string, type: number, codec: Codec<T>)
     decode: (bytes) =>
       decodeAttributes(bytes).map((raw) => {
         if (raw.type !== type) throw decodeFailure(`expected type ${type}, got ${raw.type}`, kernelName);
-        return decodeNamed(kernelName, codec, raw) as T;
+        return decodeNamed(kernelName, codec, raw.payload) as T;
       }),
   };
 }
