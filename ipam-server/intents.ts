@@ -152,8 +152,7 @@ export class IntentReplay {
 
 async function listNames(dir: string): Promise<string[] | null> {
   try {
-    // In an order that does not depend on the file system: what is logged can then be compared.
-    return (await readdir(dir)).sort();
+    return await readdir(dir);
   } catch (thrown) {
     if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return null;
     throw thrown;
