@@ -1,4 +1,5 @@
 /** Back end of {@link Libc} on `bun:ffi`, the one that is shipped. */
+import { dlopen, read } from "bun:ffi";
 import type { CType, Libc, Signature } from "./libc.ts";
 
 /** `i64_fast` and `u64_fast` take and give plain numbers as long as they are exact. */
@@ -13,12 +14,10 @@ const BUN_TYPES: Readonly<Record<CType, string>> = {
 /** Names of the C library: glibc's, then musl's on both architectures. */
 const LIBRARIES = ["libc.so.6", `libc.musl-${process.arch === "arm64" ? "aarch64" : "x86_64"}.so.1`] as const;
 
-type BunFfi = typeof import("bun:ffi");
-type Definitions = Parameters<BunFfi["dlopen"]>[1];
+type Definitions = Parameters<typeof dlopen>[1];
 
 /** @throws whatever Bun throws when it cannot compile calls to C, or when the C library lacks a function. */
 export function bindWithBun(signatures: Readonly<Record<string, Signature>>): Libc {
-  const ffi = process.getBuiltinModule("bun:ffi") as unknown as BunFfi;
   const definitions: Record<string, { args: string[]; returns: string }> = {
     __errno_location: { args: [], returns: "ptr" },
   };
@@ -29,19 +28,19 @@ export function bindWithBun(signatures: Readonly<Record<string, Signature>>): Li
     for (const type of args) types.push(BUN_TYPES[type]);
     definitions[name] = { args: types, returns: BUN_TYPES[returns] };
   }
-  const symbols = openLibrary(ffi, definitions as Definitions);
+  const symbols = openLibrary(definitions as Definitions);
   // Each thread has its own errno at a fixed place; a worker binds again, because modules are per worker.
-  const errnoLocation = symbols["__errno_location"]?.() as Parameters<BunFfi["read"]["i32"]>[0];
-  return Object.assign(symbols, { errno: () => ffi.read.i32(errnoLocation, 0) }) as unknown as Libc;
+  const errnoLocation = symbols["__errno_location"]?.() as Parameters<typeof read.i32>[0];
+  return Object.assign(symbols, { errno: () => read.i32(errnoLocation, 0) }) as unknown as Libc;
 }
 
-function openLibrary(ffi: BunFfi, definitions: Definitions): Record<string, () => unknown> {
+function openLibrary(definitions: Definitions): Record<string, () => unknown> {
   const [glibc, musl] = LIBRARIES;
   try {
-    return ffi.dlopen(glibc, definitions).symbols as Record<string, () => unknown>;
+    return dlopen(glibc, definitions).symbols as Record<string, () => unknown>;
   } catch (cause) {
     try {
-      return ffi.dlopen(musl, definitions).symbols as Record<string, () => unknown>;
+      return dlopen(musl, definitions).symbols as Record<string, () => unknown>;
     } catch {
       throw cause; // What glibc's loader said is what most readers need.
     }

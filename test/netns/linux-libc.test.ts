@@ -2,9 +2,10 @@ import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { LIBC_CHECKS, type LibcCheckResult } from "../contract/libc.ts";
 
+const REGISTER = join(__dirname, "../support/register-no-bun-ffi.ts");
 const root = join(__dirname, "..", "..");
 const runtimes = {
-  "node:ffi": [process.execPath, "--experimental-ffi", "--no-warnings"],
+  "node:ffi": [process.execPath, "--experimental-ffi", "--no-warnings", "--import", REGISTER],
   "bun:ffi": [join(root, "node_modules", ".bin", "bun")],
 };
 
