@@ -36,7 +36,7 @@ interface Extent {
 const FULL: Extent = {
   sequentialRounds: 100,
   concurrentRepeats: 5,
-  growthRounds: 40,
+  growthRounds: 80,
   leaseCounts: [0, 1000, 4000],
   startRounds: 100,
   memoryRounds: 10,
