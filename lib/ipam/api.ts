@@ -255,6 +255,7 @@ export type EventKind =
   | "network-removed"
   | "lease-bound"
   | "lease-released"
+  /** The record of an address that was unused for long is forgotten. That cooling ended is no event: `until` told when. */
   | "lease-freed"
   | "lease-quarantined"
   | "lease-unquarantined"
