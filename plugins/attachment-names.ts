@@ -13,7 +13,8 @@ const ALIAS_BYTES = 255;
 const ALIAS_PREFIX = "fairlead:";
 const HASH_DIGITS = 16;
 
-function seedOf({ networkName, containerId, ifname }: AttachmentKey): string {
+/** The key as one text that no other key has, for hashes. */
+export function seedOf({ networkName, containerId, ifname }: AttachmentKey): string {
   return JSON.stringify([networkName, containerId, ifname]);
 }
 

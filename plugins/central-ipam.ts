@@ -94,11 +94,11 @@ export class CentralIpam {
     this.#client.verify({ key, addresses: prevResult.ips.map((ip) => ip.address) });
   }
 
-  /** Releases every attachment of the network on this node that is not in the list, and returns those. */
-  gc(validAttachments: readonly AttachmentId[]): readonly AttachmentKey[] {
+  /** Releases every attachment of the network on this node that is not in the list. */
+  gc(validAttachments: readonly AttachmentId[]): void {
     const { stateDir } = this.#config;
     replayReleaseIntents({ stateDir, client: this.#client, log: this.#log });
-    return this.#client.gc({ networkName: this.#networkName, validAttachments }).released;
+    this.#client.gc({ networkName: this.#networkName, validAttachments });
   }
 
   /** @throws FairleadError plugin-unavailable (CNI code 50) with the reason why an ADD would fail. */

@@ -77,9 +77,7 @@ const central: IpamBinding = {
   },
   del: (request) => service(request).release(request.key),
   check: (request) => service(request).verify(request.key, request.prevResult),
-  gc: (request) => {
-    service(request).gc(request.validAttachments);
-  },
+  gc: (request) => service(request).gc(request.validAttachments),
   status: (request) => service(request).requireReady(),
 };
 

@@ -19,6 +19,7 @@ import {
   syncDirectory,
   writeFileDurable,
 } from "../lib/linux/files.ts";
+import { seedOf } from "./attachment-names.ts";
 
 const DIRECTORY_MODE = 0o700;
 const LONGEST_INTENT_BYTES = 64 * 1024;
@@ -43,8 +44,7 @@ export function writeReleaseIntent(stateDir: string, intent: ReleaseIntent): voi
   const directory = directoryOf(stateDir);
   makeDirectories(directory, DIRECTORY_MODE);
   syncDirectory(stateDir);
-  const { networkName, containerId, ifname } = intent.key;
-  const name = hashHex(JSON.stringify([networkName, containerId, ifname]), NAME_DIGITS);
+  const name = hashHex(seedOf(intent.key), NAME_DIGITS);
   writeFileDurable(`${directory}/${name}.json`, new TextEncoder().encode(JSON.stringify(intent)));
 }
 

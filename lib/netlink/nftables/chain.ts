@@ -14,7 +14,6 @@ import type { NetlinkRequest } from "../request.ts";
 import { NF_ACCEPT } from "./data.ts";
 import { counterTable } from "./expr/counter.ts";
 import {
-  decodeObject,
   type InFamily,
   NFT_MSG_DELCHAIN,
   NFT_MSG_DESTROYCHAIN,
@@ -23,6 +22,7 @@ import {
   nftablesRequest,
   objectName,
 } from "./message.ts";
+import { getNamed, listNamed, type NamedKind, removeNamed } from "./named-object.ts";
 import { encodeComment, NFTNL_UDATA_CHAIN_COMMENT } from "./userdata.ts";
 
 /** Hooks. The bridge family has the same numbers. Source: linux/netfilter.h enum nf_inet_hooks. */
@@ -82,6 +82,12 @@ export const chainTable = attributeTable("nft_chain", {
 
 export type Chain = ValueOf<typeof chainTable> & InFamily;
 
+const CHAIN: NamedKind<ValueOf<typeof chainTable>> = {
+  noun: "chain",
+  getMessage: NFT_MSG_GETCHAIN,
+  codec: chainTable,
+};
+
 export interface ChainKey extends InFamily {
   readonly table: string;
   readonly name: string;
@@ -125,50 +131,21 @@ export function newChain({ family, table, name, base, comment }: ChainSpec): Net
 }
 
 /** One chain, by name; ENOENT if there is none. */
-export function getChain({ family, table, name }: ChainKey): NetlinkRequest<Chain> {
-  return nftablesRequest({
-    message: NFT_MSG_GETCHAIN,
-    family,
-    flags: 0,
-    attributes: chainTable.encode({ table, name }),
-    operation: "read nftables chain",
-    object: objectName(family, table, name),
-    decodeReply: (reply) => decodeObject(chainTable, reply),
-  });
+export function getChain(key: ChainKey): NetlinkRequest<Chain> {
+  return getNamed(CHAIN, key);
 }
 
 /** The chains of a table, to be dumped. None if the table does not exist. */
-export function getChains({ family, table }: Pick<ChainKey, "family" | "table">): NetlinkRequest<Chain> {
-  return nftablesRequest<Chain>({
-    message: NFT_MSG_GETCHAIN,
-    family,
-    flags: 0,
-    attributes: chainTable.encode({ table }),
-    operation: "list nftables chains of",
-    object: objectName(family, table),
-    decodeReply: (reply) => decodeObject(chainTable, reply),
-    // The kernel filters by family alone.
-    accepts: (chain) => chain.table === table,
-  });
+export function getChains(of: Pick<ChainKey, "family" | "table">): NetlinkRequest<Chain> {
+  return listNamed(CHAIN, of);
 }
 
 /** Deletes the chain with its rules; ENOENT if there is none, EBUSY while something jumps to it. */
 export function deleteChain(key: ChainKey): NetlinkRequest {
-  return removal(NFT_MSG_DELCHAIN, key);
+  return removeNamed(CHAIN, NFT_MSG_DELCHAIN, key);
 }
 
 /** Like {@link deleteChain}, but content if there is none. Linux 6.3; EINVAL before. */
 export function destroyChain(key: ChainKey): NetlinkRequest {
-  return removal(NFT_MSG_DESTROYCHAIN, key);
-}
-
-function removal(message: number, { family, table, name }: ChainKey): NetlinkRequest {
-  return nftablesRequest({
-    message,
-    family,
-    flags: 0,
-    attributes: chainTable.encode({ table, name }),
-    operation: "delete nftables chain",
-    object: objectName(family, table, name),
-  });
+  return removeNamed(CHAIN, NFT_MSG_DESTROYCHAIN, key);
 }

@@ -15,7 +15,6 @@ import type { NetlinkRequest } from "../request.ts";
 import { concatenatedLength, type Datatype, typeNumber } from "./datatype.ts";
 import { expressionList, expressionTable } from "./expr/expression.ts";
 import {
-  decodeObject,
   type InFamily,
   NFT_MSG_DELSET,
   NFT_MSG_DESTROYSET,
@@ -24,6 +23,7 @@ import {
   nftablesRequest,
   objectName,
 } from "./message.ts";
+import { getNamed, listNamed, type NamedKind, removeNamed } from "./named-object.ts";
 import {
   encodeUserdata,
   NFTNL_UDATA_SET_COMMENT,
@@ -104,6 +104,12 @@ export const setTable = attributeTable("nft_set", {
 
 export type NftSet = ValueOf<typeof setTable> & InFamily;
 
+const SET: NamedKind<ValueOf<typeof setTable>> = {
+  noun: "set",
+  getMessage: NFT_MSG_GETSET,
+  codec: setTable,
+};
+
 export interface SetKey extends InFamily {
   readonly table: string;
   readonly name: string;
@@ -177,49 +183,21 @@ function setUserdata({ key, data, comment }: SetSpec): UserdataItem[] {
 }
 
 /** One set or map, by name; ENOENT if there is none. */
-export function getSet({ family, table, name }: SetKey): NetlinkRequest<NftSet> {
-  return nftablesRequest({
-    message: NFT_MSG_GETSET,
-    family,
-    flags: 0,
-    attributes: setTable.encode({ table, name }),
-    operation: "read nftables set",
-    object: objectName(family, table, name),
-    decodeReply: (reply) => decodeObject(setTable, reply),
-  });
+export function getSet(key: SetKey): NetlinkRequest<NftSet> {
+  return getNamed(SET, key);
 }
 
 /** The sets and maps of a table, to be dumped. ENOENT if the table does not exist. */
-export function getSets({ family, table }: Pick<SetKey, "family" | "table">): NetlinkRequest<NftSet> {
-  return nftablesRequest<NftSet>({
-    message: NFT_MSG_GETSET,
-    family,
-    flags: 0,
-    attributes: setTable.encode({ table }),
-    operation: "list nftables sets of",
-    object: objectName(family, table),
-    decodeReply: (reply) => decodeObject(setTable, reply),
-    accepts: (set) => set.table === table,
-  });
+export function getSets(of: Pick<SetKey, "family" | "table">): NetlinkRequest<NftSet> {
+  return listNamed(SET, of);
 }
 
 /** Deletes the set with its elements; ENOENT if there is none, EBUSY while a rule looks up in it. */
 export function deleteSet(key: SetKey): NetlinkRequest {
-  return removal(NFT_MSG_DELSET, key);
+  return removeNamed(SET, NFT_MSG_DELSET, key);
 }
 
 /** Like {@link deleteSet}, but content if there is none. Linux 6.3; EINVAL before. */
 export function destroySet(key: SetKey): NetlinkRequest {
-  return removal(NFT_MSG_DESTROYSET, key);
-}
-
-function removal(message: number, { family, table, name }: SetKey): NetlinkRequest {
-  return nftablesRequest({
-    message,
-    family,
-    flags: 0,
-    attributes: setTable.encode({ table, name }),
-    operation: "delete nftables set",
-    object: objectName(family, table, name),
-  });
+  return removeNamed(SET, NFT_MSG_DESTROYSET, key);
 }

@@ -7,9 +7,6 @@ export const AF_INET = 2;
 export const AF_BRIDGE = 7;
 export const AF_INET6 = 10;
 
-/** The protocol number to open the socket with. Source: include/uapi/linux/netlink.h. */
-export const NETLINK_ROUTE = 0;
-
 /** Source: include/uapi/linux/rtnetlink.h. */
 export const RTM_NEWLINK = 16;
 export const RTM_DELLINK = 17;

@@ -36,9 +36,7 @@ const handlers: PluginHandlers = {
   },
   del: (request) => centralIpam(request).release(request.key),
   check: (request) => centralIpam(request).verify(request.key, request.prevResult),
-  gc: (request) => {
-    centralIpam(request).gc(request.validAttachments);
-  },
+  gc: (request) => centralIpam(request).gc(request.validAttachments),
   status: (request) => centralIpam(request).requireReady(),
 };
 

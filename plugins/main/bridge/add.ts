@@ -110,10 +110,6 @@ function append(before: Result, ours: Result): Result {
     interfaces: [...before.interfaces, ...ours.interfaces],
     ips: [...before.ips, ...moved],
     routes: [...before.routes, ...ours.routes],
-    dns: before === EMPTY_RESULT ? ours.dns : mergeDns(before, ours),
+    dns: hasDns(ours.dns) ? ours.dns : before.dns,
   };
-}
-
-function mergeDns(before: Result, ours: Result): Result["dns"] {
-  return hasDns(ours.dns) ? ours.dns : before.dns;
 }

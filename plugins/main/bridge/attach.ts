@@ -31,7 +31,7 @@ import { type AddressPlan, type BridgePlan, bridgeAliasOf, networkOf } from "./p
 import { ensureVlanGateway, joinVlans, requireVlanFiltering, vlanGatewayName } from "./vlan.ts";
 import { type HostNetlink, LOCK_DIRECTORY, LOCK_TIMEOUT_MS, type Workspace } from "./workspace.ts";
 
-/** Everything that ADD is going to do. */
+/** What the steps after the addresses are known go by. */
 interface NetworkPlan {
   readonly bridge: BridgePlan;
   /** Null: layer 2 only. */

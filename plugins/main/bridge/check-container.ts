@@ -16,7 +16,7 @@ import { openNetns } from "../../../lib/linux/netns.ts";
 import { NetlinkConnection } from "../../../lib/netlink/connection.ts";
 import { AF_INET } from "../../../lib/netlink/route/family.ts";
 import { getRoutes, type Route, RT_TABLE_MAIN } from "../../../lib/netlink/route/route.ts";
-import { readBridgeConfig } from "./config.ts";
+import type { BridgeConfig } from "./config.ts";
 import { networkOf } from "./plan.ts";
 
 /** The container's interface in the result, and its place there. */
@@ -36,12 +36,12 @@ export function checkFailed(object: string, reason: string): FairleadError {
 }
 
 /** @throws FairleadError check-failed, naming what is missing or differs. */
-export function checkContainer(request: CheckRequest, made: MadeInterface): void {
+export function checkContainer(request: CheckRequest, made: MadeInterface, config: BridgeConfig): void {
   const netns = openNetns(request.netns);
   try {
     const connection = new NetlinkConnection(openNetlinkSocketIn(netns, NETLINK_ROUTE));
     try {
-      const ifindex = checkLink(request, made, connection);
+      const ifindex = checkLink(made, config, connection);
       checkAddresses(request.prevResult, { ...made, ifindex }, connection);
       checkRoutes(request.prevResult, connection);
     } finally {
@@ -53,8 +53,8 @@ export function checkContainer(request: CheckRequest, made: MadeInterface): void
 }
 
 function checkLink(
-  { config }: CheckRequest,
   { link: { name, mac } }: MadeInterface,
+  { disableContainerInterface }: BridgeConfig,
   connection: NetlinkConnection,
 ): number {
   const link = findLink(connection, name);
@@ -62,8 +62,7 @@ function checkLink(
   if (link.kind !== "veth") throw checkFailed(name, `it is no veth, but ${link.kind || "a physical link"}`);
   if (mac && link.mac !== mac.toLowerCase())
     throw checkFailed(name, `its MAC address is ${link.mac}, not ${mac}`);
-  const wantsUp = !readBridgeConfig(config.raw).disableContainerInterface;
-  if (wantsUp && !link.isUp) throw checkFailed(name, "it is down");
+  if (!disableContainerInterface && !link.isUp) throw checkFailed(name, "it is down");
   return link.ifindex;
 }
 

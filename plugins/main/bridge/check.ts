@@ -27,7 +27,7 @@ export function check(request: CheckRequest): void {
   } finally {
     host.close();
   }
-  checkContainer(request, made);
+  checkContainer(request, made, plan.config);
 }
 
 function containerInterface({ prevResult, key, netns }: CheckRequest): MadeInterface {
