@@ -21,3 +21,21 @@ test("what is committed stays", () => {
   undo.commit();
   expect(undo.unwind()).toEqual([]);
 });
+
+test("a guarded step runs only when everything before it was undone", () => {
+  const log: string[] = [];
+  const undo = new UndoStack();
+  undo.pushGuarded("release", () => log.push("release"));
+  undo.push("link", () => log.push("link"));
+  expect(undo.unwind()).toEqual([]);
+  expect(log).toEqual(["link", "release"]);
+  undo.pushGuarded("release", () => log.push("release again"));
+  undo.push("link", () => {
+    throw new Error("busy");
+  });
+  expect(undo.unwind().map((e) => e.message)).toEqual([
+    "undo: link: busy",
+    "undo: release: left out, because a step before it failed",
+  ]);
+  expect(log).toEqual(["link", "release"]);
+});

@@ -5,11 +5,19 @@
  * {@link UndoStack.unwind} runs them all, in reverse order, and goes on past those that fail themselves.
  */
 export class UndoStack {
-  #steps: { name: string; undo: () => void }[] = [];
+  #steps: UndoStep[] = [];
 
   /** `name` says what the step takes back ("delete link vethab12"), for the error when it fails. */
   push(name: string, undo: () => void): void {
-    this.#steps.push({ name, undo });
+    this.#steps.push({ name, undo, needsAllBefore: false });
+  }
+
+  /**
+   * Like {@link push}, for what must not be given back while anything may still use it: the step is left out, and counts
+   * as failed, when a step that was to be undone before it failed.
+   */
+  pushGuarded(name: string, undo: () => void): void {
+    this.#steps.push({ name, undo, needsAllBefore: true });
   }
 
   /** Forgets every step: what was done stays. */
@@ -22,6 +30,8 @@ export class UndoStack {
     const errors: Error[] = [];
     for (const step of this.#steps.reverse()) {
       try {
+        if (step.needsAllBefore && errors.length > 0)
+          throw new Error("left out, because a step before it failed");
         step.undo();
       } catch (cause) {
         errors.push(
@@ -32,4 +42,10 @@ export class UndoStack {
     this.#steps = [];
     return errors;
   }
+}
+
+interface UndoStep {
+  readonly name: string;
+  readonly undo: () => void;
+  readonly needsAllBefore: boolean;
 }

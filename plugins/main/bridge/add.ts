@@ -75,7 +75,8 @@ function make(addition: Addition, space: Workspace): Result {
 function ask({ plan, ipam, request }: Addition, { undo }: Workspace): (() => AddressPlan) | null {
   if (ipam === null) return null;
   const pending = ipam.begin(request, plan.mac);
-  undo.push("release addresses", pending.undo);
+  // As in DEL: an interface that would not go still uses its address. The runtime's DEL comes back to both.
+  undo.pushGuarded("release addresses", pending.undo);
   return () => {
     const result = pending.finish();
     requireRepresentable(result.ips, request.config.cniVersion);
