@@ -14,6 +14,7 @@ import { isCompleteResponse } from "../lib/ipam/http-message.ts";
 import { readTextFile } from "../lib/linux/files.ts";
 import { bootId } from "../lib/linux/machine.ts";
 import { beginExchange } from "../lib/linux/stream-socket.ts";
+import { namesOrId } from "./container-names.ts";
 import { type IpamConfig, type IpamConfigSource, readIpamConfig } from "./ipam-config.ts";
 import { replayReleaseIntents, writeReleaseIntent } from "./release-intents.ts";
 import { parseResolvConf } from "./resolv-conf.ts";
@@ -52,7 +53,8 @@ export class CentralIpam {
    * @throws FairleadError (either part) pool-exhausted, address-in-use, unavailable, timeout, … as the service says.
    */
   beginAcquire(key: AttachmentKey, mac?: string): () => Acquired {
-    const { declaration, requestedAddresses, names, routes, stateDir } = this.#config;
+    const { declaration, requestedAddresses, routes, stateDir } = this.#config;
+    const names = namesOrId(this.#config.names, key.containerId);
     const dns = this.#readDns();
     replayReleaseIntents({ stateDir, client: this.#client, log: this.#log });
     const answer = this.#client.beginAcquire({

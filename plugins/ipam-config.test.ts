@@ -54,9 +54,14 @@ test("requested addresses are the union of the three sources, without prefix len
   expect(requestedAddresses).toEqual(["10.1.0.4", "10.1.0.5", "fd00::5", "10.1.0.7"]);
 });
 
-test("names are the pod's and the aliases on this network", () => {
-  const aliases = { net: ["web"], other: ["db"] };
-  expect(read({ runtimeConfig: { aliases } }, { K8S_POD_NAME: "pod-7" }).names).toEqual(["pod-7", "web"]);
+test("names are the pod's, those of args, and the aliases on this network, each once", () => {
+  const aliases = { net: ["web", "shop"], other: ["db"] };
+  const raw = { args: { cni: { names: ["front", "Web"] } }, runtimeConfig: { aliases } };
+  expect(read(raw, { K8S_POD_NAME: "pod-7" }).names).toEqual(["pod-7", "front", "Web", "shop"]);
+});
+
+test("a name with a control character is refused", () => {
+  expect(() => read({ args: { cni: { names: ["a\tb"] } } })).toThrow("args.cni.names");
 });
 
 test.each([

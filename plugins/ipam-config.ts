@@ -28,6 +28,7 @@ import {
 } from "../lib/cni/sections.ts";
 import { FairleadError } from "../lib/errors.ts";
 import type { NetworkDeclaration, RangeDeclaration } from "../lib/ipam/api.ts";
+import { joinNames } from "./container-names.ts";
 
 /** The type that our own plugins serve in process. */
 export const FAIRLEAD_IPAM = "fairlead-ipam";
@@ -61,7 +62,7 @@ export interface IpamConfig {
   readonly declaration: NetworkDeclaration | undefined;
   /** Without prefix length. */
   readonly requestedAddresses: readonly string[];
-  /** Names under which the container wants to be found. */
+  /** Names under which the container wants to be found, its own first, each once. */
   readonly names: readonly string[];
   readonly routes: readonly ResultRoute[];
   /** Path, or empty. */
@@ -92,7 +93,11 @@ export function readIpamConfig({ raw, networkName, args }: IpamConfigSource): Ip
   return {
     declaration: declarationOf(read, runtimeConfig.ipRanges),
     requestedAddresses: [...new Set(requested.map(withoutLength))],
-    names: [...listOf(args.get("K8S_POD_NAME")), ...aliasesOn(networkName, runtimeConfig.aliases)],
+    names: joinNames([
+      { path: "CNI_ARGS K8S_POD_NAME", names: listOf(args.get("K8S_POD_NAME")) },
+      { path: "args.cni.names", names: metadata.cni.names },
+      { path: "runtimeConfig.aliases", names: aliasesOn(networkName, runtimeConfig.aliases) },
+    ]),
     routes: read.routes.map(requiredRoute),
     resolvConf: read.resolvConf,
     socket: read.socket,

@@ -100,6 +100,8 @@ export const CNI_ARGS_FIELDS = {
   /** Requested addresses, with or without prefix length. */
   ips: list(text()),
   mac: text(),
+  /** Names under which the container wants to be found, its own name first. */
+  names: list(text()),
 };
 
 export type CniArgsSection = Read<typeof CNI_ARGS_FIELDS>;
