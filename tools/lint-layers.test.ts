@@ -39,6 +39,8 @@ test.each([
     "imports no package",
   ],
   ["a lazy import too", "lib/cni/a.ts", 'const x = await import("../host/b.ts");', "may not import lib/host"],
+  ["the server from the agent", "agent/a.ts", 'import "../ipam-server/b.ts";', "may not import ipam-server"],
+  ["a plugin from the agent", "agent/a.ts", 'import "../plugins/main/b/c.ts";', "may not import plugins"],
   ["test code", "lib/addr/a.ts", 'import { x } from "../../test/b.ts";', "test code"],
   ["a higher layer from layer 0", "lib/a.ts", 'export { x } from "./cni/b.ts";', "layer 0"],
 ])("%s is refused", (_name, file, text, problem) => {
@@ -54,6 +56,8 @@ test.each([
     "cli/a.ts",
     'const x = await import("../ipam-server/main.ts");',
   ],
+  ["the agent, lazily, from the command line", "cli/a.ts", 'const x = await import("../agent/main.ts");'],
+  ["the kernel from the agent", "agent/a.ts", 'import { x } from "../lib/host/b.ts";'],
 ])("%s are allowed", (_name, file, text) => {
   expect(lint({ [file]: text })).toEqual([]);
 });

@@ -25,6 +25,12 @@ interface Layer {
   readonly bare?: boolean;
 }
 
+/** What speaks to the kernel. */
+const KERNEL = ["lib/netlink", "lib/linux", "lib/host"];
+
+/** What speaks to the IPAM service. */
+const SERVICE = ["lib/ipam", "lib/rpc"];
+
 const LAYERS: readonly Layer[] = [
   { folder: "lib/addr", may: [], bare: true },
   { folder: "lib/netlink", may: [], bare: true },
@@ -34,15 +40,22 @@ const LAYERS: readonly Layer[] = [
   { folder: "lib/linux", may: [], mayTypes: ["lib/netlink"], bare: true },
   { folder: "lib/rpc", may: [], mayTypes: ["lib/ipam"] },
   { folder: "lib/host", may: ["lib/netlink", "lib/linux"], bare: true },
-  { folder: "plugins", may: ["lib/netlink", "lib/linux", "lib/host", "lib/cni", "lib/ipam"], bare: true },
-  { folder: "ipam-server", may: ["lib/ipam", "lib/rpc"] },
-  { folder: "agent", may: ["lib/netlink", "lib/linux", "lib/host", "lib/dns", "lib/ipam", "lib/rpc"] },
-  { folder: "cli", may: ["lib/rpc"], mayTypes: ["lib/ipam", "lib/cni"] },
+  { folder: "lib/resident", may: ["lib/linux"], bare: true },
+  { folder: "lib/runtime", may: ["lib/cni", "lib/linux", "lib/resident"], bare: true },
+  { folder: "lib/daemon", may: [] },
+  { folder: "plugins", may: [...KERNEL, "lib/cni", "lib/ipam", "lib/resident"], bare: true },
+  { folder: "ipam-server", may: ["lib/ipam", "lib/rpc", "lib/daemon"] },
+  {
+    folder: "agent",
+    may: [...KERNEL, ...SERVICE, "lib/cni", "lib/dns", "lib/runtime", "lib/resident", "lib/daemon"],
+  },
+  { folder: "cli", may: [...KERNEL, ...SERVICE, "lib/cni", "lib/runtime", "lib/resident", "lib/daemon"] },
 ];
 
 /** Single imports that a rule above would refuse, each with its reason. */
 const ALLOWED = new Map<string, string>([
   ["cli -> ipam-server/main.ts", "`fairlead server` and `fairlead dev` start the server, loaded lazily"],
+  ["cli -> agent/main.ts", "`fairlead agent` and `fairlead dev` start the agent, loaded lazily"],
 ]);
 
 /** The only files that may load a foreign-function interface. */
