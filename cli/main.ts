@@ -6,8 +6,10 @@
  */
 import { Command, CommanderError } from "commander";
 import { asFairleadError } from "../lib/errors.ts";
+import { addAgentCommand } from "./commands/agent.ts";
+import { addDevCommand } from "./commands/dev.ts";
 import { addIpamCommands } from "./commands/ipam.ts";
-import { addServerCommands } from "./commands/server.ts";
+import { addServerCommand } from "./commands/server.ts";
 import { addVersionCommand } from "./commands/version.ts";
 import { type Io, processIo } from "./io.ts";
 import type { Outcome } from "./outcome.ts";
@@ -21,7 +23,9 @@ export async function main(argv: readonly string[], io: Io = processIo()): Promi
   const said: Promise<void>[] = [];
   const usage: string[] = [];
   const program = newProgram(io, said, usage);
-  addServerCommands(program, io, outcome);
+  addDevCommand(program, io, outcome);
+  addServerCommand(program, io, outcome);
+  addAgentCommand(program, io, outcome);
   addIpamCommands(program, io, outcome);
   addVersionCommand(program, io);
   try {

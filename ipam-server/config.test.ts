@@ -1,6 +1,6 @@
+import { editDistance } from "../lib/daemon/config-file.ts";
 import { FairleadError } from "../lib/errors.ts";
 import { defaultConfig, parseConfig } from "./config.ts";
-import { editDistance } from "./config-file.ts";
 
 /** The problems that a file is refused with. */
 function problemsOf(text: string): string {

@@ -2,12 +2,21 @@
 
 import { isIPv4, isIPv6 } from "node:net";
 import { hostname } from "node:os";
-import { isAbsolute, join } from "node:path";
-import { FairleadError } from "../lib/errors.ts";
+import { join } from "node:path";
+import { readConfig } from "../lib/daemon/config-file.ts";
+import {
+  absolutePath,
+  key,
+  nodeName,
+  oneOf,
+  show,
+  socketPath,
+  textOf,
+  wrong,
+} from "../lib/daemon/config-values.ts";
+import { DEFAULT_SOCKET, DEFAULT_STATE_DIR } from "../lib/daemon/paths.ts";
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "../lib/log.ts";
-import { type ConfigKey, readConfig } from "./config-file.ts";
 import { type DefaultPool, parseDefaultPool } from "./default-pools.ts";
-import { MAX_SOCKET_PATH_BYTES } from "./unix-socket.ts";
 
 export interface TcpAddress {
   readonly host: string;
@@ -34,8 +43,6 @@ export interface ServerConfig {
   readonly intentsDir: string;
 }
 
-export const DEFAULT_SOCKET = "/run/fairlead/fairlead.sock";
-export const DEFAULT_STATE_DIR = "/var/lib/fairlead";
 const DEFAULT_COOLING_SECONDS = 60;
 /** An address that shall stay away for longer is excluded or quarantined instead. */
 const MAX_COOLING_SECONDS = 31_536_000;
@@ -84,7 +91,7 @@ export function defaultConfig(): ServerConfig {
  * @throws FairleadError invalid-config with every problem of the file; decode-failure when it is not YAML.
  */
 export function parseConfig(text: string, file: string): ServerConfig {
-  const values = readConfig(CONFIG_KEYS, text, file);
+  const values = readConfig(CONFIG_KEYS, { text, file, command: "server" });
   const stateDir = values.stateDir ?? DEFAULT_STATE_DIR;
   return {
     socket: values.socket ?? DEFAULT_SOCKET,
@@ -97,48 +104,6 @@ export function parseConfig(text: string, file: string): ServerConfig {
     log: { level: values["log.level"] ?? "info", format: values["log.format"] ?? "json" },
     intentsDir: values.intentsDir ?? join(stateDir, "release-intents"),
   };
-}
-
-function key<T>(
-  type: string,
-  fallback: string,
-  description: string,
-  parse: (value: unknown) => T,
-): ConfigKey<T> {
-  return { type, fallback, description, parse };
-}
-
-/** Thrown by the parsers below; the reader adds file, line and key. */
-function wrong(text: string): Error {
-  return new FairleadError({ code: "invalid-config", operation: "read configuration", reason: text });
-}
-
-function show(value: unknown): string {
-  return JSON.stringify(value)?.slice(0, 80) ?? String(value);
-}
-
-function textOf(value: unknown): string {
-  if (typeof value === "string" && value !== "") return value;
-  throw wrong(`${show(value)} is not text`);
-}
-
-function absolutePath(value: unknown): string {
-  const path = textOf(value);
-  if (!isAbsolute(path)) throw wrong(`${show(path)} is not an absolute path`);
-  return path;
-}
-
-function socketPath(value: unknown): string {
-  const path = absolutePath(value);
-  const length = Buffer.byteLength(path);
-  if (length <= MAX_SOCKET_PATH_BYTES) return path;
-  throw wrong(`the path has ${length} bytes; the kernel takes at most ${MAX_SOCKET_PATH_BYTES}`);
-}
-
-function nodeName(value: unknown): string {
-  const name = textOf(value);
-  if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$/.test(name)) return name;
-  throw wrong(`${show(name)} is not a host name: letters, digits, ".", "-" and "_", at most 253`);
 }
 
 function coolingSeconds(value: unknown): number {
@@ -160,14 +125,6 @@ function defaultPools(value: unknown): readonly DefaultPool[] {
     parseDefaultPool({ base, size });
     return { base, size };
   });
-}
-
-function oneOf<T extends string>(words: readonly T[]): (value: unknown) => T {
-  return (value) => {
-    const word = words.find((known) => known === value);
-    if (word === undefined) throw wrong(`${show(value)} is not one of ${words.join(", ")}`);
-    return word;
-  };
 }
 
 function tcpAddress(text: string): TcpAddress {

@@ -2,6 +2,8 @@
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { systemClock } from "../lib/clock.ts";
+import { Closers } from "../lib/daemon/run.ts";
+import { bindPrivately } from "../lib/daemon/unix-socket.ts";
 import { FairleadError } from "../lib/errors.ts";
 import type { Caller, IpamService, NetworkStatusRequest } from "../lib/ipam/api.ts";
 import type { Logger } from "../lib/log.ts";
@@ -15,7 +17,6 @@ import { openIpamService, type RunningService } from "./service.ts";
 import { standardPools } from "./standard-pools.ts";
 import { openSqliteStore } from "./store/sqlite/store.ts";
 import { openTokenFile } from "./token.ts";
-import { bindPrivately } from "./unix-socket.ts";
 
 /** Plugins that may wait to be let in at once: what Linux allows by default (net.core.somaxconn). */
 const SOCKET_BACKLOG = 4096;
@@ -34,25 +35,6 @@ export interface RunningServer {
   readonly failed: Promise<FairleadError>;
   /** Stops accepting, finishes what is under way, closes the store, removes the socket. Idempotent. */
   close(): Promise<void>;
-}
-
-/** Closes what was opened, newest first; each once. */
-class Closers {
-  readonly #closers: (() => Promise<void>)[] = [];
-  #closed: Promise<void> | null = null;
-
-  add(close: () => Promise<void>): void {
-    this.#closers.unshift(close);
-  }
-
-  close(): Promise<void> {
-    this.#closed ??= this.#closeAll();
-    return this.#closed;
-  }
-
-  async #closeAll(): Promise<void> {
-    for (const close of this.#closers) await close();
-  }
 }
 
 /**

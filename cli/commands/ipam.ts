@@ -1,12 +1,12 @@
 /** `fairlead ipam …`: what the IPAM service knows. */
 import { type Command, Option } from "commander";
+import { DEFAULT_SOCKET } from "../../lib/daemon/paths.ts";
 import type { LeaseState } from "../../lib/ipam/api.ts";
 import type { Io } from "../io.ts";
 import type { Outcome } from "../outcome.ts";
 import type { CommonOptions, HistoryOptions, IpamRun, LeaseOptions } from "./ipam-run.ts";
 
 /** Where plugins and server meet unless told otherwise. */
-const DEFAULT_SOCKET = "/run/fairlead/fairlead.sock";
 const LEASE_STATES: readonly LeaseState[] = ["bound", "cooling", "quarantined", "reserved"];
 
 /** Loads what the commands do, and hands it a client. */

@@ -3,7 +3,7 @@
  * wrong with it at once, each with its line.
  */
 import { isMap, isScalar, LineCounter, type Node, parseDocument, type YAMLMap } from "yaml";
-import { FairleadError } from "../lib/errors.ts";
+import { FairleadError } from "../errors.ts";
 
 /** One key. `parse` gets the value as YAML read it, and throws an Error whose message says what is wrong. */
 export interface ConfigKey<T> {
@@ -31,24 +31,34 @@ interface Problem {
   readonly text: string;
 }
 
+/** A configuration file that was read, and whose it is. */
+export interface ConfigSource {
+  readonly text: string;
+  /** Path of the file, or what stands for it in messages. */
+  readonly file: string;
+  /** The command whose `--help-config` lists the keys: "server". */
+  readonly command: string;
+}
+
 /**
- * Reads `text`, the content of `file`.
+ * Reads the text of a configuration file.
  * @throws FairleadError invalid-config with every problem, decode-failure when it is not YAML.
  */
-export function readConfig<K extends ConfigKeys>(keys: K, text: string, file: string): ConfigValues<K> {
+export function readConfig<K extends ConfigKeys>(keys: K, source: ConfigSource): ConfigValues<K> {
+  const { text } = source;
   if (text.length > MAX_FILE_CHARACTERS) {
-    throw broken(file, "decode-failure", `it has more than ${MAX_FILE_CHARACTERS} characters`);
+    throw broken(source, "decode-failure", `it has more than ${MAX_FILE_CHARACTERS} characters`);
   }
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true });
   const [failure] = document.errors;
   if (failure) {
     const { line } = lines.linePos(failure.pos[0]);
-    throw broken(file, "decode-failure", `line ${line}: it is not YAML: ${failure.message}`);
+    throw broken(source, "decode-failure", `line ${line}: it is not YAML: ${failure.message}`);
   }
   const reader = new Reader(keys, lines);
   reader.readRoot(document.contents);
-  if (reader.problems.length > 0) throw problemsError(file, reader.problems);
+  if (reader.problems.length > 0) throw problemsError(source, reader.problems);
   return reader.values as ConfigValues<K>;
 }
 
@@ -109,22 +119,22 @@ class Reader {
   }
 }
 
-function problemsError(file: string, problems: readonly Problem[]): FairleadError {
+function problemsError(source: ConfigSource, problems: readonly Problem[]): FairleadError {
   const lines = problems.map(({ line, path, text }) => {
     const place = line === null ? "" : `line ${line}: `;
     return path === "" ? `${place}${text}` : `${place}${path}: ${text}`;
   });
   const reason = lines.length === 1 ? lines.join("") : `${lines.length} problems:\n  ${lines.join("\n  ")}\n`;
-  return broken(file, "invalid-config", reason, { problems });
+  return broken(source, "invalid-config", reason, { problems });
 }
 
 function broken(
-  file: string,
+  { file, command }: ConfigSource,
   code: "invalid-config" | "decode-failure",
   reason: string,
   details: Readonly<Record<string, unknown>> = {},
 ): FairleadError {
-  const hint = "`fairlead server --help-config` lists every key";
+  const hint = `\`fairlead ${command} --help-config\` lists every key`;
   return new FairleadError({ code, operation: OPERATION, object: file, reason, hint, details });
 }
 

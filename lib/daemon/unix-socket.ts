@@ -1,5 +1,5 @@
 /**
- * Unix sockets that only the server's user can reach.
+ * Unix sockets that only the daemon's own user can reach.
  *
  * The directory is made with 0700 when it is not there, and the socket has 0600 from the moment that it is
  * bound. Whoever can open it is who may use it. (A peer's credentials, SO_PEERCRED, are not to be had: Node
@@ -11,7 +11,7 @@
 import { lstatSync, mkdirSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { dirname } from "node:path";
-import { FairleadError } from "../lib/errors.ts";
+import { FairleadError } from "../errors.ts";
 
 /** `sun_path` has 108 bytes, the last one zero. Source: Linux include/uapi/linux/un.h UNIX_PATH_MAX. */
 export const MAX_SOCKET_PATH_BYTES = 107;
@@ -52,7 +52,7 @@ async function makeRoom(path: string): Promise<void> {
     throw inTheWay(
       path,
       "another process listens there",
-      "stop the other server, or choose another path with --socket or the key socket",
+      "stop the other process, or choose another path with --socket or the key socket",
     );
   }
   // Left by a server that was killed.
@@ -85,7 +85,7 @@ function bindError(path: string, cause: unknown): FairleadError {
     operation: "listen on",
     object: path,
     reason: cause instanceof Error ? cause.message : String(cause),
-    hint: "the directory must be writable by the server's user",
+    hint: "the directory must be writable by the user of this process",
     cause,
   });
 }
