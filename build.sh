@@ -17,6 +17,7 @@ NODE=$PWD/node_modules/node-linux-$NODE_ARCH/bin/node
 BIN=$PWD/dist/bin
 # Names under which the one executable is a CNI plugin; it dispatches on its own name.
 PLUGINS=(fairlead-bridge fairlead-ipam fairlead-loopback)
+UNITS=(fairlead-server fairlead-agent)
 BUILD_PACKAGES=()
 TEST_PACKAGES=(iproute2 nftables iputils-ping iptables conntrack strace jq procps python3 busybox-static
   containernetworking-plugins containerd runc podman conmon)
@@ -80,7 +81,7 @@ bun_executable() { # npm leaves it in one place or the other, depending on wheth
 }
 
 sources_digest() {
-  find lib plugins ipam-server cli main.ts build.sh tools package-lock.json -type f ! -name '*.test.ts' \
+  find lib plugins ipam-server agent cli main.ts build.sh tools package-lock.json -type f ! -name '*.test.ts' \
     -print0 | sort -z | xargs -0 sha256sum | sha256sum
 }
 
@@ -179,9 +180,11 @@ install_files() {
   ln -sfn "$CNI_BIN/fairlead" /usr/local/bin/fairlead
   install_sample conf/10-fairlead.conflist "$CNI_CONF/10-fairlead.conflist"
   install_sample conf/server.yaml /etc/fairlead/server.yaml
+  install_sample conf/agent.yaml /etc/fairlead/agent.yaml
   if [ -d /etc/systemd/system ]; then
-    install -m 0644 conf/fairlead-server.service /etc/systemd/system/fairlead-server.service
-    say "start the service with: systemctl enable --now fairlead-server   (or, in a terminal: fairlead dev)"
+    local unit
+    for unit in "${UNITS[@]}"; do install -m 0644 "conf/$unit.service" "/etc/systemd/system/$unit.service"; done
+    say "start them with: systemctl enable --now ${UNITS[*]}   (or, in a terminal: fairlead dev)"
   fi
 }
 
@@ -189,17 +192,28 @@ install_sample() { # never over a file that somebody may have changed
   if [ -e "$2" ]; then say "kept $2"; else install -m 0644 "$1" "$2" && say "installed $2"; fi
 }
 
+remove_written_conflists() { # those that the agent wrote: they name plugins that are gone
+  local file
+  for file in "$CNI_CONF"/8[05]-fairlead-*.conflist; do
+    if grep -qs '"fairlead": *{ *"networkId"' "$file"; then rm -f "$file"; fi
+  done
+}
+
 uninstall() {
   need_root uninstall
   parse_directories "$@"
-  local plugin
+  local plugin unit sample
   say "remove the plugins from $CNI_BIN"
   if [ "$CNI_BIN/loopback" -ef "$CNI_BIN/fairlead" ]; then rm -f "$CNI_BIN/loopback"; fi
   for plugin in fairlead "${PLUGINS[@]}"; do rm -f "$CNI_BIN/$plugin"; done
-  rm -f /usr/local/bin/fairlead /etc/systemd/system/fairlead-server.service
+  rm -f /usr/local/bin/fairlead
+  for unit in "${UNITS[@]}"; do rm -f "/etc/systemd/system/$unit.service"; done
   if cmp -s conf/10-fairlead.conflist "$CNI_CONF/10-fairlead.conflist"; then rm -f "$CNI_CONF/10-fairlead.conflist"; fi
-  if cmp -s conf/server.yaml /etc/fairlead/server.yaml; then rm -f /etc/fairlead/server.yaml; fi
+  for sample in server.yaml agent.yaml; do
+    if cmp -s "conf/$sample" "/etc/fairlead/$sample"; then rm -f "/etc/fairlead/$sample"; fi
+  done
   rmdir /etc/fairlead 2>/dev/null || true
+  remove_written_conflists
   say "left in place: leases in /var/lib/fairlead, and any configuration that you changed"
 }
 

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { CONFIG_KEYS as AGENT_KEYS, defaultAgentConfig, parseAgentConfig } from "../agent/config.ts";
 import { CONFIG_KEYS, defaultConfig, parseConfig } from "../ipam-server/config.ts";
 import { parsePrefix, prefixesOverlap } from "../lib/addr/prefix.ts";
 
@@ -18,6 +19,21 @@ describe("server.yaml", () => {
     expect(config.http.listen).toEqual({ host: "127.0.0.1", port: 7410 });
     expect(config.grpc.listen).toEqual({ path: "/run/fairlead/grpc.sock" });
     for (const key of Object.keys(CONFIG_KEYS)) {
+      const [last = ""] = key.split(".").slice(-1);
+      expect(text).toMatch(new RegExp(`^ *${last}:`, "m"));
+    }
+  });
+});
+
+describe("agent.yaml", () => {
+  test("as it is, it means the defaults", () => {
+    expect(parseAgentConfig(read("agent.yaml"), "agent.yaml")).toEqual(defaultAgentConfig());
+  });
+
+  test("with every sample line in force, it is valid and has every key", () => {
+    const text = read("agent.yaml").replace(/^#(?=\S| {2})/gm, "");
+    expect(parseAgentConfig(text, "agent.yaml").dns.upstreams).toEqual(["192.0.2.53"]);
+    for (const key of Object.keys(AGENT_KEYS)) {
       const [last = ""] = key.split(".").slice(-1);
       expect(text).toMatch(new RegExp(`^ *${last}:`, "m"));
     }
@@ -43,4 +59,12 @@ test("the systemd unit runs the server with the installed configuration", () => 
   expect(unit).toContain("ExecStart=/usr/local/bin/fairlead server --config /etc/fairlead/server.yaml");
   // The just-in-time compiler needs pages that are writable and executable.
   expect(unit).not.toMatch(/^MemoryDenyWriteExecute/m);
+});
+
+test("the systemd unit runs the agent with the installed configuration, in the host's mounts", () => {
+  const unit = read("fairlead-agent.service");
+  expect(unit).toContain("ExecStart=/usr/local/bin/fairlead agent --config /etc/fairlead/agent.yaml");
+  expect(unit).not.toMatch(/^MemoryDenyWriteExecute/m);
+  // Each of these gives the service mounts of its own, in which namespaces mounted later do not appear.
+  expect(unit).not.toMatch(/^(PrivateTmp|PrivateDevices|PrivateMounts|ProtectSystem|ProtectHome)/m);
 });

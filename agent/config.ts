@@ -1,0 +1,121 @@
+/** Configuration of the agent: every key, its meaning and its default, in one table. */
+import { isIP } from "node:net";
+import { hostname } from "node:os";
+import { readConfig } from "../lib/daemon/config-file.ts";
+import {
+  absolutePath,
+  key,
+  nodeName,
+  oneOf,
+  show,
+  socketPath,
+  textOf,
+  wrong,
+} from "../lib/daemon/config-values.ts";
+import {
+  DEFAULT_AGENT_SOCKET,
+  DEFAULT_CNI_CONF_DIR,
+  DEFAULT_SOCKET,
+  DEFAULT_STATE_DIR,
+} from "../lib/daemon/paths.ts";
+import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "../lib/log.ts";
+
+export interface AgentConfig {
+  /** Where the IPAM server listens. */
+  readonly serverSocket: string;
+  /** Where the agent itself listens. */
+  readonly socket: string;
+  readonly stateDir: string;
+  readonly cniConfDir: string;
+  readonly nodeName: string;
+  readonly networks: { readonly enabled: boolean };
+  readonly dns: {
+    readonly enabled: boolean;
+    /** IP addresses, with `#port` where it is not 53. Null: the nameservers of /etc/resolv.conf. */
+    readonly upstreams: readonly string[] | null;
+  };
+  /** Plugin processes that are kept ready; 0: none. */
+  readonly workers: number;
+  readonly reaper: { readonly enabled: boolean };
+  readonly log: { readonly level: LogLevel; readonly format: LogFormat };
+}
+
+const DEFAULT_WORKERS = 2;
+const MAX_WORKERS = 64;
+const MAX_UPSTREAMS = 8;
+const LAST_PORT = 65_535;
+
+/** Every key that a configuration file may have. `fairlead agent --help-config` prints this table. */
+export const CONFIG_KEYS = {
+  serverSocket: key("path", DEFAULT_SOCKET, "Unix socket of the IPAM server", socketPath),
+  socket: key("path", DEFAULT_AGENT_SOCKET, "Unix socket of the agent itself, mode 0600", socketPath),
+  stateDir: key("path", DEFAULT_STATE_DIR, "Directory of Fairlead's state on this node", absolutePath),
+  cniConfDir: key("path", DEFAULT_CNI_CONF_DIR, "Where conflists are written to", absolutePath),
+  nodeName: key("text", "the host's name", "Name of this node", nodeName),
+  "networks.enabled": key("true, false", "true", "Write conflists, keep bridges and firewall rules", yesOrNo),
+  "dns.enabled": key("true, false", "true", "Answer names on each network's gateway address", yesOrNo),
+  "dns.upstreams": key(
+    "list of addresses",
+    "those of /etc/resolv.conf",
+    "Who is asked about other names; `ADDRESS#PORT` for a port other than 53",
+    upstreams,
+  ),
+  workers: key(
+    "number",
+    String(DEFAULT_WORKERS),
+    "Plugin processes that are kept ready; 0: none",
+    workerCount,
+  ),
+  "reaper.enabled": key("true, false", "true", "Take back what containers that are gone left", yesOrNo),
+  "log.level": key(LOG_LEVELS.join(", "), "info", "What is logged to stderr", oneOf(LOG_LEVELS)),
+  "log.format": key(LOG_FORMATS.join(", "), "json", "How it is written", oneOf(LOG_FORMATS)),
+};
+
+/** The configuration of an agent that was told nothing. */
+export function defaultAgentConfig(): AgentConfig {
+  return parseAgentConfig("", "defaults");
+}
+
+/**
+ * Reads `text`, the content of `file`.
+ * @throws FairleadError invalid-config with every problem of the file; decode-failure when it is not YAML.
+ */
+export function parseAgentConfig(text: string, file: string): AgentConfig {
+  const values = readConfig(CONFIG_KEYS, { text, file, command: "agent" });
+  return {
+    serverSocket: values.serverSocket ?? DEFAULT_SOCKET,
+    socket: values.socket ?? DEFAULT_AGENT_SOCKET,
+    stateDir: values.stateDir ?? DEFAULT_STATE_DIR,
+    cniConfDir: values.cniConfDir ?? DEFAULT_CNI_CONF_DIR,
+    nodeName: values.nodeName ?? hostname(),
+    networks: { enabled: values["networks.enabled"] ?? true },
+    dns: { enabled: values["dns.enabled"] ?? true, upstreams: values["dns.upstreams"] ?? null },
+    workers: values.workers ?? DEFAULT_WORKERS,
+    reaper: { enabled: values["reaper.enabled"] ?? true },
+    log: { level: values["log.level"] ?? "info", format: values["log.format"] ?? "json" },
+  };
+}
+
+function yesOrNo(value: unknown): boolean {
+  if (typeof value === "boolean") return value;
+  throw wrong(`${show(value)} is neither true nor false`);
+}
+
+function workerCount(value: unknown): number {
+  if (typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= MAX_WORKERS)
+    return value;
+  throw wrong(`${show(value)} is not a whole number from 0 to ${MAX_WORKERS}`);
+}
+
+function upstreams(value: unknown): readonly string[] {
+  if (!Array.isArray(value) || value.length > MAX_UPSTREAMS) {
+    throw wrong(`it must be a list of at most ${MAX_UPSTREAMS} addresses`);
+  }
+  return value.map((item: unknown) => {
+    const text = textOf(item);
+    const [, address = "", port = "53"] = /^([^#]+)(?:#(\d{1,5}))?$/.exec(text) ?? [];
+    const isPort = Number(port) >= 1 && Number(port) <= LAST_PORT;
+    if (isIP(address) !== 0 && isPort) return text;
+    throw wrong(`${show(text)} is not like 192.0.2.53, 2001:db8::53 or 192.0.2.53#5353`);
+  });
+}
