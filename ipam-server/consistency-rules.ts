@@ -62,7 +62,7 @@ function checkOwners(network: NetworkState): Finding[] {
     if (!indexed.includes(record))
       findings.push(error(`attachment ${attachment}`, "the index does not have it"));
   }
-  const indexed = [...network.attachments()].reduce((count, leases) => count + leases.length, 0);
+  const indexed = [...network.attachments()].reduce((count, { leases }) => count + leases.length, 0);
   if (indexed === owners.size) return findings;
   const problem = `${indexed} leases are indexed, ${owners.size} are bound`;
   return [...findings, error(`network ${network.networkName}`, problem)];

@@ -83,7 +83,7 @@ function update(tx: Transaction, network: NetworkState, declaration: NetworkDecl
   const { pools, chosen } = mergePools(network, readRangeSets(declaration));
   const coolingSeconds = checkCooling(OPERATION, declaration.coolingSeconds ?? record.coolingSeconds);
   if (pools === record.pools && coolingSeconds === record.coolingSeconds) return { network, pools: chosen };
-  if (record.origin === "api") throw madeByApi(network, declaration);
+  if (record.origin !== "conflist") throw madeByApi(network, declaration);
   checkDisjointPools(pools);
   refuseOverlap(tx.state, { networkName: record.name, addressSpace: record.addressSpace }, pools);
   applyChange(tx, network, { ...record, pools, coolingSeconds });
@@ -164,12 +164,13 @@ function refuseOtherSpace(record: NetworkRecord, addressSpace: string | undefine
 
 function madeByApi({ networkName, record }: NetworkState, declaration: NetworkDeclaration): FairleadError {
   const has = record.pools.map(describePool).join("; ");
+  const made = record.origin === "api" ? "made through the API" : "predefined";
   const declares = readRangeSets(declaration).map(describePool).join("; ");
   return new FairleadError({
     code: "invalid-config",
     operation: OPERATION,
     object: networkName,
-    reason: `the configuration declares ${declares}, but the network was made through the API with ${has}`,
+    reason: `the configuration declares ${declares}, but the network was ${made} with ${has || "no addresses"}`,
     hint: "leave ranges and coolingSeconds out of the configuration, or give the network there another name",
   });
 }

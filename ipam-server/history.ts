@@ -65,8 +65,10 @@ export async function whoHad(
 function follow(stays: Map<number, Tenancy>, event: EventRecord): void {
   const stay = stays.get(event.sequence);
   if (event.kind === "lease-bound") {
-    const { revision: _, kind: __, actor: ___, reason: ____, at: from, ...facts } = viewEvent(event);
-    stays.set(event.sequence, { ...facts, from: stay?.from ?? from, to: null });
+    const { address, addressSpace, networkName, containerId, ifname, node, mac, sequence, at } =
+      viewEvent(event);
+    const facts = { address, addressSpace, networkName, containerId, ifname, node, mac, sequence };
+    stays.set(event.sequence, { ...facts, from: stay?.from ?? at, to: null });
   } else if (event.kind === "lease-released" && stay !== undefined) {
     stays.set(event.sequence, { ...stay, to: formatInstant(event.atMs) });
   }

@@ -5,6 +5,7 @@ import type { AddressBook } from "../lib/ipam/allocator.ts";
 import { Pool, type Slot } from "../lib/ipam/pool.ts";
 import type { LeaseRecord, NetworkRecord, SubnetRecord } from "../lib/ipam/store.ts";
 import { usableRuns, withheldOf } from "../lib/ipam/subnet.ts";
+import { type Attachment, AttachmentIndex } from "./attachment-index.ts";
 
 /** What a declaration of a conflist came down to: numbers of the network's pools, in its order. */
 export interface ResolvedDeclaration {
@@ -30,13 +31,16 @@ export class NetworkState implements AddressBook {
   #pools: readonly Pool[] = [];
   #withheld: readonly AddressRange[] = [];
   readonly #slots = { 4: new Map<bigint, Slot>(), 6: new Map<bigint, Slot>() };
-  /** Bound leases of each attachment, in the order of their pools. */
-  readonly #attachments = new Map<string, readonly LeaseRecord[]>();
+  /** Those of this network; found by key through the index of all networks. */
+  readonly #attachments = new Set<Attachment<NetworkState>>();
+  readonly #index: AttachmentIndex<NetworkState>;
   readonly #sticky = new Map<string, Set<Slot>>();
   readonly #declarations = new Map<string, ResolvedDeclaration>();
 
-  constructor(record: NetworkRecord) {
+  /** @param index of all networks of a service; a network that stands alone has its own. */
+  constructor(record: NetworkRecord, index = new AttachmentIndex<NetworkState>()) {
     this.#record = record;
+    this.#index = index;
     this.#buildPools();
   }
 
@@ -66,7 +70,7 @@ export class NetworkState implements AddressBook {
 
   /** Bound leases of an attachment; empty when there is none. */
   attachment(containerId: string, ifname: string): readonly LeaseRecord[] {
-    return this.#attachments.get(attachmentKey(containerId, ifname)) ?? [];
+    return this.#index.find(this, containerId, ifname)?.leases ?? [];
   }
 
   /** Addresses with a record. */
@@ -74,8 +78,8 @@ export class NetworkState implements AddressBook {
     return this.#slots[4].size + this.#slots[6].size;
   }
 
-  attachments(): Iterable<readonly LeaseRecord[]> {
-    return this.#attachments.values();
+  attachments(): Iterable<Attachment<NetworkState>> {
+    return this.#attachments;
   }
 
   slotAt({ family, value }: Address): Slot | undefined {
@@ -136,7 +140,7 @@ export class NetworkState implements AddressBook {
     const slot = this.slotAt(record.address);
     if (slot === undefined) throw new Error("a lease record without a slot");
     slot.pool?.remove(slot);
-    this.#unindex(slot);
+    this.#leave(slot);
     return slot;
   }
 
@@ -145,7 +149,7 @@ export class NetworkState implements AddressBook {
     slot.record = record;
     this.#slots[record.address.family].set(record.address.value, slot);
     this.#poolOf(record.address)?.add(slot);
-    this.#index(slot);
+    this.#enter(slot);
   }
 
   #drop(address: Address): void {
@@ -157,32 +161,48 @@ export class NetworkState implements AddressBook {
     return this.#pools.find((pool) => pool.contains(address));
   }
 
-  #index(slot: Slot): void {
+  #enter(slot: Slot): void {
     const { record } = slot;
     for (const name of stickyNamesOf(record)) {
       const slots = this.#sticky.get(name);
       if (slots === undefined) this.#sticky.set(name, new Set([slot]));
       else slots.add(slot);
     }
-    if (record.state !== "bound") return;
-    const key = attachmentKey(record.containerId, record.ifname);
-    const held = this.#attachments.get(key);
-    this.#attachments.set(key, held === undefined ? [record] : [...held, record].sort(byPool));
+    if (record.state === "bound") this.#bind(record);
   }
 
-  #unindex(slot: Slot): void {
+  #bind(record: LeaseRecord): void {
+    const { containerId, ifname } = record;
+    const held = this.#index.find(this, containerId, ifname);
+    if (held !== undefined) {
+      held.leases = [...held.leases, record].sort(byPool);
+      return;
+    }
+    const attachment = { owner: this, containerId, ifname, leases: [record] };
+    this.#attachments.add(attachment);
+    this.#index.add(attachment);
+  }
+
+  #leave(slot: Slot): void {
     const { record } = slot;
     for (const name of stickyNamesOf(record)) {
       const slots = this.#sticky.get(name);
       slots?.delete(slot);
       if (slots?.size === 0) this.#sticky.delete(name);
     }
-    if (record.state !== "bound") return;
-    const key = attachmentKey(record.containerId, record.ifname);
-    const rest =
-      this.#attachments.get(key)?.filter((held) => !addressEquals(held.address, record.address)) ?? [];
-    if (rest.length === 0) this.#attachments.delete(key);
-    else this.#attachments.set(key, rest);
+    if (record.state === "bound") this.#unbind(record);
+  }
+
+  #unbind(record: LeaseRecord): void {
+    const attachment = this.#index.find(this, record.containerId, record.ifname);
+    if (attachment === undefined) return;
+    const rest = attachment.leases.filter((held) => !addressEquals(held.address, record.address));
+    if (rest.length > 0) {
+      attachment.leases = rest;
+      return;
+    }
+    this.#attachments.delete(attachment);
+    this.#index.remove(attachment);
   }
 
   #buildPools(): void {

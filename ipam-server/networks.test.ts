@@ -27,6 +27,18 @@ describe("networks", () => {
     ]);
   });
 
+  test("get no block that the host has other uses for", async () => {
+    const made = async (name: string, avoid: string[]) =>
+      (await s.f.service.createNetwork({ name, avoid, ipv6: true }, ADMIN)).pools.flatMap(({ subnets }) =>
+        subnets.map(({ subnet }) => subnet),
+      );
+    const avoid = ["10.192.0.0/23", "10.192.3.53", "0.0.0.0/0", "::/0", "fd00:f1::/63"];
+    expect(await made("a", avoid)).toEqual(["10.192.2.0/24", "fd00:f1:0:2::/64"]);
+    expect(await made("b", avoid)).toEqual(["10.192.4.0/24", "fd00:f1:0:3::/64"]);
+    await expect(made("c", ["10.0.0.0/8"])).rejects.toMatchObject({ code: "pool-exhausted" });
+    await expect(made("c", ["here"])).rejects.toMatchObject({ code: "invalid-config" });
+  });
+
   test("are refused when the default pools are used up", async () => {
     const defaults = { coolingSeconds: 60, defaultPools: [{ base: "10.0.0.0/23", size: 24 }] };
     const g = await newFixture({ defaults });

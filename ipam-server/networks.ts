@@ -1,5 +1,7 @@
 /** Making and removing networks through the API. */
 
+import { highestValue } from "../lib/addr/address.ts";
+import { type AddressRange, parseRange } from "../lib/addr/range.ts";
 import { FairleadError } from "../lib/errors.ts";
 import type { CreateNetworkRequest } from "../lib/ipam/api.ts";
 import type { PoolRecord, SubnetRecord } from "../lib/ipam/store.ts";
@@ -53,6 +55,7 @@ export function createNetwork(
     origin: "api",
     addressSpace,
     internal: request.internal ?? false,
+    attachable: request.attachable ?? false,
     coolingSeconds: checkCooling(OPERATION, request.coolingSeconds ?? settings.coolingSeconds),
     maxAttachments: checkQuota(request.maxAttachments),
     options: checkEntries("options", request.options ?? {}),
@@ -76,6 +79,7 @@ export function createDeclaredNetwork(
     origin: "conflist",
     addressSpace,
     internal: false,
+    attachable: false,
     coolingSeconds,
     maxAttachments: null,
     options: {},
@@ -131,16 +135,24 @@ function checkEntries(
 /** The subnets asked for, and blocks of the default pools for the families that have none but need one. */
 function chooseSubnets(
   { state }: Transaction,
-  { subnets = [], ipv6 = false }: CreateNetworkRequest,
+  { subnets = [], ipv6 = false, avoid = [] }: CreateNetworkRequest,
   { addressSpace, settings }: { addressSpace: string; settings: Settings },
 ): SubnetRecord[] {
   checkInteger(OPERATION, "number of subnets", { value: subnets.length, least: 0, most: MOST_SUBNETS });
   const chosen = subnets.map(subnetOfSpec);
-  const taken = subnetRanges(state.networksOf(addressSpace).flatMap(({ record }) => record.pools));
+  const taken = [
+    ...subnetRanges(state.networksOf(addressSpace).flatMap(({ record }) => record.pools)),
+    ...avoid.map(parseRange).filter((range) => !isEverything(range)),
+  ];
   const lease = (family: 4 | 6) => subnetOfBlock(lowestFreeBlock(settings.defaultPools, family, taken));
   if (chosen.length === 0) chosen.push(lease(4));
   if (ipv6 && !chosen.some(({ subnet }) => subnet.address.family === 6)) chosen.push(lease(6));
   return chosen;
+}
+
+/** A default route leads to no place of its own. */
+function isEverything({ first, last }: AddressRange): boolean {
+  return first.value === 0n && last.value === highestValue(last.family);
 }
 
 function alreadyExists({ record }: NetworkState): FairleadError {
@@ -155,7 +167,7 @@ function alreadyExists({ record }: NetworkState): FairleadError {
 }
 
 function stillUsed(network: NetworkState): FairleadError {
-  const holders = [...network.attachments()].slice(0, 5).map(([lease]) => lease?.containerId ?? "");
+  const holders = [...network.attachments()].slice(0, 5).map(({ containerId }) => containerId);
   const shown = holders.map((containerId) => containerId.slice(0, 12)).join(", ");
   return new FairleadError({
     code: "in-use",

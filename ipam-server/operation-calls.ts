@@ -23,6 +23,7 @@ export interface OperationTypes {
   getNetwork: { request: { name: string }; answer: api.Network };
   removeNetwork: { request: { name: string }; answer: Done };
   listLeases: { request: api.LeaseFilter; answer: readonly api.Lease[] };
+  listEndpoints: { request: api.EndpointFilter; answer: readonly api.Endpoint[] };
   reserve: { request: api.ReservationRequest; answer: api.Lease };
   unreserve: { request: { networkName: string; address: string }; answer: Done };
   quarantine: { request: api.QuarantineRequest; answer: Done };
@@ -82,6 +83,10 @@ export const OPERATION_CALLS: { readonly [N in UnaryOperation]: OperationCall<N>
   listLeases: {
     schema: "LeaseFilter",
     call: (service, filter) => service.listLeases(filter),
+  },
+  listEndpoints: {
+    schema: "EndpointFilter",
+    call: (service, filter) => service.listEndpoints(filter),
   },
   reserve: {
     schema: "ReservationRequest",

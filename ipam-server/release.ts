@@ -67,9 +67,8 @@ export function findStale(state: State, request: GcRequest, caller: Caller): Sta
     request.validAttachments.map(({ containerId, ifname }) => attachmentKey(containerId, ifname)),
   );
   const stale: Stale[] = [];
-  for (const [lease] of network.attachments()) {
-    if (lease === undefined || lease.node !== caller.node) continue;
-    const { containerId, ifname } = lease;
+  for (const { containerId, ifname, leases } of network.attachments()) {
+    if (leases[0]?.node !== caller.node) continue;
     if (!valid.has(attachmentKey(containerId, ifname)))
       stale.push({ containerId, ifname, revision: state.revision });
   }

@@ -11,6 +11,8 @@ import type { FairleadError } from "../lib/errors.ts";
 import type {
   AttachmentKey,
   Caller,
+  Endpoint,
+  EndpointFilter,
   GcRequest,
   GcResponse,
   IpamService,
@@ -26,6 +28,7 @@ import { type Logger, silentLogger } from "../lib/log.ts";
 import { acquire } from "./acquire.ts";
 import { checkConsistency } from "./consistency.ts";
 import { type DefaultPool, parseDefaultPool } from "./default-pools.ts";
+import { listEndpoints } from "./endpoints.ts";
 import { DEFAULT_MAX_GROUP, DEFAULT_MAX_GROUP_MS, Engine } from "./engine.ts";
 import { listEvents, whoHad } from "./history.ts";
 import { countStates, listLeases } from "./leases.ts";
@@ -182,6 +185,10 @@ class Service implements RunningService {
 
   listLeases(filter: LeaseFilter): Promise<readonly Lease[]> {
     return this.#engine.read((state, nowMs) => listLeases(state, filter, nowMs));
+  }
+
+  listEndpoints(filter: EndpointFilter): Promise<readonly Endpoint[]> {
+    return this.#engine.read((state) => listEndpoints(state, filter));
   }
 
   reserve(...[request, caller]: Parameters<IpamService["reserve"]>) {

@@ -1,11 +1,14 @@
 import { FairleadError } from "../lib/errors.ts";
 import type { LeaseRecord, NetworkRecord, StoreSnapshot } from "../lib/ipam/store.ts";
+import { AttachmentIndex } from "./attachment-index.ts";
 import { NetworkState } from "./network-state.ts";
 
 /** Everything the service knows. Changed only through transactions (transaction.ts). */
 export class State {
   /** Revision of the newest event, staged ones included. */
   revision = 0;
+  /** Of every network; each network keeps its own part of it. */
+  readonly attachments = new AttachmentIndex<NetworkState>();
   readonly #byName = new Map<string, NetworkState>();
   readonly #byId = new Map<string, NetworkState>();
 
@@ -84,7 +87,7 @@ export function stateOf(snapshot: StoreSnapshot): State {
 function insertLoaded(state: State, record: NetworkRecord): void {
   if (state.network(record.name) !== undefined)
     throw contradiction(`network ${record.name}`, "it is there twice");
-  state.insertNetwork(new NetworkState(record));
+  state.insertNetwork(new NetworkState(record, state.attachments));
 }
 
 function loadLease(state: State, lease: LeaseRecord): void {

@@ -103,7 +103,7 @@ export class Transaction {
 
   createNetwork(after: Unversioned<NetworkRecord>): NetworkState {
     const record = { ...after, version: this.nextRevision };
-    const network = new NetworkState(record);
+    const network = new NetworkState(record, this.state.attachments);
     const event = this.#event({ kind: "network-created" }, record);
     this.state.insertNetwork(network);
     const undo = () => this.state.deleteNetwork(network);
@@ -146,6 +146,7 @@ export class Transaction {
       actor: this.#actor,
       kind,
       networkName: network?.name ?? "",
+      networkId: lease === undefined ? (network?.id ?? "") : "",
       addressSpace: network?.addressSpace ?? "",
       address: lease?.address ?? null,
       containerId: lease?.containerId ?? "",

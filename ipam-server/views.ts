@@ -12,6 +12,7 @@ export function viewNetwork({ record, attachmentCount }: NetworkState): Network 
   const { version: _, createdAtMs, pools, ...plain } = record;
   return {
     ...plain,
+    ipv6: pools.some(({ family }) => family === 6),
     pools: pools.map(({ family, subnets }, pool) => ({ pool, family, subnets: subnets.map(viewSubnet) })),
     attachments: attachmentCount,
     createdAt: formatInstant(createdAtMs),
@@ -21,6 +22,8 @@ export function viewNetwork({ record, attachmentCount }: NetworkState): Network 
 function viewSubnet({
   subnet,
   gateway,
+  gatewayGiven,
+  ipRange,
   ranges,
   exclusions,
   auxAddresses,
@@ -30,6 +33,8 @@ function viewSubnet({
   return {
     subnet: formatPrefix(subnet),
     gateway: gateway === null ? null : formatAddress(gateway),
+    gatewayGiven,
+    ipRange: ipRange === null ? null : formatPrefix(ipRange),
     ranges: ranges.map(formatRange),
     exclusions: exclusions.map(formatRange),
     auxAddresses: Object.fromEntries(aux),

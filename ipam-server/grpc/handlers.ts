@@ -108,6 +108,7 @@ export function ipamHandlers(options: HandlerOptions): IpamServiceServer {
     getNetwork: methods.unary("getNetwork", messages.networkRef, messages.networkAnswer),
     removeNetwork: methods.unary("removeNetwork", messages.networkRef, messages.nothing),
     listLeases: methods.list("listLeases", messages.leaseFilter, messages.leasesAnswer),
+    listEndpoints: methods.list("listEndpoints", messages.endpointFilter, messages.endpointsAnswer),
     reserve: methods.unary("reserve", messages.reservationRequest, messages.leaseAnswer),
     unreserve: methods.unary("unreserve", messages.unreserveRequest, messages.nothing),
     quarantine: methods.unary("quarantine", messages.quarantineRequest, messages.nothing),

@@ -177,6 +177,7 @@ describe("answers", () => {
     check("AcquireResponse", (await acquire({ key: KEY, mac: "02:00:00:00:00:01" })).body);
     check("Network", (await post("/v1/networks", { name: "db", ipv6: true, maxAttachments: 5 })).body);
     check("Lease", (await post("/v1/networks/web/reservations", { address: "10.77.0.9", reason: "r" })).body);
+    check("Endpoints", (await call({ url: "/v1/endpoints?containerId=c1" })).body);
     check("NetworkStatus", (await post("/v1/networks/status", { networkName: "web" })).body);
     check("ReleaseResponse", (await post("/v1/attachments/release", { key: KEY })).body);
     check("Networks", (await call({ url: "/v1/networks" })).body);

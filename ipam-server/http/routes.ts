@@ -16,7 +16,7 @@ export interface RouteFacts {
   /** Errors beyond those that every route has. */
   readonly errors: readonly ErrorCode[];
   /** Field under which a list is sent: an object can grow fields, a bare list cannot. */
-  readonly wrap?: "networks" | "leases" | "events" | "tenancies";
+  readonly wrap?: "networks" | "leases" | "endpoints" | "events" | "tenancies";
   /** Most bytes of a request body. */
   readonly bodyLimitBytes?: number;
 }
@@ -61,7 +61,7 @@ export const ROUTES: { readonly [N in UnaryOperation]: RouteFacts } = {
     summary: "Makes a network; without subnets it gets them from the default pools",
     answer: "Network",
     status: 201,
-    errors: ["already-exists", "subnet-overlap", "pool-exhausted"],
+    errors: ["already-exists", "subnet-overlap", "pool-exhausted", "permission-denied"],
   },
   listNetworks: {
     tag: "networks",
@@ -75,7 +75,7 @@ export const ROUTES: { readonly [N in UnaryOperation]: RouteFacts } = {
     tag: "networks",
     summary: "Removes a network that no attachment holds addresses of",
     answer: null,
-    errors: ["not-found", "in-use"],
+    errors: ["not-found", "in-use", "permission-denied"],
   },
   listLeases: {
     tag: "addresses",
@@ -83,6 +83,13 @@ export const ROUTES: { readonly [N in UnaryOperation]: RouteFacts } = {
     answer: "Leases",
     errors: [],
     wrap: "leases",
+  },
+  listEndpoints: {
+    tag: "networks",
+    summary: "Attachments with all their addresses; all given parameters must match",
+    answer: "Endpoints",
+    errors: [],
+    wrap: "endpoints",
   },
   reserve: {
     tag: "addresses",

@@ -3,6 +3,8 @@ import { ERROR_TABLE, type ErrorJson } from "../../lib/errors.ts";
 import type {
   AcquireResponse,
   ConsistencyReport,
+  Endpoint,
+  EndpointAddress,
   Event,
   Finding,
   GcResponse,
@@ -76,6 +78,8 @@ const networkStatus = object<NetworkStatus>("How a network is doing", {
 const subnet = object<Subnet>("One subnet of a network", {
   subnet: text("The prefix"),
   gateway: nullable(text("Null when there is none")),
+  gatewayGiven: boolean("True when whoever made the network named the gateway"),
+  ipRange: nullable(text("The part that addresses are handed out of unasked, as it was given")),
   ranges: texts("Ranges that addresses are handed out from: first-last, inclusive"),
   exclusions: texts("Never handed out"),
   auxAddresses: textByName("Never handed out; name to address"),
@@ -92,9 +96,15 @@ const network = object<Network>("A group of attachments that reach each other", 
   id: text("64 hexadecimal digits, random, never reused"),
   name: text("Unique"),
   driver: text("The kind of network"),
-  origin: oneOf("Made by an admin, or declared by the configuration of a node", ["api", "conflist"]),
+  origin: oneOf("Made by an admin, declared by the configuration of a node, or there from the start", [
+    "api",
+    "conflist",
+    "predefined",
+  ]),
   addressSpace: text("Subnets may overlap across address spaces, never inside one"),
   internal: boolean("No way out of the network"),
+  attachable: boolean("Recorded for tools that ask"),
+  ipv6: boolean("True when it has an IPv6 subnet"),
   coolingSeconds: count("Seconds for which a released address is kept out of use"),
   maxAttachments: nullable(count("Attachments that the network may hold at once; null: no limit")),
   options: textByName("Options of the driver"),
@@ -123,12 +133,32 @@ const lease = object<Lease>("One address that is not free", {
   reason: text("Why it is quarantined or reserved"),
 });
 
+const endpointAddress = object<EndpointAddress>("One address of an endpoint", {
+  address: text("With the prefix length of its subnet"),
+  gateway: nullable(text("Null when the subnet has none")),
+});
+
+const endpoint = object<Endpoint>("One attachment, all its addresses together", {
+  id: text("64 hexadecimal digits"),
+  networkId: text("ID of its network"),
+  networkName: text("Name of its network"),
+  containerId: text("CNI_CONTAINERID"),
+  ifname: text("CNI_IFNAME"),
+  node: text("Node that it is on"),
+  mac: text("MAC address, where it is known"),
+  name: text("First of its names; empty when it has none"),
+  names: texts("Names of the container"),
+  addresses: array("In the order of the network's pools", ref("EndpointAddress")),
+  acquiredAt: instant("When it was last acquired"),
+});
+
 const event = object<Event>("One change, written in the same transaction as the change itself", {
   revision: count("Grows by one per event, without gaps"),
   at: instant("When"),
   actor: text("Who asked: node:NAME, uid:0, server"),
   kind: oneOf("What happened", EVENT_KINDS),
   networkName: text("To which network"),
+  networkId: text("Its ID, in events about networks themselves; empty in others"),
   addressSpace: text("In which address space"),
   address: text("To which address; empty for events about no address"),
   containerId: text("CNI_CONTAINERID of the holder"),
@@ -203,6 +233,11 @@ export const ANSWER_SCHEMAS = {
   Networks: object<{ networks: Network[] }>("Networks", { networks: array("All of them", ref("Network")) }),
   Lease: lease,
   Leases: object<{ leases: Lease[] }>("Leases", { leases: array("Those that match", ref("Lease")) }),
+  EndpointAddress: endpointAddress,
+  Endpoint: endpoint,
+  Endpoints: object<{ endpoints: Endpoint[] }>("Endpoints", {
+    endpoints: array("Those that match", ref("Endpoint")),
+  }),
   Event: event,
   Events: object<{ events: Event[] }>("Events", { events: array("Oldest first", ref("Event")) }),
   Tenancy: tenancy,

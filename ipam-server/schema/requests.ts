@@ -9,6 +9,7 @@ import type {
   AcquireRequest,
   AttachmentKey,
   CreateNetworkRequest,
+  EndpointFilter,
   EventFilter,
   EventKind,
   GcRequest,
@@ -168,6 +169,7 @@ const createNetworkRequest = object<CreateNetworkRequest>("Makes a network", {
   ),
   ipv6: optional(boolean("Also lease an IPv6 subnet from the default pools")),
   internal: optional(boolean("No way out of the network")),
+  attachable: optional(boolean("Recorded for tools that ask. Default: false")),
   addressSpace: optional(addressSpaceField),
   coolingSeconds: optional(integer("Seconds for which a released address is kept out of use", COOLING)),
   maxAttachments: optional(
@@ -177,6 +179,9 @@ const createNetworkRequest = object<CreateNetworkRequest>("Makes a network", {
   labels: optional(
     textMap("For people and programs; never interpreted", { maxProperties: 256, maxLength: 4096 }),
   ),
+  avoid: optional(
+    array("A subnet out of the default pools touches none of these", address("A prefix"), { maxItems: 4096 }),
+  ),
 });
 
 const leaseFilter = object<LeaseFilter>("Which leases; all given fields must match", {
@@ -185,6 +190,14 @@ const leaseFilter = object<LeaseFilter>("Which leases; all given fields must mat
   containerId: optional(name("Of this container")),
   node: optional(name("Of this node")),
   address: optional(addressField),
+});
+
+const endpointFilter = object<EndpointFilter>("Which endpoints; all given fields must match", {
+  networkName: optional(networkNameField),
+  containerId: optional(name("Of this container")),
+  ifname: optional(string("Of this CNI_IFNAME", { minLength: 1, maxLength: 15 })),
+  node: optional(name("Of this node")),
+  name: optional(name("One of its names")),
 });
 
 const reservationRequest = object<ReservationRequest>("Sets an address aside", {
@@ -254,6 +267,7 @@ export const REQUEST_SCHEMAS = {
   CreateNetworkRequest: createNetworkRequest,
   NetworkRefRequest: networkRefRequest,
   LeaseFilter: leaseFilter,
+  EndpointFilter: endpointFilter,
   ReservationRequest: reservationRequest,
   UnreserveRequest: unreserveRequest,
   QuarantineRequest: quarantineRequest,

@@ -158,17 +158,29 @@ export interface CreateNetworkRequest {
   readonly subnets?: readonly SubnetSpec[];
   readonly ipv6?: boolean;
   readonly internal?: boolean;
+  /** Recorded for tools that ask; every container may be attached whatever it says. Default: false. */
+  readonly attachable?: boolean;
   readonly addressSpace?: string;
   readonly coolingSeconds?: number;
   /** Attachments that the network may hold at once. Default: no limit. */
   readonly maxAttachments?: number;
   readonly options?: Readonly<Record<string, string>>;
   readonly labels?: Readonly<Record<string, string>>;
+  /**
+   * Prefixes and addresses that a subnet out of the default pools must not touch: what the host reaches by other
+   * ways (its routes, its name servers). Default routes count for nothing. A subnet that the request names is not
+   * held against them.
+   */
+  readonly avoid?: readonly string[];
 }
 
 export interface Subnet {
   readonly subnet: string;
   readonly gateway: string | null;
+  /** True when whoever made the network named the gateway; false for the default one. */
+  readonly gatewayGiven: boolean;
+  /** The prefix that addresses are handed out of unasked, as it was given; null: the whole subnet. */
+  readonly ipRange: string | null;
   /** Ranges that addresses are handed out from, `first-last`, inclusive. */
   readonly ranges: readonly string[];
   readonly exclusions: readonly string[];
@@ -188,17 +200,59 @@ export interface Network {
   readonly id: string;
   readonly name: string;
   readonly driver: string;
-  /** "api": made by an admin. "conflist": declared by a node's configuration; removable when it is empty. */
-  readonly origin: "api" | "conflist";
+  /**
+   * "api": made by an admin. "conflist": declared by a node's configuration; removable when it is empty.
+   * "predefined": `bridge`, `host` and `none`, which every server has and nobody can remove.
+   */
+  readonly origin: "api" | "conflist" | "predefined";
   readonly addressSpace: string;
   readonly internal: boolean;
+  readonly attachable: boolean;
+  /** True when it has an IPv6 subnet. */
+  readonly ipv6: boolean;
   readonly coolingSeconds: number;
   readonly maxAttachments: number | null;
   readonly options: Readonly<Record<string, string>>;
   readonly labels: Readonly<Record<string, string>>;
+  /** Empty for a network that hands out no addresses: drivers `host` and `null`, `macvlan` without a subnet. */
   readonly pools: readonly Pool[];
   readonly attachments: number;
   readonly createdAt: string;
+}
+
+/** One attachment as Docker's network model sees it: the container's place on one network, all addresses together. */
+export interface Endpoint {
+  /** 64 hexadecimal digits: SHA-256 of the JSON text `[networkId, containerId, ifname]`. Lasts as long as the attachment. */
+  readonly id: string;
+  readonly networkId: string;
+  readonly networkName: string;
+  readonly containerId: string;
+  readonly ifname: string;
+  readonly node: string;
+  /** Empty where it is not known. */
+  readonly mac: string;
+  /** The first of `names`; empty when there is none. Not unique: two containers may go by one name. */
+  readonly name: string;
+  readonly names: readonly string[];
+  /** In the order of the network's pools. */
+  readonly addresses: readonly EndpointAddress[];
+  readonly acquiredAt: string;
+}
+
+export interface EndpointAddress {
+  /** With the prefix length of its subnet. */
+  readonly address: string;
+  readonly gateway: string | null;
+}
+
+/** All given fields must match. Cheap with a container ID: O(attachments of that container). */
+export interface EndpointFilter {
+  readonly networkName?: string;
+  readonly containerId?: string;
+  readonly ifname?: string;
+  readonly node?: string;
+  /** One of its names. */
+  readonly name?: string;
 }
 
 export type LeaseState = "bound" | "cooling" | "quarantined" | "reserved";
@@ -272,6 +326,8 @@ export interface Event {
   readonly actor: string;
   readonly kind: EventKind;
   readonly networkName: string;
+  /** In events about a network itself (`network-…`); empty in others, and in what servers before 0.2 wrote. */
+  readonly networkId: string;
   readonly addressSpace: string;
   /** Without prefix length; empty for events about no address. */
   readonly address: string;
@@ -376,10 +432,12 @@ export interface IpamService {
   listNetworks(): Promise<readonly Network[]>;
   /** @throws not-found. `name` is a name, a full ID or an unambiguous prefix of an ID. */
   getNetwork(name: string): Promise<Network>;
-  /** @throws not-found, in-use while attachments hold addresses. */
+  /** @throws not-found, permission-denied (predefined), in-use while attachments hold addresses. */
   removeNetwork(name: string, caller: Caller): Promise<void>;
 
   listLeases(filter: LeaseFilter): Promise<readonly Lease[]>;
+  /** By network name, then name, container ID and ifname. */
+  listEndpoints(filter: EndpointFilter): Promise<readonly Endpoint[]>;
   /** @throws address-in-use, not-found, invalid-config */
   reserve(request: ReservationRequest, caller: Caller): Promise<Lease>;
   /** Absent reservation: success. */

@@ -13,12 +13,16 @@ import type { Address } from "../addr/address.ts";
 import type { Prefix } from "../addr/prefix.ts";
 import type { AddressRange } from "../addr/range.ts";
 import { FairleadError } from "../errors.ts";
-import type { EventKind, LeaseState } from "./api.ts";
+import type { EventKind, LeaseState, Network } from "./api.ts";
 
 /** One subnet of a pool, with what may be handed out of it. All bounds are inclusive. */
 export interface SubnetRecord {
   readonly subnet: Prefix;
   readonly gateway: Address | null;
+  /** True when the gateway was named by whoever made the network. */
+  readonly gatewayGiven: boolean;
+  /** The part that addresses are handed out of unasked, as it was given; null: the whole subnet. */
+  readonly ipRange: Prefix | null;
   /** Addresses handed out unasked. */
   readonly ranges: readonly AddressRange[];
   /** Addresses that a caller may ask for: `ranges`, or every host where only a part is handed out unasked. */
@@ -38,9 +42,10 @@ export interface NetworkRecord {
   readonly id: string;
   readonly name: string;
   readonly driver: string;
-  readonly origin: "api" | "conflist";
+  readonly origin: Network["origin"];
   readonly addressSpace: string;
   readonly internal: boolean;
+  readonly attachable: boolean;
   readonly coolingSeconds: number;
   readonly maxAttachments: number | null;
   readonly options: Readonly<Record<string, string>>;
@@ -101,6 +106,8 @@ export interface EventRecord {
   readonly actor: string;
   readonly kind: EventKind;
   readonly networkName: string;
+  /** Of the events about networks themselves; empty in others. */
+  readonly networkId: string;
   readonly addressSpace: string;
   readonly address: Address | null;
   readonly containerId: string;

@@ -102,6 +102,8 @@ export function subnetOfDeclaration(declaration: RangeDeclaration): SubnetRecord
   return {
     subnet,
     gateway,
+    gatewayGiven: declaration.gateway !== undefined,
+    ipRange: null,
     ranges: [range],
     askable: [range],
     exclusions: [],
@@ -120,6 +122,8 @@ export function subnetOfSpec(spec: SubnetSpec): SubnetRecord {
   return {
     subnet,
     gateway: gatewayOfSpec(subnet, spec),
+    gatewayGiven: typeof spec.gateway === "string",
+    ipRange: spec.ipRange === undefined ? null : within,
     ranges: [range],
     askable: spec.ipRange === undefined ? [range] : [hostsOf(subnet)],
     exclusions: (spec.exclusions ?? []).map((text) => exclusionOf(subnet, text)),

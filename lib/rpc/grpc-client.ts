@@ -166,6 +166,7 @@ export function createGrpcClient(options: GrpcClientOptions): GrpcIpamClient {
     getNetwork: (name) => getNetwork({ name }),
     removeNetwork: (name) => removeNetwork({ name }),
     listLeases: channel.list("listLeases", stub.listLeases, m.leaseFilter, m.leasesAnswer),
+    listEndpoints: channel.list("listEndpoints", stub.listEndpoints, m.endpointFilter, m.endpointsAnswer),
     reserve: channel.unary("reserve", stub.reserve, m.reservationRequest, m.leaseAnswer),
     unreserve: (networkName, address) => unreserve({ networkName, address }),
     quarantine: channel.unary("quarantine", stub.quarantine, m.quarantineRequest, m.nothing),

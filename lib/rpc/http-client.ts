@@ -215,6 +215,7 @@ export function createHttpClient(options: HttpClientOptions): HttpIpamClient {
     getNetwork: (name) => call("getNetwork", { name }),
     removeNetwork: (name) => call("removeNetwork", { name }),
     listLeases: (filter) => list("listLeases", "leases", filter),
+    listEndpoints: (filter) => list("listEndpoints", "endpoints", filter),
     reserve: (request) => call("reserve", request),
     unreserve: (networkName, address) => call("unreserve", { networkName, address }),
     quarantine: (request) => call("quarantine", request),

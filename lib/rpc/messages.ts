@@ -33,6 +33,7 @@ const family = words<4 | 6, proto.Family>("family", { 4: "FAMILY_IPV4", 6: "FAMI
 const origin = words<api.Network["origin"], proto.NetworkOrigin>("origin", {
   api: "NETWORK_ORIGIN_API",
   conflist: "NETWORK_ORIGIN_CONFLIST",
+  predefined: "NETWORK_ORIGIN_PREDEFINED",
 });
 
 const state = words<api.LeaseState, proto.LeaseState>("lease state", {
@@ -201,16 +202,20 @@ export const createNetworkRequest = record<api.CreateNetworkRequest, proto.Creat
   subnets: absentIfEmpty(list(subnetSpec), () => []),
   ipv6: optional(flag),
   internal: optional(flag),
+  attachable: optional(flag),
   addressSpace: optional(text),
   coolingSeconds: optional(number),
   maxAttachments: optional(number),
   options: optionalTextMap,
   labels: optionalTextMap,
+  avoid: optionalTexts,
 });
 
 const subnet = record<api.Subnet, proto.Subnet>({
   subnet: text,
   gateway: nullable(text),
+  gatewayGiven: flag,
+  ipRange: nullable(text),
   ranges: texts,
   exclusions: texts,
   auxAddresses: textMap,
@@ -224,6 +229,8 @@ export const network = record<api.Network, proto.Network>({
   origin,
   addressSpace: text,
   internal: flag,
+  attachable: flag,
+  ipv6: flag,
   coolingSeconds: number,
   maxAttachments: nullable(number),
   options: textMap,
@@ -260,6 +267,30 @@ export const leaseFilter = record<api.LeaseFilter, proto.ListLeasesRequest>({
   address: optional(text),
 });
 
+export const endpoint = record<api.Endpoint, proto.Endpoint>({
+  id: text,
+  networkId: text,
+  networkName: text,
+  containerId: text,
+  ifname: text,
+  node: text,
+  mac: text,
+  name: text,
+  names: texts,
+  addresses: list(
+    record<api.EndpointAddress, proto.EndpointAddress>({ address: text, gateway: nullable(text) }),
+  ),
+  acquiredAt: required("acquired_at", instant),
+});
+
+export const endpointFilter = record<api.EndpointFilter, proto.ListEndpointsRequest>({
+  networkName: optional(text),
+  containerId: optional(text),
+  ifname: optional(text),
+  node: optional(text),
+  name: optional(text),
+});
+
 export const reservationRequest = record<api.ReservationRequest, proto.ReserveRequest>({
   networkName: text,
   address: text,
@@ -279,6 +310,7 @@ export const event = record<api.Event, proto.Event>({
   actor: text,
   kind,
   networkName: text,
+  networkId: text,
   addressSpace: text,
   address: text,
   containerId: text,
@@ -374,5 +406,6 @@ export const networkAnswer = wrapped("network", required("network", network));
 export const leaseAnswer = wrapped("lease", required("lease", lease));
 export const networksAnswer = wrapped("networks", list(network));
 export const leasesAnswer = wrapped("leases", list(lease));
+export const endpointsAnswer = wrapped("endpoints", list(endpoint));
 export const eventsAnswer = wrapped("events", list(event));
 export const tenanciesAnswer = wrapped("tenancies", list(tenancy));

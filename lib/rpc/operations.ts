@@ -25,6 +25,7 @@ export const OPERATIONS = {
   getNetwork: { title: "read network", method: "GET", path: "/v1/networks/:name" },
   removeNetwork: { title: "remove network", method: "DELETE", path: "/v1/networks/:name" },
   listLeases: { title: "list leases", method: "GET", path: "/v1/leases" },
+  listEndpoints: { title: "list endpoints", method: "GET", path: "/v1/endpoints" },
   reserve: { title: "reserve", method: "POST", path: "/v1/networks/:networkName/reservations" },
   unreserve: {
     title: "unreserve",

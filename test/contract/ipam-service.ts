@@ -6,9 +6,10 @@
  * The rules of the service are tested where they are made; this suite holds that each operation, with every
  * field of its request and answer and with its errors, is the same however it is called.
  */
+import { createHash } from "node:crypto";
 import type { ManualClock } from "../../lib/clock.ts";
 import { FairleadError } from "../../lib/errors.ts";
-import type { AttachmentKey, Event, IpamService } from "../../lib/ipam/api.ts";
+import type { AttachmentKey, EndpointFilter, Event, IpamService } from "../../lib/ipam/api.ts";
 
 export interface ServiceSubject {
   readonly service: IpamService;
@@ -48,6 +49,7 @@ export function ipamServiceContract(name: string, open: () => Promise<ServiceSub
 
     attachmentCases(service, () => subject.clock);
     networkCases(service);
+    endpointCases(service, () => subject.clock);
     addressCases(service);
     historyCases(service, () => subject.clock);
   });
@@ -290,6 +292,7 @@ function networkCases(service: Service): void {
           { subnet: "fd00:1::/64", rangeStart: "fd00:1::100", rangeEnd: "fd00:1::1ff", gateway: null },
         ],
         internal: true,
+        attachable: true,
         addressSpace: "blue",
         coolingSeconds: 0,
         maxAttachments: 3,
@@ -305,6 +308,8 @@ function networkCases(service: Service): void {
       origin: "api",
       addressSpace: "blue",
       internal: true,
+      attachable: true,
+      ipv6: true,
       coolingSeconds: 0,
       maxAttachments: 3,
       options: { parent: "eth1" },
@@ -315,21 +320,43 @@ function networkCases(service: Service): void {
         {
           pool: 0,
           family: 4,
-          subnets: [expect.objectContaining({ subnet: "10.1.0.0/24", gateway: "10.1.0.254" })],
+          subnets: [
+            {
+              subnet: "10.1.0.0/24",
+              gateway: "10.1.0.254",
+              gatewayGiven: true,
+              ipRange: "10.1.0.128/25",
+              ranges: ["10.1.0.128-10.1.0.254"],
+              exclusions: ["10.1.0.130-10.1.0.139", "10.1.0.200"],
+              auxAddresses: { printer: "10.1.0.9" },
+              fromDefaultPool: false,
+            },
+          ],
         },
-        { pool: 1, family: 6, subnets: [expect.objectContaining({ subnet: "fd00:1::/64", gateway: null })] },
+        {
+          pool: 1,
+          family: 6,
+          subnets: [
+            expect.objectContaining({
+              subnet: "fd00:1::/64",
+              gateway: null,
+              gatewayGiven: false,
+              ipRange: null,
+            }),
+          ],
+        },
       ],
     });
-    const v4 = made.pools[0]?.subnets[0];
-    expect([v4?.auxAddresses, v4?.fromDefaultPool]).toEqual([{ printer: "10.1.0.9" }, false]);
-    expect(v4?.exclusions).toEqual(["10.1.0.130-10.1.0.139", "10.1.0.200"]);
     expect(await service().getNetwork("web")).toEqual(made);
     expect(await service().getNetwork(made.id.slice(0, 12))).toEqual(made);
     expect(await service().listNetworks()).toEqual([made]);
   });
 
   test("a network without subnets gets them from the default pools", async () => {
-    const { pools, maxAttachments } = await service().createNetwork({ name: "web", ipv6: true }, caller);
+    const avoid = ["10.77.0.0/24"];
+    const made = await service().createNetwork({ name: "web", ipv6: true, avoid }, caller);
+    const { pools, maxAttachments } = made;
+    expect([made.attachable, made.ipv6, pools[0]?.subnets[0]?.subnet]).toEqual([false, true, "10.77.1.0/24"]);
     expect(pools.map(({ family, subnets }) => [family, subnets[0]?.fromDefaultPool])).toEqual([
       [4, true],
       [6, true],
@@ -363,6 +390,66 @@ function networkCases(service: Service): void {
       const { code } = await failureOf(service().getNetwork(name));
       expect([name, code]).toEqual([name, "not-found"]);
     }
+  });
+}
+
+function endpointCases(service: Service, clock: () => ManualClock): void {
+  test("an endpoint is an attachment with all its addresses", async () => {
+    await makeWeb(service);
+    const { id: networkId } = await service().getNetwork("web");
+    const facts = { mac: "02:00:00:00:00:01", names: ["shop", "www"] };
+    await service().acquire({ key: keyOf("c1"), ...facts }, caller);
+    const id = createHash("sha256")
+      .update(JSON.stringify([networkId, "c1", "eth0"]))
+      .digest("hex");
+    expect(await service().listEndpoints({})).toEqual([
+      {
+        id,
+        networkId,
+        networkName: "web",
+        containerId: "c1",
+        ifname: "eth0",
+        node: "n1",
+        mac: "02:00:00:00:00:01",
+        name: "shop",
+        names: ["shop", "www"],
+        addresses: [
+          { address: "10.1.0.2/24", gateway: "10.1.0.1" },
+          { address: "fd00:1::2/64", gateway: "fd00:1::1" },
+        ],
+        acquiredAt: new Date(clock().now()).toISOString(),
+      },
+    ]);
+    await service().release({ key: keyOf("c1") }, caller);
+    expect(await service().listEndpoints({})).toEqual([]);
+  });
+
+  test("endpoints are filtered by every field, and come in order", async () => {
+    await makeWeb(service);
+    const subnets = [{ subnet: "10.9.0.0/24", gateway: null }];
+    await service().createNetwork({ name: "db", subnets }, caller);
+    await service().acquire({ key: keyOf("c2"), names: ["zoo", "x"] }, caller);
+    await service().acquire({ key: keyOf("c1"), names: ["zoo"] }, caller);
+    await service().acquire({ key: keyOf("c1", "db"), names: ["ape"] }, caller);
+    await service().acquire({ key: { ...keyOf("c1"), ifname: "eth1" } }, caller);
+    const found = async (filter: EndpointFilter): Promise<string[]> =>
+      (await service().listEndpoints(filter)).map(
+        ({ networkName, containerId, ifname }) => `${networkName} ${containerId} ${ifname}`,
+      );
+    const [db, unnamed, first, second] = ["db c1 eth0", "web c1 eth1", "web c1 eth0", "web c2 eth0"];
+    expect(await found({})).toEqual([db, unnamed, first, second]);
+    expect(await found({ networkName: "db" })).toEqual([db]);
+    expect(await found({ containerId: "c1" })).toEqual([db, unnamed, first]);
+    expect(await found({ containerId: "c1", networkName: "web" })).toEqual([unnamed, first]);
+    expect(await found({ ifname: "eth1" })).toEqual([unnamed]);
+    expect(await found({ name: "x" })).toEqual([second]);
+    expect(await found({ name: "zoo" })).toEqual([first, second]);
+    expect(await found({ node: "n1", networkName: "db" })).toEqual([db]);
+    expect(await found({ node: "n2" })).toEqual([]);
+    expect(await found({ containerId: "nobody" })).toEqual([]);
+    expect(await found({ networkName: "nothing" })).toEqual([]);
+    const [only] = await service().listEndpoints({ networkName: "db" });
+    expect(only?.addresses).toEqual([{ address: "10.9.0.1/24", gateway: null }]);
   });
 }
 
@@ -456,6 +543,7 @@ function historyCases(service: Service, clock: () => ManualClock): void {
         actor: "uid:0",
         kind: "lease-bound",
         networkName: "web",
+        networkId: "",
         addressSpace: "default",
         address: "10.1.0.2",
         containerId: "c1",
@@ -465,6 +553,17 @@ function historyCases(service: Service, clock: () => ManualClock): void {
         sequence: addresses[0]?.sequence,
         reason: "",
       },
+    ]);
+  });
+
+  test("events about a network name its ID, also when it is gone", async () => {
+    await makeWeb(service);
+    const { id } = await service().getNetwork("web");
+    await service().removeNetwork("web", caller);
+    const events = await service().listEvents({ networkName: "web" });
+    expect(events.map(({ kind, networkId }) => [kind, networkId])).toEqual([
+      ["network-created", id],
+      ["network-removed", id],
     ]);
   });
 

@@ -10,6 +10,7 @@ function event(revision: number, kind: Event["kind"], containerId: string, over:
     actor: "uid:0",
     kind,
     networkName: "web",
+    networkId: "",
     addressSpace: "default",
     address: ADDRESS,
     containerId,

@@ -88,6 +88,7 @@ export function eventToRow(event: EventRecord): SqlValue[] {
     event.mac,
     event.sequence,
     event.reason,
+    event.networkId,
   ];
 }
 
@@ -99,6 +100,7 @@ export function eventFromRow(row: Row): EventRecord {
     actor: text(row["actor"]),
     kind: text(row["kind"]) as EventKind,
     networkName: text(row["network_name"]),
+    networkId: text(row["network_id"]),
     addressSpace: text(row["space"]),
     address: address === null ? null : addressFromKey(bytes(address)),
     containerId: text(row["container_id"]),

@@ -75,4 +75,7 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE INDEX event_address ON event (address, revision) WHERE address IS NOT NULL;
   `,
+  `
+  ALTER TABLE event ADD COLUMN network_id TEXT NOT NULL DEFAULT '';
+  `,
 ];

@@ -32,7 +32,7 @@ const SQL = {
   updateLease: `UPDATE lease SET ${leaseSettings} WHERE space = ? AND address = ? AND version = ?`,
   deleteLease: "DELETE FROM lease WHERE space = ? AND address = ? AND version = ?",
 
-  insertEvent: "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+  insertEvent: "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
   eventInstant: "SELECT at FROM event WHERE revision = ?",
 } as const;
 

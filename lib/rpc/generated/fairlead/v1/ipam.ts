@@ -84,6 +84,8 @@ export const NetworkOrigin = {
   NETWORK_ORIGIN_API: "NETWORK_ORIGIN_API",
   /** NETWORK_ORIGIN_CONFLIST - Declared by the configuration of a node; removable when it is empty. */
   NETWORK_ORIGIN_CONFLIST: "NETWORK_ORIGIN_CONFLIST",
+  /** NETWORK_ORIGIN_PREDEFINED - There from the start: bridge, host, none. Cannot be removed. */
+  NETWORK_ORIGIN_PREDEFINED: "NETWORK_ORIGIN_PREDEFINED",
   UNRECOGNIZED: "UNRECOGNIZED",
 } as const;
 
@@ -93,6 +95,7 @@ export namespace NetworkOrigin {
   export type NETWORK_ORIGIN_UNSPECIFIED = typeof NetworkOrigin.NETWORK_ORIGIN_UNSPECIFIED;
   export type NETWORK_ORIGIN_API = typeof NetworkOrigin.NETWORK_ORIGIN_API;
   export type NETWORK_ORIGIN_CONFLIST = typeof NetworkOrigin.NETWORK_ORIGIN_CONFLIST;
+  export type NETWORK_ORIGIN_PREDEFINED = typeof NetworkOrigin.NETWORK_ORIGIN_PREDEFINED;
   export type UNRECOGNIZED = typeof NetworkOrigin.UNRECOGNIZED;
 }
 
@@ -107,6 +110,9 @@ export function networkOriginFromJSON(object: any): NetworkOrigin {
     case 2:
     case "NETWORK_ORIGIN_CONFLIST":
       return NetworkOrigin.NETWORK_ORIGIN_CONFLIST;
+    case 3:
+    case "NETWORK_ORIGIN_PREDEFINED":
+      return NetworkOrigin.NETWORK_ORIGIN_PREDEFINED;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -122,6 +128,8 @@ export function networkOriginToNumber(object: NetworkOrigin): number {
       return 1;
     case NetworkOrigin.NETWORK_ORIGIN_CONFLIST:
       return 2;
+    case NetworkOrigin.NETWORK_ORIGIN_PREDEFINED:
+      return 3;
     case NetworkOrigin.UNRECOGNIZED:
     default:
       return -1;
@@ -644,6 +652,12 @@ export interface CreateNetworkRequest {
   options: { [key: string]: string };
   /** For people and programs; never interpreted. */
   labels: { [key: string]: string };
+  /** Recorded for tools that ask; every container may be attached whatever it says. Default: false. */
+  attachable?:
+    | boolean
+    | undefined;
+  /** Prefixes that a subnet out of the default pools must not touch: routes and name servers of the host. */
+  avoid: string[];
 }
 
 export interface CreateNetworkRequest_OptionsEntry {
@@ -710,6 +724,10 @@ export interface Subnet {
   auxAddresses: { [key: string]: string };
   /** True when the subnet came from the default pools. */
   fromDefaultPool: boolean;
+  /** True when whoever made the network named the gateway. */
+  gatewayGiven: boolean;
+  /** The part that addresses are handed out of unasked, as it was given. Absent: the whole subnet. */
+  ipRange?: string | undefined;
 }
 
 export interface Subnet_AuxAddressesEntry {
@@ -751,12 +769,18 @@ export interface Network {
   options: { [key: string]: string };
   /** For people and programs; never interpreted. */
   labels: { [key: string]: string };
-  /** An attachment gets one address out of each. */
+  /** An attachment gets one address out of each. Empty for a network that hands out no addresses. */
   pools: Pool[];
   /** Attachments that hold addresses now. */
   attachments: number;
   /** When it was made. */
-  createdAt: Timestamp | undefined;
+  createdAt:
+    | Timestamp
+    | undefined;
+  /** Recorded for tools that ask. */
+  attachable: boolean;
+  /** True when it has an IPv6 subnet. */
+  ipv6: boolean;
 }
 
 export interface Network_OptionsEntry {
@@ -835,6 +859,68 @@ export interface ListLeasesRequest {
 export interface ListLeasesResponse {
   /** The next ones. */
   leases: Lease[];
+}
+
+/** One address of an endpoint. */
+export interface EndpointAddress {
+  /** With the prefix length of its subnet: "10.1.2.3/24". */
+  address: string;
+  /** Absent when the subnet has none. */
+  gateway?: string | undefined;
+}
+
+/** One attachment, all its addresses together. */
+export interface Endpoint {
+  /** 64 hexadecimal digits: SHA-256 of the JSON text [network ID, container ID, ifname]. */
+  id: string;
+  /** ID of its network. */
+  networkId: string;
+  /** Name of its network. */
+  networkName: string;
+  /** CNI_CONTAINERID. */
+  containerId: string;
+  /** CNI_IFNAME. */
+  ifname: string;
+  /** Node that it is on. */
+  node: string;
+  /** MAC address, where it is known. */
+  mac: string;
+  /** First of its names; empty when it has none. Not unique. */
+  name: string;
+  /** Names of the container. */
+  names: string[];
+  /** In the order of the network's pools. */
+  addresses: EndpointAddress[];
+  /** When it was last acquired. */
+  acquiredAt: Timestamp | undefined;
+}
+
+/** Which endpoints; all given fields must match. */
+export interface ListEndpointsRequest {
+  /** Of this network. */
+  networkName?:
+    | string
+    | undefined;
+  /** Of this container. */
+  containerId?:
+    | string
+    | undefined;
+  /** Of this CNI_IFNAME. */
+  ifname?:
+    | string
+    | undefined;
+  /** Of this node. */
+  node?:
+    | string
+    | undefined;
+  /** One of its names. */
+  name?: string | undefined;
+}
+
+/** A part of the endpoints. */
+export interface ListEndpointsResponse {
+  /** The next ones. */
+  endpoints: Endpoint[];
 }
 
 /** Sets an address aside. */
@@ -927,6 +1013,8 @@ export interface Event {
   sequence: number;
   /** Why, where somebody said so. */
   reason: string;
+  /** ID of the network, in events about networks themselves; empty in others. */
+  networkId: string;
 }
 
 /** Which events; all given fields must match. */
@@ -2530,6 +2618,8 @@ function createBaseCreateNetworkRequest(): CreateNetworkRequest {
     maxAttachments: undefined,
     options: {},
     labels: {},
+    attachable: undefined,
+    avoid: [],
   };
 }
 
@@ -2565,6 +2655,12 @@ export const CreateNetworkRequest: MessageFns<CreateNetworkRequest> = {
     globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
       CreateNetworkRequest_LabelsEntry.encode({ key: key as any, value }, writer.uint32(82).fork()).join();
     });
+    if (message.attachable !== undefined) {
+      writer.uint32(88).bool(message.attachable);
+    }
+    for (const v of message.avoid) {
+      writer.uint32(98).string(v!);
+    }
     return writer;
   },
 
@@ -2665,6 +2761,22 @@ export const CreateNetworkRequest: MessageFns<CreateNetworkRequest> = {
             if (entry10.value !== undefined) {
               message.labels[entry10.key] = entry10.value;
             }
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.attachable = reader.bool();
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.avoid.push(reader.string());
             continue;
           }
         }
@@ -3095,7 +3207,16 @@ export const RemoveNetworkResponse: MessageFns<RemoveNetworkResponse> = {
 };
 
 function createBaseSubnet(): Subnet {
-  return { subnet: "", gateway: undefined, ranges: [], exclusions: [], auxAddresses: {}, fromDefaultPool: false };
+  return {
+    subnet: "",
+    gateway: undefined,
+    ranges: [],
+    exclusions: [],
+    auxAddresses: {},
+    fromDefaultPool: false,
+    gatewayGiven: false,
+    ipRange: undefined,
+  };
 }
 
 export const Subnet: MessageFns<Subnet> = {
@@ -3117,6 +3238,12 @@ export const Subnet: MessageFns<Subnet> = {
     });
     if (message.fromDefaultPool !== false) {
       writer.uint32(48).bool(message.fromDefaultPool);
+    }
+    if (message.gatewayGiven !== false) {
+      writer.uint32(56).bool(message.gatewayGiven);
+    }
+    if (message.ipRange !== undefined) {
+      writer.uint32(66).string(message.ipRange);
     }
     return writer;
   },
@@ -3183,6 +3310,22 @@ export const Subnet: MessageFns<Subnet> = {
             }
 
             message.fromDefaultPool = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.gatewayGiven = reader.bool();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.ipRange = reader.string();
             continue;
           }
         }
@@ -3338,6 +3481,8 @@ function createBaseNetwork(): Network {
     pools: [],
     attachments: 0,
     createdAt: undefined,
+    attachable: false,
+    ipv6: false,
   };
 }
 
@@ -3381,6 +3526,12 @@ export const Network: MessageFns<Network> = {
     }
     if (message.createdAt !== undefined) {
       Timestamp.encode(message.createdAt, writer.uint32(106).fork()).join();
+    }
+    if (message.attachable !== false) {
+      writer.uint32(112).bool(message.attachable);
+    }
+    if (message.ipv6 !== false) {
+      writer.uint32(120).bool(message.ipv6);
     }
     return writer;
   },
@@ -3506,6 +3657,22 @@ export const Network: MessageFns<Network> = {
             }
 
             message.createdAt = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.attachable = reader.bool();
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.ipv6 = reader.bool();
             continue;
           }
         }
@@ -4005,6 +4172,367 @@ export const ListLeasesResponse: MessageFns<ListLeasesResponse> = {
   },
 };
 
+function createBaseEndpointAddress(): EndpointAddress {
+  return { address: "", gateway: undefined };
+}
+
+export const EndpointAddress: MessageFns<EndpointAddress> = {
+  encode(message: EndpointAddress, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.address !== "") {
+      writer.uint32(10).string(message.address);
+    }
+    if (message.gateway !== undefined) {
+      writer.uint32(18).string(message.gateway);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EndpointAddress {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEndpointAddress();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.gateway = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseEndpoint(): Endpoint {
+  return {
+    id: "",
+    networkId: "",
+    networkName: "",
+    containerId: "",
+    ifname: "",
+    node: "",
+    mac: "",
+    name: "",
+    names: [],
+    addresses: [],
+    acquiredAt: undefined,
+  };
+}
+
+export const Endpoint: MessageFns<Endpoint> = {
+  encode(message: Endpoint, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.networkId !== "") {
+      writer.uint32(18).string(message.networkId);
+    }
+    if (message.networkName !== "") {
+      writer.uint32(26).string(message.networkName);
+    }
+    if (message.containerId !== "") {
+      writer.uint32(34).string(message.containerId);
+    }
+    if (message.ifname !== "") {
+      writer.uint32(42).string(message.ifname);
+    }
+    if (message.node !== "") {
+      writer.uint32(50).string(message.node);
+    }
+    if (message.mac !== "") {
+      writer.uint32(58).string(message.mac);
+    }
+    if (message.name !== "") {
+      writer.uint32(66).string(message.name);
+    }
+    for (const v of message.names) {
+      writer.uint32(74).string(v!);
+    }
+    for (const v of message.addresses) {
+      EndpointAddress.encode(v!, writer.uint32(82).fork()).join();
+    }
+    if (message.acquiredAt !== undefined) {
+      Timestamp.encode(message.acquiredAt, writer.uint32(90).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Endpoint {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEndpoint();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.networkId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.networkName = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.containerId = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.ifname = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.node = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.mac = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.names.push(reader.string());
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.addresses.push(EndpointAddress.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.acquiredAt = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseListEndpointsRequest(): ListEndpointsRequest {
+  return { networkName: undefined, containerId: undefined, ifname: undefined, node: undefined, name: undefined };
+}
+
+export const ListEndpointsRequest: MessageFns<ListEndpointsRequest> = {
+  encode(message: ListEndpointsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.networkName !== undefined) {
+      writer.uint32(10).string(message.networkName);
+    }
+    if (message.containerId !== undefined) {
+      writer.uint32(18).string(message.containerId);
+    }
+    if (message.ifname !== undefined) {
+      writer.uint32(26).string(message.ifname);
+    }
+    if (message.node !== undefined) {
+      writer.uint32(34).string(message.node);
+    }
+    if (message.name !== undefined) {
+      writer.uint32(42).string(message.name);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListEndpointsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListEndpointsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.networkName = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.containerId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.ifname = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.node = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseListEndpointsResponse(): ListEndpointsResponse {
+  return { endpoints: [] };
+}
+
+export const ListEndpointsResponse: MessageFns<ListEndpointsResponse> = {
+  encode(message: ListEndpointsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.endpoints) {
+      Endpoint.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListEndpointsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListEndpointsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.endpoints.push(Endpoint.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseReserveRequest(): ReserveRequest {
   return { networkName: "", address: "", reason: undefined, stickyName: undefined };
 }
@@ -4432,6 +4960,7 @@ function createBaseEvent(): Event {
     mac: "",
     sequence: 0,
     reason: "",
+    networkId: "",
   };
 }
 
@@ -4475,6 +5004,9 @@ export const Event: MessageFns<Event> = {
     }
     if (message.reason !== "") {
       writer.uint32(106).string(message.reason);
+    }
+    if (message.networkId !== "") {
+      writer.uint32(114).string(message.networkId);
     }
     return writer;
   },
@@ -4594,6 +5126,14 @@ export const Event: MessageFns<Event> = {
             }
 
             message.reason = reader.string();
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.networkId = reader.string();
             continue;
           }
         }
@@ -5737,7 +6277,7 @@ export const IpamServiceService = {
    * Makes a network. Without subnets it gets them from the server's default pools.
    *
    * Errors: ALREADY_EXISTS (name taken, subnet overlaps), RESOURCE_EXHAUSTED (default pools used up),
-   * INVALID_ARGUMENT.
+   * PERMISSION_DENIED (name or driver of a predefined network), INVALID_ARGUMENT.
    */
   createNetwork: {
     path: "/fairlead.v1.IpamService/CreateNetwork" as const,
@@ -5770,7 +6310,10 @@ export const IpamServiceService = {
     responseSerialize: (value: GetNetworkResponse): Buffer => Buffer.from(GetNetworkResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetNetworkResponse => GetNetworkResponse.decode(value),
   },
-  /** Removes a network. Errors: NOT_FOUND; FAILED_PRECONDITION while attachments hold addresses of it. */
+  /**
+   * Removes a network. Errors: NOT_FOUND; FAILED_PRECONDITION while attachments hold addresses of it;
+   * PERMISSION_DENIED for a predefined one.
+   */
   removeNetwork: {
     path: "/fairlead.v1.IpamService/RemoveNetwork" as const,
     requestStream: false as const,
@@ -5790,6 +6333,20 @@ export const IpamServiceService = {
     requestDeserialize: (value: Buffer): ListLeasesRequest => ListLeasesRequest.decode(value),
     responseSerialize: (value: ListLeasesResponse): Buffer => Buffer.from(ListLeasesResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListLeasesResponse => ListLeasesResponse.decode(value),
+  },
+  /**
+   * Attachments with all their addresses that match all given fields, by network name, name, container ID and
+   * ifname, some hundred per response.
+   */
+  listEndpoints: {
+    path: "/fairlead.v1.IpamService/ListEndpoints" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: ListEndpointsRequest): Buffer => Buffer.from(ListEndpointsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListEndpointsRequest => ListEndpointsRequest.decode(value),
+    responseSerialize: (value: ListEndpointsResponse): Buffer =>
+      Buffer.from(ListEndpointsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListEndpointsResponse => ListEndpointsResponse.decode(value),
   },
   /** Sets an address aside. Errors: ALREADY_EXISTS (taken), NOT_FOUND (network), INVALID_ARGUMENT. */
   reserve: {
@@ -5913,17 +6470,25 @@ export interface IpamServiceServer extends UntypedServiceImplementation {
    * Makes a network. Without subnets it gets them from the server's default pools.
    *
    * Errors: ALREADY_EXISTS (name taken, subnet overlaps), RESOURCE_EXHAUSTED (default pools used up),
-   * INVALID_ARGUMENT.
+   * PERMISSION_DENIED (name or driver of a predefined network), INVALID_ARGUMENT.
    */
   createNetwork: handleUnaryCall<CreateNetworkRequest, CreateNetworkResponse>;
   /** All networks. */
   listNetworks: handleUnaryCall<ListNetworksRequest, ListNetworksResponse>;
   /** One network, by name, by ID or by an unambiguous prefix of its ID. Error: NOT_FOUND. */
   getNetwork: handleUnaryCall<GetNetworkRequest, GetNetworkResponse>;
-  /** Removes a network. Errors: NOT_FOUND; FAILED_PRECONDITION while attachments hold addresses of it. */
+  /**
+   * Removes a network. Errors: NOT_FOUND; FAILED_PRECONDITION while attachments hold addresses of it;
+   * PERMISSION_DENIED for a predefined one.
+   */
   removeNetwork: handleUnaryCall<RemoveNetworkRequest, RemoveNetworkResponse>;
   /** Leases that match all given fields, by network name and address, some hundred per response. */
   listLeases: handleServerStreamingCall<ListLeasesRequest, ListLeasesResponse>;
+  /**
+   * Attachments with all their addresses that match all given fields, by network name, name, container ID and
+   * ifname, some hundred per response.
+   */
+  listEndpoints: handleServerStreamingCall<ListEndpointsRequest, ListEndpointsResponse>;
   /** Sets an address aside. Errors: ALREADY_EXISTS (taken), NOT_FOUND (network), INVALID_ARGUMENT. */
   reserve: handleUnaryCall<ReserveRequest, ReserveResponse>;
   /** Takes a reservation back. One that does not exist is a success. */
@@ -6038,7 +6603,7 @@ export interface IpamServiceClient extends Client {
    * Makes a network. Without subnets it gets them from the server's default pools.
    *
    * Errors: ALREADY_EXISTS (name taken, subnet overlaps), RESOURCE_EXHAUSTED (default pools used up),
-   * INVALID_ARGUMENT.
+   * PERMISSION_DENIED (name or driver of a predefined network), INVALID_ARGUMENT.
    */
   createNetwork(
     request: CreateNetworkRequest,
@@ -6087,7 +6652,10 @@ export interface IpamServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetNetworkResponse) => void,
   ): ClientUnaryCall;
-  /** Removes a network. Errors: NOT_FOUND; FAILED_PRECONDITION while attachments hold addresses of it. */
+  /**
+   * Removes a network. Errors: NOT_FOUND; FAILED_PRECONDITION while attachments hold addresses of it;
+   * PERMISSION_DENIED for a predefined one.
+   */
   removeNetwork(
     request: RemoveNetworkRequest,
     callback: (error: ServiceError | null, response: RemoveNetworkResponse) => void,
@@ -6110,6 +6678,19 @@ export interface IpamServiceClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<ListLeasesResponse>;
+  /**
+   * Attachments with all their addresses that match all given fields, by network name, name, container ID and
+   * ifname, some hundred per response.
+   */
+  listEndpoints(
+    request: ListEndpointsRequest,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<ListEndpointsResponse>;
+  listEndpoints(
+    request: ListEndpointsRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<ListEndpointsResponse>;
   /** Sets an address aside. Errors: ALREADY_EXISTS (taken), NOT_FOUND (network), INVALID_ARGUMENT. */
   reserve(
     request: ReserveRequest,

@@ -1,0 +1,45 @@
+import type { LeaseRecord } from "../lib/ipam/store.ts";
+
+/** One attachment and what it holds. */
+export interface Attachment<Owner> {
+  /** The network that it is on. */
+  readonly owner: Owner;
+  readonly containerId: string;
+  readonly ifname: string;
+  /** Its bound leases, in the order of their pools; never empty. Replaced, never changed. */
+  leases: readonly LeaseRecord[];
+}
+
+/**
+ * The attachments of all networks by container.
+ *
+ * A container has few attachments, so finding one among them, or all of them, costs one look-up by container
+ * ID, whatever the number of containers and networks.
+ */
+export class AttachmentIndex<Owner> {
+  readonly #byContainer = new Map<string, readonly Attachment<Owner>[]>();
+
+  /** Every attachment of a container, on whatever network. */
+  of(containerId: string): readonly Attachment<Owner>[] {
+    return this.#byContainer.get(containerId) ?? [];
+  }
+
+  find(owner: Owner, containerId: string, ifname: string): Attachment<Owner> | undefined {
+    return this.#byContainer
+      .get(containerId)
+      ?.find((attachment) => attachment.owner === owner && attachment.ifname === ifname);
+  }
+
+  add(attachment: Attachment<Owner>): void {
+    const { containerId } = attachment;
+    const others = this.#byContainer.get(containerId);
+    this.#byContainer.set(containerId, others === undefined ? [attachment] : [...others, attachment]);
+  }
+
+  remove(attachment: Attachment<Owner>): void {
+    const { containerId } = attachment;
+    const rest = this.of(containerId).filter((other) => other !== attachment);
+    if (rest.length === 0) this.#byContainer.delete(containerId);
+    else this.#byContainer.set(containerId, rest);
+  }
+}
