@@ -101,7 +101,7 @@ build() {
   "$NODE" --no-warnings tools/harden.ts "$bun" dist/base
   "$bun" build --compile --minify --bytecode --format=esm --splitting --reject-unresolved \
     --no-compile-autoload-dotenv --no-compile-autoload-bunfig --compile-jit-policy=1000 \
-    --compile-executable-path=dist/base --outfile=dist/fairlead main.ts >&2
+    --define "FAIRLEAD_BUILD='${digest%% *}'" --compile-executable-path=dist/base --outfile=dist/fairlead main.ts >&2
   rm -f dist/base "$BIN"/*
   mv dist/fairlead "$BIN/fairlead"
   for plugin in "${PLUGINS[@]}"; do ln "$BIN/fairlead" "$BIN/$plugin"; done

@@ -12,11 +12,13 @@
 import { FairleadError } from "../errors.ts";
 import { bindWithBun } from "./ffi-bun.ts";
 import { bindWithNode } from "./ffi-node.ts";
-import { type Libc, SIGNATURES } from "./libc.ts";
+import { LISTENER_SIGNATURES, type Libc, type ListenerCalls, SIGNATURES, type Signature } from "./libc.ts";
 
-export { cString, type Libc } from "./libc.ts";
+export { cString } from "./c-string.ts";
+export type { Libc, ListenerCalls } from "./libc.ts";
 
 let bound: Libc | undefined;
+let listener: ListenerCalls | undefined;
 
 /**
  * The C library of this process. Bound at the first call, which takes about a millisecond.
@@ -25,13 +27,19 @@ let bound: Libc | undefined;
  * with its JIT switched off, by `BUN_JSC_useJIT=0` or systemd's `MemoryDenyWriteExecute`).
  */
 export function libc(): Libc {
-  bound ??= bind();
+  bound ??= bind(SIGNATURES) as unknown as Libc;
   return bound;
 }
 
-function bind(): Libc {
+/** What a process that listens calls besides. @throws as {@link libc} */
+export function listenerCalls(): ListenerCalls {
+  listener ??= bind(LISTENER_SIGNATURES) as unknown as ListenerCalls;
+  return listener;
+}
+
+function bind(signatures: Readonly<Record<string, Signature>>): Libc {
   try {
-    return process.versions["bun"] === undefined ? bindWithNode(SIGNATURES) : bindWithBun(SIGNATURES);
+    return process.versions["bun"] === undefined ? bindWithNode(signatures) : bindWithBun(signatures);
   } catch (cause) {
     throw new FairleadError({
       code: "internal",

@@ -3,13 +3,11 @@
  *
  * All of them are in glibc 2.17 and in musl. What is newer (`statx`, `getdents64`) goes through `syscall`.
  */
-import { FairleadError } from "../errors.ts";
-
 /**
  * C functions, by their own names and with their own arguments; see their manual pages (section 2).
  *
  * Each returns what C returns: -1 means failure, and then {@link errno}, asked right away, says why. Text is
- * passed as NUL-terminated bytes ({@link cString}). Call them through {@link invoke} of errno.ts, which repeats
+ * passed as NUL-terminated bytes (`cString`). Call them through {@link invoke} of errno.ts, which repeats
  * what a signal interrupted.
  */
 export interface Libc {
@@ -17,6 +15,7 @@ export interface Libc {
   bind(fd: number, address: Uint8Array, length: number): number;
   connect(fd: number, address: Uint8Array, length: number): number;
   setsockopt(fd: number, level: number, option: number, value: Uint8Array, length: number): number;
+  shutdown(fd: number, how: number): number;
   send(fd: number, bytes: Uint8Array, length: number, flags: number): number;
   recv(fd: number, buffer: Uint8Array, length: number, flags: number): number;
   open(path: Uint8Array, flags: number, mode: number): number;
@@ -63,6 +62,7 @@ export const SIGNATURES: Readonly<Record<LibcFunction, Signature>> = {
   bind: { args: ["i32", "pointer", "i32"], returns: "i32" },
   connect: { args: ["i32", "pointer", "i32"], returns: "i32" },
   setsockopt: { args: ["i32", "i32", "i32", "pointer", "i32"], returns: "i32" },
+  shutdown: { args: ["i32", "i32"], returns: "i32" },
   send: { args: ["i32", "pointer", "usize", "i32"], returns: "i64" },
   recv: { args: ["i32", "pointer", "usize", "i32"], returns: "i64" },
   open: { args: ["pointer", "i32", "i32"], returns: "i32" },
@@ -83,21 +83,30 @@ export const SIGNATURES: Readonly<Record<LibcFunction, Signature>> = {
   syscall: { args: ["i64", "i64", "pointer", "i64", "i64", "pointer"], returns: "i64" },
 };
 
-const encoder = new TextEncoder();
-
 /**
- * `text` in UTF-8 with the NUL that ends it in C.
- *
- * @throws FairleadError invalid-config when the text itself holds a NUL, behind which C would see nothing.
+ * What it takes to be the one who is connected to. Bound apart, because every function that a plugin binds at its start
+ * costs it ten microseconds.
  */
-export function cString(text: string): Uint8Array {
-  if (text.includes("\0")) {
-    throw new FairleadError({
-      code: "invalid-config",
-      operation: "pass to the kernel",
-      object: JSON.stringify(text),
-      reason: "the text holds a NUL character",
-    });
-  }
-  return encoder.encode(`${text}\0`);
+export interface ListenerCalls {
+  listen(fd: number, backlog: number): number;
+  accept4(fd: number, address: null, length: null, flags: number): number;
+  /** `length` holds a C int: the room in `value`, and afterwards what was written. */
+  getsockopt(fd: number, level: number, option: number, value: Uint8Array, length: Uint8Array): number;
+  chmod(path: Uint8Array, mode: number): number;
+  readlink(path: Uint8Array, buffer: Uint8Array, length: number): number;
+  epoll_create1(flags: number): number;
+  epoll_ctl(epoll: number, operation: number, fd: number, event: Uint8Array): number;
+  epoll_wait(epoll: number, events: Uint8Array, count: number, timeoutMs: number): number;
 }
+
+/** The C types of every function of {@link ListenerCalls}. */
+export const LISTENER_SIGNATURES: Readonly<Record<keyof ListenerCalls, Signature>> = {
+  listen: { args: ["i32", "i32"], returns: "i32" },
+  accept4: { args: ["i32", "pointer", "pointer", "i32"], returns: "i32" },
+  getsockopt: { args: ["i32", "i32", "i32", "pointer", "pointer"], returns: "i32" },
+  chmod: { args: ["pointer", "i32"], returns: "i32" },
+  readlink: { args: ["pointer", "pointer", "usize"], returns: "i64" },
+  epoll_create1: { args: ["i32"], returns: "i32" },
+  epoll_ctl: { args: ["i32", "i32", "i32", "pointer"], returns: "i32" },
+  epoll_wait: { args: ["i32", "pointer", "i32", "i32"], returns: "i32" },
+};

@@ -1,0 +1,66 @@
+/**
+ * Has a resident worker run a plugin: the very same code, without the start of a process.
+ *
+ * Workers are processes of the agent; without one, or whenever anything is not as expected, the caller runs the plugin as it
+ * always did.
+ */
+import { FairleadError } from "../errors.ts";
+import { libc } from "../linux/ffi.ts";
+import { BUILD } from "../version.ts";
+import { type ConversationOutcome, converse } from "./conversation.ts";
+import { encodeRequest, type ResidentAnswer, type Variables } from "./frames.ts";
+
+export type { ResidentAnswer } from "./frames.ts";
+
+/** Where workers listen unless told otherwise. */
+export const DEFAULT_RESIDENT_SOCKET = "/run/fairlead/plugin-worker.sock";
+
+/** Busy workers have their queue; one that does not begin by then is stuck. */
+export const START_LIMIT_MS = 2_000;
+/** The service's own limit (ten seconds), that on a bridge's lock (ten), and some. */
+const DEFAULT_LIMIT_MS = 25_000;
+
+export interface ResidentCall {
+  readonly socketPath: string;
+  /** Name of the executable: "fairlead-bridge". */
+  readonly plugin: string;
+  /** The environment that the plugin would have; only its CNI_* variables matter. */
+  readonly env: Variables;
+  readonly stdin: Uint8Array;
+  /** Longest wait once a worker has begun, in milliseconds. Default 25,000. */
+  readonly timeoutMs?: number;
+}
+
+/**
+ * Has a worker run one invocation. Blocks the thread.
+ *
+ * @returns null when none did: run the plugin as a process.
+ * @throws FairleadError `timeout` or `unavailable` (CNI code 11) when a worker began and did not answer. An ADD may then have
+ * left something behind, which DEL removes.
+ */
+export function tryResident(call: ResidentCall): ResidentAnswer | null {
+  const { socketPath, timeoutMs: limitMs = DEFAULT_LIMIT_MS } = call;
+  const request = encodeRequest({ ...call, build: BUILD });
+  const outcome = converse(libc(), { socketPath, request, startLimitMs: START_LIMIT_MS, limitMs });
+  if (outcome.kind === "answered") return outcome.answer;
+  requireRepeatable(outcome, call);
+  return null;
+}
+
+/** Whether the plugin may be run elsewhere after what became of the request. @throws as {@link tryResident} */
+export function requireRepeatable(
+  outcome: Exclude<ConversationOutcome, { kind: "answered" }>,
+  { socketPath, plugin, env }: Pick<ResidentCall, "socketPath" | "plugin" | "env">,
+): void {
+  if (outcome.kind === "untaken") return;
+  const verb = env["CNI_COMMAND"] ?? "";
+  // A worker that is gone does nothing any more, and every verb but ADD may be done twice.
+  if (!outcome.timedOut && verb !== "ADD") return;
+  throw new FairleadError({
+    code: outcome.timedOut ? "timeout" : "unavailable",
+    operation: `have a resident worker run ${plugin}`,
+    object: verb,
+    reason: outcome.timedOut ? "it began, and did not end in time" : "it ended before it answered",
+    hint: `try again; DEL removes what is there; the worker listened on ${socketPath}`,
+  });
+}
