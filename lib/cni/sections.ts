@@ -6,7 +6,18 @@
  * config" of the CNI project.
  */
 import { checkPluginType } from "./config.ts";
-import { anything, type Field, integer, list, map, object, type Read, readFields, text } from "./fields.ts";
+import {
+  anything,
+  type Field,
+  integer,
+  list,
+  map,
+  object,
+  optionalInteger,
+  type Read,
+  readFields,
+  text,
+} from "./fields.ts";
 import { isObject, type JsonObject } from "./json.ts";
 
 /** What identifies an attachment on its network. */
@@ -94,6 +105,9 @@ export const RUNTIME_CONFIG_FIELDS = {
 
 export type RuntimeConfig = Read<typeof RUNTIME_CONFIG_FIELDS>;
 
+/** Which of a container's networks has its default route: the highest. Undefined: nobody said. */
+export const GATEWAY_PRIORITY = optionalInteger({ min: -(2 ** 31), max: 2 ** 31 - 1 });
+
 /** `args.cni`, the metadata of orchestrators. Keys that we do not know mean nothing to us. */
 export const CNI_ARGS_FIELDS = {
   labels: list(object({ key: text(), value: text() })),
@@ -102,6 +116,7 @@ export const CNI_ARGS_FIELDS = {
   mac: text(),
   /** Names under which the container wants to be found, its own name first. */
   names: list(text()),
+  gatewayPriority: GATEWAY_PRIORITY,
 };
 
 export type CniArgsSection = Read<typeof CNI_ARGS_FIELDS>;

@@ -24,10 +24,11 @@ export interface ContainerLinkSpec {
  * afterwards.
  *
  * The addresses come first, so that the link has them when it comes up and says so where `arp_notify` or
- * `ndisc_notify` is on. Addresses and routes that exist already are left as they are.
+ * `ndisc_notify` is on. Addresses and routes that exist already are left as they are, unless a route is `exclusive`.
  *
  * @param connection to the netns of the container.
- * @throws FairleadError invalid-config when a gateway cannot be reached; NetlinkError.
+ * @throws FairleadError invalid-config when a gateway cannot be reached; NetlinkError, EEXIST for an exclusive route:
+ * everything else is in place then.
  */
 export function configureContainerLink(connection: NetlinkConnection, spec: ContainerLinkSpec): LinkState {
   const { ifindex, addresses, up = true, duplicateAddressDetection = false } = spec;
@@ -40,7 +41,8 @@ export function configureContainerLink(connection: NetlinkConnection, spec: Cont
   const results = connection.attempt([...changes, getLinkState(ifindex)]);
   const firstRoute = changes.length - routes.length;
   for (const [at, result] of results.entries()) {
-    if (!result.ok && !isPresent(result.error)) throw explain(result.error, routes[at - firstRoute]);
+    const route = routes[at - firstRoute];
+    if (!result.ok && (route?.exclusive || !isPresent(result.error))) throw explain(result.error, route);
   }
   if (up && duplicateAddressDetection) awaitDuplicateAddressDetection(connection, ifindex);
   const last = results.at(-1);

@@ -23,11 +23,13 @@ export interface RouteSpec {
   readonly scope?: number;
   /** The gateway is on the link although no address says so. */
   readonly onlink?: boolean;
+  /** That it exists already is an error: another link may have it. */
+  readonly exclusive?: boolean;
 }
 
 /** Requests that make routes out of a link. */
 export function routeRequests(ifindex: number, routes: readonly RouteSpec[]): NetlinkRequest[] {
-  return routes.map(({ mtu, advmss, ...route }) => {
+  return routes.map(({ mtu, advmss, exclusive: _, ...route }) => {
     const hasMetrics = mtu !== undefined || advmss !== undefined;
     return newRoute({ ...route, ifindex, ...(hasMetrics && { metrics: { mtu, advmss } }) });
   });

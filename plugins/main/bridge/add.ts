@@ -1,24 +1,17 @@
 /** ADD: decide, get the addresses, touch the kernel, answer; on any failure take back what was done. */
-import { formatAddress } from "../../../lib/addr/address.ts";
-import { formatPrefix } from "../../../lib/addr/prefix.ts";
 import type { AddRequest } from "../../../lib/cni/request.ts";
-import {
-  EMPTY_RESULT,
-  hasDns,
-  type Result,
-  type ResultInterface,
-  type ResultIp,
-  requireRepresentable,
-} from "../../../lib/cni/result.ts";
+import { EMPTY_RESULT, type Result, requireRepresentable } from "../../../lib/cni/result.ts";
 import { FairleadError } from "../../../lib/errors.ts";
 import { openNetns } from "../../../lib/linux/netns.ts";
 import { UndoStack } from "../../../lib/undo.ts";
+import type { AddressPlan } from "../../address-plan.ts";
+import { appendResult, resultOf } from "../../attachment-result.ts";
 import { processExec } from "../../io.ts";
 import { bindIpam, type IpamBinding } from "../../ipam-binding.ts";
+import { HostNetlink, type Workspace } from "../../workspace.ts";
 import { adopt, findAdoptable } from "./adopt.ts";
 import { attach } from "./attach.ts";
-import { type Addition, type AddressPlan, type BridgePlan, planAddresses, planBridge } from "./plan.ts";
-import { HostNetlink, type Workspace } from "./workspace.ts";
+import { type Addition, type BridgePlan, planAddresses, planBridge } from "./plan.ts";
 
 /** Place of the container's end among the interfaces that `attach` returns. */
 const CONTAINER_INTERFACE = 2;
@@ -64,8 +57,9 @@ function make(addition: Addition, space: Workspace): Result {
   const netns = openNetns(request.netns);
   try {
     const awaitAddresses = ask(addition, space);
-    const { interfaces, addresses } = attach({ bridge: plan, netns, awaitAddresses }, space);
-    return append(request.prevResult ?? EMPTY_RESULT, resultOf(interfaces, addresses, plan));
+    const attached = attach({ bridge: plan, netns, awaitAddresses }, space);
+    const outcome = { ...attached, containerInterface: CONTAINER_INTERFACE, dns: plan.dns };
+    return appendResult(request.prevResult ?? EMPTY_RESULT, resultOf(outcome));
   } finally {
     netns.close();
   }
@@ -81,36 +75,5 @@ function ask({ plan, ipam, request }: Addition, { undo }: Workspace): (() => Add
     const result = pending.finish();
     requireRepresentable(result.ips, request.config.cniVersion);
     return planAddresses(plan, result);
-  };
-}
-
-function resultOf(
-  interfaces: readonly ResultInterface[],
-  addresses: AddressPlan | null,
-  { dns }: BridgePlan,
-): Result {
-  if (addresses === null) return { interfaces, ips: [], routes: [], dns };
-  const ips = addresses.ips.map(
-    ({ address, gateway }): ResultIp => ({
-      address: formatPrefix(address),
-      ...(gateway && { gateway: formatAddress(gateway) }),
-      interface: CONTAINER_INTERFACE,
-    }),
-  );
-  return { interfaces, ips, routes: addresses.routes, dns: addresses.dns };
-}
-
-/** Our result behind that of the plugins before us; places of interfaces move accordingly. */
-function append(before: Result, ours: Result): Result {
-  const shift = before.interfaces.length;
-  const moved = ours.ips.map((ip) => ({
-    ...ip,
-    ...(ip.interface !== undefined && { interface: ip.interface + shift }),
-  }));
-  return {
-    interfaces: [...before.interfaces, ...ours.interfaces],
-    ips: [...before.ips, ...moved],
-    routes: [...before.routes, ...ours.routes],
-    dns: hasDns(ours.dns) ? ours.dns : before.dns,
   };
 }

@@ -10,9 +10,9 @@ import type { AddRequest } from "../../../lib/cni/request.ts";
 import type { Result } from "../../../lib/cni/result.ts";
 import { FairleadError } from "../../../lib/errors.ts";
 import { findLink, type LinkState } from "../../../lib/host/links.ts";
+import type { HostNetlink, Workspace } from "../../workspace.ts";
 import { attachPort } from "./attach.ts";
 import { type Addition, planAddresses } from "./plan.ts";
-import type { HostNetlink, Workspace } from "./workspace.ts";
 
 /** An interface that an earlier plugin of the chain made. */
 export interface Adoptable {

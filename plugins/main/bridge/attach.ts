@@ -2,14 +2,12 @@
  * The kernel side of ADD: a plan in; links, addresses, routes and rules out. Each step pushes its undo.
  */
 
-import { parseAddress } from "../../../lib/addr/address.ts";
 import { deriveMac } from "../../../lib/addr/mac.ts";
-import { type InterfaceAddress, parseInterfaceAddress } from "../../../lib/addr/prefix.ts";
-import type { ResultInterface, ResultRoute } from "../../../lib/cni/result.ts";
-import { announceAddresses, announceWhenUp } from "../../../lib/host/announce.ts";
+import type { InterfaceAddress } from "../../../lib/addr/prefix.ts";
+import type { ResultInterface } from "../../../lib/cni/result.ts";
+import { announceAddresses } from "../../../lib/host/announce.ts";
 import { ensureBridge, ensureGatewayAddresses, removeBridgeIfUnused } from "../../../lib/host/bridge.ts";
 import { lockBridge, tryLockBridge } from "../../../lib/host/bridge-lock.ts";
-import { configureContainerLink } from "../../../lib/host/container-link.ts";
 import {
   ensureMacSpoofCheck,
   ensureMasquerade,
@@ -17,8 +15,7 @@ import {
   removeMacSpoofCheck,
 } from "../../../lib/host/firewall.ts";
 import { type LinkState, removeLink } from "../../../lib/host/links.ts";
-import type { RouteSpec } from "../../../lib/host/routes.ts";
-import { enableIpv6, ensureForwarding, ignoreRouterAdvertisements } from "../../../lib/host/settings.ts";
+import { ensureForwarding, ignoreRouterAdvertisements } from "../../../lib/host/settings.ts";
 import { createVethInto, type VethPair } from "../../../lib/host/veth.ts";
 import { bootId } from "../../../lib/linux/machine.ts";
 import { NETLINK_ROUTE, openNetlinkSocket } from "../../../lib/linux/netlink-socket.ts";
@@ -26,10 +23,13 @@ import { type Netns, withNetns } from "../../../lib/linux/netns.ts";
 import { NetlinkConnection, type NetlinkTransport } from "../../../lib/netlink/connection.ts";
 import { LINK_UP, setBridgePort, setLink } from "../../../lib/netlink/route/link.ts";
 import type { BridgePortData } from "../../../lib/netlink/route/link-kinds/bridge.ts";
+import { type AddressPlan, networkOf } from "../../address-plan.ts";
+import { interfaceOf } from "../../attachment-result.ts";
+import { type ConfiguredEnd, configureContainerEnd, prepareContainerEnd } from "../../container-end.ts";
+import { type HostNetlink, LOCK_DIRECTORY, LOCK_TIMEOUT_MS, type Workspace } from "../../workspace.ts";
 import { type BridgeConfig, wantsVlans } from "./config.ts";
-import { type AddressPlan, type BridgePlan, bridgeAliasOf, networkOf } from "./plan.ts";
+import { type BridgePlan, bridgeAliasOf } from "./plan.ts";
 import { ensureVlanGateway, joinVlans, requireVlanFiltering, vlanGatewayName } from "./vlan.ts";
-import { type HostNetlink, LOCK_DIRECTORY, LOCK_TIMEOUT_MS, type Workspace } from "./workspace.ts";
 
 /** What the steps after the addresses are known go by. */
 interface NetworkPlan {
@@ -73,10 +73,10 @@ export function attach({ bridge: plan, netns, awaitAddresses }: AttachPlan, spac
     const container = configureContainer({ ...network, netns }, pair, space);
     const gateways = makeGateways(network, bridge, space);
     makeRules(network, space);
-    const containerEnd = { ...interfaceOf(container), sandbox: netns.path };
+    const containerEnd = interfaceOf(container.link, netns.path);
     return {
       interfaces: [interfaceOf(bridge), interfaceOf(pair.host), containerEnd, ...gateways],
-      addresses,
+      addresses: container.addresses,
     };
   });
 }
@@ -185,21 +185,22 @@ interface ContainerPlan extends NetworkPlan {
 }
 
 /** Addresses, state and routes of the container's end, through one socket in its namespace. */
-function configureContainer(plan: ContainerPlan, pair: VethPair, { host }: Workspace): LinkState {
+function configureContainer(plan: ContainerPlan, pair: VethPair, { host }: Workspace): ConfiguredEnd {
+  const { bridge, addresses } = plan;
   const connection = new NetlinkConnection(enterContainer(plan));
   try {
-    const link = configureContainerLink(connection, {
+    const end = configureContainerEnd(connection, {
       ifindex: pair.containerIfindex,
-      addresses: plan.addresses?.ips.map((ip) => ip.address) ?? [],
-      routes: plan.addresses ? routesOf(plan.addresses) : [],
-      up: !plan.bridge.config.disableContainerInterface,
-      duplicateAddressDetection: plan.bridge.config.enabledad,
+      addresses,
+      gatewayPriority: bridge.gatewayPriority,
+      up: !bridge.config.disableContainerInterface,
+      duplicateAddressDetection: bridge.config.enabledad,
     });
-    if (plan.bridge.asksForAddress) {
+    if (bridge.asksForAddress) {
       const pairOfEnds = { host: host.route, hostIfindex: pair.host.ifindex, container: connection };
-      announceAddresses({ ...pairOfEnds, containerLink: link });
+      announceAddresses({ ...pairOfEnds, containerLink: end.link });
     }
-    return link;
+    return end;
   } finally {
     connection.close();
   }
@@ -207,41 +208,10 @@ function configureContainer(plan: ContainerPlan, pair: VethPair, { host }: Works
 
 /** Settings of the container's end that must be there before it comes up; returns a socket in its namespace. */
 function enterContainer({ bridge: { key }, addresses, netns }: ContainerPlan): NetlinkTransport {
-  const families = new Set(addresses?.ips.map((ip) => ip.address.address.family) ?? []);
   return withNetns(netns, () => {
-    announceWhenUp(key.ifname, [...families]);
-    if (families.has(6)) enableIpv6(key.ifname);
+    prepareContainerEnd(key.ifname, addresses);
     return openNetlinkSocket(NETLINK_ROUTE);
   });
-}
-
-/** A route without a gateway goes through that of its family, as with the reference. */
-function routesOf({ ips, routes }: AddressPlan): RouteSpec[] {
-  return routes.map((route) => {
-    const { address, length } = parseInterfaceAddress(route.dst);
-    const familyGateway = ips.find((ip) => ip.address.address.family === address.family)?.gateway;
-    const gateway = route.gw ? parseAddress(route.gw) : onLink(route) ? undefined : familyGateway;
-    return {
-      destination: networkOf({ address, length }),
-      ...(gateway && { gateway }),
-      ...attributesOf(route),
-    };
-  });
-}
-
-/** Scope link (253) or narrower says that the destination is on the link: a gateway would contradict it. */
-function onLink({ scope }: ResultRoute): boolean {
-  return scope !== undefined && scope >= 253;
-}
-
-function attributesOf({ mtu, advmss, priority, table, scope }: ResultRoute): Partial<RouteSpec> {
-  return {
-    ...(mtu !== undefined && { mtu }),
-    ...(advmss !== undefined && { advmss }),
-    ...(priority !== undefined && { priority }),
-    ...(table !== undefined && { table }),
-    ...(scope !== undefined && { scope }),
-  };
 }
 
 /** Where the bridge is the gateway: its addresses, and forwarding. Returns the extra interface of a VLAN. */
@@ -283,8 +253,4 @@ function makeRules({ bridge: plan, addresses }: NetworkPlan, { host, undo }: Wor
 export function masqueradeOf({ config, key }: BridgePlan, { ips }: Pick<AddressPlan, "ips">): MasqueradeSpec {
   const bridge = config.vlan > 0 ? vlanGatewayName(config) : config.bridge;
   return { networkName: key.networkName, prefixes: ips.map((ip) => networkOf(ip.address)), bridge };
-}
-
-function interfaceOf({ ifname, mac, mtu }: LinkState): ResultInterface {
-  return { name: ifname, mac, mtu };
 }

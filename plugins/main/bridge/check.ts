@@ -9,33 +9,25 @@ import type { Result } from "../../../lib/cni/result.ts";
 import { listAddresses } from "../../../lib/host/addresses.ts";
 import { checkMacSpoofCheck, checkMasquerade } from "../../../lib/host/firewall.ts";
 import { findLink, type LinkState } from "../../../lib/host/links.ts";
+import { checkContainer, checkFailed, findMadeInterface, type MadeInterface } from "../../check-container.ts";
 import { processExec } from "../../io.ts";
 import { bindIpam } from "../../ipam-binding.ts";
+import { HostNetlink } from "../../workspace.ts";
 import { gatewayAddresses, masqueradeOf } from "./attach.ts";
-import { checkContainer, checkFailed, type MadeInterface } from "./check-container.ts";
 import { type BridgePlan, planAddresses, planBridge } from "./plan.ts";
 import { vlanGatewayName } from "./vlan.ts";
-import { HostNetlink } from "./workspace.ts";
 
 export function check(request: CheckRequest): void {
   const plan = planBridge(request);
   bindIpam(request, processExec)?.check(request);
-  const made = containerInterface(request);
+  const made = findMadeInterface(request);
   const host = new HostNetlink();
   try {
     checkHost(plan, ownResult(request.prevResult, made), host);
   } finally {
     host.close();
   }
-  checkContainer(request, made, plan.config);
-}
-
-function containerInterface({ prevResult, key, netns }: CheckRequest): MadeInterface {
-  const index = prevResult.interfaces.findIndex(({ name, sandbox }) => name === key.ifname && sandbox);
-  const link = prevResult.interfaces[index];
-  if (!link) throw checkFailed(key.ifname, "prevResult does not have it as an interface of the container");
-  if (link.sandbox === netns) return { index, link };
-  throw checkFailed(key.ifname, `prevResult has it in ${link.sandbox}, but CNI_NETNS is ${netns}`);
+  checkContainer(request, made, { kind: "veth", up: !plan.config.disableContainerInterface });
 }
 
 /** The result without the addresses of interfaces that later plugins made. */

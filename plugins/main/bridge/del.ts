@@ -13,8 +13,8 @@ import { openNetnsIfExists } from "../../../lib/linux/netns.ts";
 import { NetlinkConnection } from "../../../lib/netlink/connection.ts";
 import { processExec } from "../../io.ts";
 import { bindIpam } from "../../ipam-binding.ts";
+import { HostNetlink } from "../../workspace.ts";
 import { type BridgePlan, planBridge } from "./plan.ts";
-import { HostNetlink } from "./workspace.ts";
 
 export function del(request: DelRequest): void {
   const plan = planBridge(request);

@@ -12,9 +12,9 @@ import { findLink, type LinkState, listBridgePorts, removeLink } from "../../../
 import { aliasOf, aliasPrefixOf } from "../../attachment-names.ts";
 import { processExec } from "../../io.ts";
 import { bindIpam } from "../../ipam-binding.ts";
+import { HostNetlink, LOCK_DIRECTORY } from "../../workspace.ts";
 import { readBridgeConfig } from "./config.ts";
 import { bridgeAliasOf } from "./plan.ts";
-import { HostNetlink, LOCK_DIRECTORY } from "./workspace.ts";
 
 export function gc(request: GcRequest): void {
   const { networkName, raw } = request.config;

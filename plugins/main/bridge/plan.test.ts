@@ -55,6 +55,16 @@ describe("MAC address", () => {
   });
 });
 
+test("the priority of the gateway: args.cni wins over the key, and without either there is none", () => {
+  const args = { cni: { gatewayPriority: 0 } };
+  expect(plan({}).gatewayPriority).toBeUndefined();
+  expect(plan({ gatewayPriority: -5 }).gatewayPriority).toBe(-5);
+  expect(plan({ gatewayPriority: 7, args }).gatewayPriority).toBe(0);
+  expect(() => plan({ gatewayPriority: 2 ** 31 })).toThrow(
+    expect.objectContaining({ code: "invalid-config" }),
+  );
+});
+
 const ipam = (ips: Result["ips"], routes: Result["routes"] = []): Result => ({
   interfaces: [],
   ips,

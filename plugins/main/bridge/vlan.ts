@@ -11,8 +11,8 @@ import { createVethInto } from "../../../lib/host/veth.ts";
 import { openNetns } from "../../../lib/linux/netns.ts";
 import type { NetlinkConnection } from "../../../lib/netlink/connection.ts";
 import { addBridgeVlans, deleteBridgeVlans, type PortVlan } from "../../../lib/netlink/route/bridge-vlan.ts";
+import type { Workspace } from "../../workspace.ts";
 import { type BridgeConfig, wantsVlans } from "./config.ts";
-import type { Workspace } from "./workspace.ts";
 
 /** The VLAN that every port of a filtering bridge gets by itself. */
 const DEFAULT_VLAN = 1;

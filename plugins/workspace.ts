@@ -1,8 +1,8 @@
 /** What the steps of one invocation act through. */
-import { NETLINK_NETFILTER, NETLINK_ROUTE, openNetlinkSocket } from "../../../lib/linux/netlink-socket.ts";
-import { NetlinkConnection } from "../../../lib/netlink/connection.ts";
-import { NFTables } from "../../../lib/netlink/nftables/nftables.ts";
-import type { UndoStack } from "../../../lib/undo.ts";
+import { NETLINK_NETFILTER, NETLINK_ROUTE, openNetlinkSocket } from "../lib/linux/netlink-socket.ts";
+import { NetlinkConnection } from "../lib/netlink/connection.ts";
+import { NFTables } from "../lib/netlink/nftables/nftables.ts";
+import type { UndoStack } from "../lib/undo.ts";
 
 /** Lock files of bridges; a reboot empties it. */
 export const LOCK_DIRECTORY = "/run/fairlead/locks";

@@ -1,23 +1,22 @@
 /** CHECK, inside the container: link, addresses, routes. */
-import { formatAddress, parseAddress } from "../../../lib/addr/address.ts";
+import { formatAddress, parseAddress } from "../lib/addr/address.ts";
 import {
   formatPrefix,
   type InterfaceAddress,
   parseInterfaceAddress,
   prefixEquals,
-} from "../../../lib/addr/prefix.ts";
-import type { CheckRequest } from "../../../lib/cni/request.ts";
-import type { Result, ResultInterface, ResultRoute } from "../../../lib/cni/result.ts";
-import { FairleadError } from "../../../lib/errors.ts";
-import { listAddresses } from "../../../lib/host/addresses.ts";
-import { findLink } from "../../../lib/host/links.ts";
-import { NETLINK_ROUTE, openNetlinkSocketIn } from "../../../lib/linux/netlink-socket.ts";
-import { openNetns } from "../../../lib/linux/netns.ts";
-import { NetlinkConnection } from "../../../lib/netlink/connection.ts";
-import { AF_INET } from "../../../lib/netlink/route/family.ts";
-import { getRoutes, type Route, RT_TABLE_MAIN } from "../../../lib/netlink/route/route.ts";
-import type { BridgeConfig } from "./config.ts";
-import { networkOf } from "./plan.ts";
+} from "../lib/addr/prefix.ts";
+import type { CheckRequest } from "../lib/cni/request.ts";
+import type { Result, ResultInterface, ResultRoute } from "../lib/cni/result.ts";
+import { FairleadError } from "../lib/errors.ts";
+import { listAddresses } from "../lib/host/addresses.ts";
+import { findLink, type LinkState } from "../lib/host/links.ts";
+import { NETLINK_ROUTE, openNetlinkSocketIn } from "../lib/linux/netlink-socket.ts";
+import { openNetns } from "../lib/linux/netns.ts";
+import { NetlinkConnection } from "../lib/netlink/connection.ts";
+import { AF_INET } from "../lib/netlink/route/family.ts";
+import { getRoutes, type Route, RT_TABLE_MAIN } from "../lib/netlink/route/route.ts";
+import { networkOf } from "./address-plan.ts";
 
 /** The container's interface in the result, and its place there. */
 export interface MadeInterface {
@@ -35,13 +34,30 @@ export function checkFailed(object: string, reason: string): FairleadError {
   });
 }
 
+/** @throws FairleadError check-failed when the result names no such interface in the container. */
+export function findMadeInterface({ prevResult, key, netns }: CheckRequest): MadeInterface {
+  const index = prevResult.interfaces.findIndex(({ name, sandbox }) => name === key.ifname && sandbox);
+  const link = prevResult.interfaces[index];
+  if (!link) throw checkFailed(key.ifname, "prevResult does not have it as an interface of the container");
+  if (link.sandbox === netns) return { index, link };
+  throw checkFailed(key.ifname, `prevResult has it in ${link.sandbox}, but CNI_NETNS is ${netns}`);
+}
+
+/** What the container's link must be like beyond what the result says. */
+export interface LinkExpectation {
+  readonly kind: string;
+  readonly up: boolean;
+  /** Looks for what only links of this kind can have wrong. */
+  readonly inspect?: (link: LinkState) => void;
+}
+
 /** @throws FairleadError check-failed, naming what is missing or differs. */
-export function checkContainer(request: CheckRequest, made: MadeInterface, config: BridgeConfig): void {
+export function checkContainer(request: CheckRequest, made: MadeInterface, expected: LinkExpectation): void {
   const netns = openNetns(request.netns);
   try {
     const connection = new NetlinkConnection(openNetlinkSocketIn(netns, NETLINK_ROUTE));
     try {
-      const ifindex = checkLink(made, config, connection);
+      const ifindex = checkLink(made, expected, connection);
       checkAddresses(request.prevResult, { ...made, ifindex }, connection);
       checkRoutes(request.prevResult, connection);
     } finally {
@@ -54,15 +70,16 @@ export function checkContainer(request: CheckRequest, made: MadeInterface, confi
 
 function checkLink(
   { link: { name, mac } }: MadeInterface,
-  { disableContainerInterface }: BridgeConfig,
+  { kind, up, inspect }: LinkExpectation,
   connection: NetlinkConnection,
 ): number {
   const link = findLink(connection, name);
   if (link === null) throw checkFailed(name, "the container has no such interface");
-  if (link.kind !== "veth") throw checkFailed(name, `it is no veth, but ${link.kind || "a physical link"}`);
+  if (link.kind !== kind) throw checkFailed(name, `it is no ${kind}, but ${link.kind || "a physical link"}`);
   if (mac && link.mac !== mac.toLowerCase())
     throw checkFailed(name, `its MAC address is ${link.mac}, not ${mac}`);
-  if (!disableContainerInterface && !link.isUp) throw checkFailed(name, "it is down");
+  if (up && !link.isUp) throw checkFailed(name, "it is down");
+  inspect?.(link);
   return link.ifindex;
 }
 

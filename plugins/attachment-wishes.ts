@@ -1,0 +1,48 @@
+/**
+ * What is asked of an attachment besides its addresses, in the keys that every interface plugin has.
+ *
+ * Source: CNI CONVENTIONS.md, "Dynamic Plugin specific Fields" and "args in network config"; README of the reference
+ * plugin bridge.
+ */
+import { parseInterfaceMac } from "../lib/addr/mac.ts";
+import { object, readFields } from "../lib/cni/fields.ts";
+import type { AttachmentRequest } from "../lib/cni/request.ts";
+import { DNS_FIELDS, type ResultDns } from "../lib/cni/result.ts";
+import { ARGS, GATEWAY_PRIORITY, RUNTIME_CONFIG } from "../lib/cni/sections.ts";
+
+const WISH_FIELDS = {
+  runtimeConfig: RUNTIME_CONFIG,
+  args: ARGS,
+  dns: object(DNS_FIELDS),
+  gatewayPriority: GATEWAY_PRIORITY,
+};
+
+/** The wishes of one attachment; the same for ADD, CHECK and DEL of one configuration. */
+export interface AttachmentWishes {
+  /** MAC address that somebody asked for; undefined: nobody did. */
+  readonly mac: string | undefined;
+  /** True when a certain address was asked for, which others may have known under another MAC address until now. */
+  readonly asksForAddress: boolean;
+  /** The configuration's own `dns`; wins over that of IPAM when it says anything. */
+  readonly dns: ResultDns;
+  /** The highest among a container's networks has the default route; undefined: the first one has, as with the reference. */
+  readonly gatewayPriority: number | undefined;
+}
+
+/**
+ * Reads them. Later sources win: the configuration's own key, CNI_ARGS, the orchestrator's metadata, the runtime's
+ * capability.
+ *
+ * @param configuredMac the plugin's own `mac` key, where it has one; empty: not given.
+ * @throws FairleadError invalid-config, naming the key.
+ */
+export function readWishes({ config, args: pairs }: AttachmentRequest, configuredMac = ""): AttachmentWishes {
+  const { runtimeConfig, args, dns, gatewayPriority } = readFields(WISH_FIELDS, config.raw);
+  const mac = runtimeConfig.mac || args.cni.mac || pairs.get("MAC") || configuredMac;
+  return {
+    mac: mac ? parseInterfaceMac(mac) : undefined,
+    asksForAddress: runtimeConfig.ips.length > 0 || args.cni.ips.length > 0 || pairs.has("IP"),
+    dns,
+    gatewayPriority: args.cni.gatewayPriority ?? gatewayPriority,
+  };
+}
