@@ -1,5 +1,5 @@
 /**
- * Executes another program and waits for it: CNI delegation, and nothing else.
+ * Executes another program and waits for it: CNI delegation and the runtime's side of CNI.
  *
  * The module that does it is loaded only here and only then, because it costs more than an ADD that does not
  * delegate.
@@ -15,6 +15,8 @@ export interface ExecRequest {
   readonly stdin: Uint8Array;
   /** More on stdout than this is an error. Default 16 MiB. */
   readonly maxStdoutBytes?: number;
+  /** It is killed when it takes longer than this, in milliseconds. Default: no limit. */
+  readonly timeoutMs?: number;
 }
 
 export interface ExecResult {
@@ -31,16 +33,19 @@ const DEFAULT_MAX_STDOUT_BYTES = 16 * 1024 * 1024;
  * Runs the program with `stdin` as its input. Its stderr is ours. A failing exit status is a result, not an error.
  *
  * @throws FairleadError `plugin-not-found` when it cannot be started (`details.errnoName` says why: ENOENT, EACCES,
- * ENOEXEC), `unavailable` with `details.errnoName` "ETXTBSY" while somebody still writes to it, `io-failure` else.
+ * ENOEXEC), `unavailable` with `details.errnoName` "ETXTBSY" while somebody still writes to it, `timeout` when it had to be
+ * killed, `io-failure` else.
  */
 export function execFile(request: ExecRequest): ExecResult {
-  const { path, args = [], env, stdin, maxStdoutBytes = DEFAULT_MAX_STDOUT_BYTES } = request;
+  const { path, args = [], env, stdin, maxStdoutBytes = DEFAULT_MAX_STDOUT_BYTES, timeoutMs } = request;
   const { spawnSync } = process.getBuiltinModule("node:child_process");
   const { error, status, signal, stdout } = spawnSync(path, [...args], {
     env: { ...env },
     input: stdin,
     stdio: ["pipe", "pipe", "inherit"],
     maxBuffer: maxStdoutBytes,
+    killSignal: "SIGKILL",
+    ...(timeoutMs !== undefined && { timeout: timeoutMs }),
   });
   const failure = error as (Error & { code?: string }) | undefined;
   // A program that ends without reading its input is in order; its status and output tell the rest.
@@ -76,6 +81,8 @@ function execError(path: string, failure: Error & { code?: string }): FairleadEr
         reason: "it is being written to (ETXTBSY)",
         hint: "an installation is under way; try again",
       });
+    case "ETIMEDOUT":
+      return new FairleadError({ ...common, code: "timeout", reason: "it took too long and was killed" });
     case "ENOBUFS":
       return new FairleadError({ ...common, code: "io-failure", reason: "it writes too much to stdout" });
     default:

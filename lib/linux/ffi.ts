@@ -12,13 +12,22 @@
 import { FairleadError } from "../errors.ts";
 import { bindWithBun } from "./ffi-bun.ts";
 import { bindWithNode } from "./ffi-node.ts";
-import { LISTENER_SIGNATURES, type Libc, type ListenerCalls, SIGNATURES, type Signature } from "./libc.ts";
+import {
+  LISTENER_SIGNATURES,
+  type Libc,
+  type ListenerCalls,
+  NAMESPACE_SIGNATURES,
+  type NamespaceCalls,
+  SIGNATURES,
+  type Signature,
+} from "./libc.ts";
 
 export { cString } from "./c-string.ts";
-export type { Libc, ListenerCalls } from "./libc.ts";
+export type { Libc, ListenerCalls, NamespaceCalls } from "./libc.ts";
 
 let bound: Libc | undefined;
 let listener: ListenerCalls | undefined;
+let namespaces: NamespaceCalls | undefined;
 
 /**
  * The C library of this process. Bound at the first call, which takes about a millisecond.
@@ -35,6 +44,12 @@ export function libc(): Libc {
 export function listenerCalls(): ListenerCalls {
   listener ??= bind(LISTENER_SIGNATURES) as unknown as ListenerCalls;
   return listener;
+}
+
+/** What makes and furnishes namespaces. @throws as {@link libc} */
+export function namespaceCalls(): NamespaceCalls {
+  namespaces ??= bind(NAMESPACE_SIGNATURES) as unknown as NamespaceCalls;
+  return namespaces;
 }
 
 function bind(signatures: Readonly<Record<string, Signature>>): Libc {

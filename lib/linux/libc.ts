@@ -110,3 +110,30 @@ export const LISTENER_SIGNATURES: Readonly<Record<keyof ListenerCalls, Signature
   epoll_ctl: { args: ["i32", "i32", "i32", "pointer"], returns: "i32" },
   epoll_wait: { args: ["i32", "pointer", "i32", "i32"], returns: "i32" },
 };
+
+/** What makes and furnishes namespaces: for the command line, which makes sandboxes and enters them. */
+export interface NamespaceCalls {
+  unshare(flags: number): number;
+  mount(
+    source: Uint8Array,
+    target: Uint8Array,
+    type: Uint8Array | null,
+    flags: number,
+    data: Uint8Array | null,
+  ): number;
+  umount2(target: Uint8Array, flags: number): number;
+  sethostname(name: Uint8Array, length: number): number;
+  ftruncate(fd: number, length: number): number;
+  /** `handler` null: the default. */
+  signal(number: number, handler: Uint8Array | null): number;
+}
+
+/** The C types of every function of {@link NamespaceCalls}. */
+export const NAMESPACE_SIGNATURES: Readonly<Record<keyof NamespaceCalls, Signature>> = {
+  unshare: { args: ["i32"], returns: "i32" },
+  mount: { args: ["pointer", "pointer", "pointer", "usize", "pointer"], returns: "i32" },
+  umount2: { args: ["pointer", "i32"], returns: "i32" },
+  sethostname: { args: ["pointer", "usize"], returns: "i32" },
+  ftruncate: { args: ["i32", "i64"], returns: "i32" },
+  signal: { args: ["i32", "pointer"], returns: "i64" },
+};

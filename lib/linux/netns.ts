@@ -46,6 +46,11 @@ export class Netns {
     this.fd = fd;
   }
 
+  /** Device and inode: equal exactly for two that are one and the same, as long as either is open. */
+  get identity(): string {
+    return statFd(this.fd, this.path).identity;
+  }
+
   /** Doing so twice is harmless. */
   close(): void {
     if (this.#open) closeFd(this.fd);
@@ -112,7 +117,7 @@ function invalidNetns(path: string, reason: string, hint?: string): FairleadErro
 
 /** True when `netns` is the one that this thread is in. */
 export function isOwnNetns(netns: Netns): boolean {
-  return statFd(netns.fd, netns.path).identity === statPath(OWN_NETNS)?.identity;
+  return netns.identity === statPath(OWN_NETNS)?.identity;
 }
 
 /** `T`, unless it is a promise: what is awaited would go on in a namespace that was left. */
