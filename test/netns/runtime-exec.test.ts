@@ -1,0 +1,32 @@
+/** The real way of running plugins takes the exam of test/contract, and limits their time. */
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { processExec } from "../../lib/runtime/process-exec.ts";
+import { pluginExecContract } from "../contract/plugin-exec.ts";
+
+let folder: string;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "fl-exec-"));
+  const program = (name: string, line: string, mode = 0o755): void => {
+    writeFileSync(join(folder, name), `#!/bin/sh\n${line}\n`);
+    chmodSync(join(folder, name), mode);
+  };
+  program("echo", "exec /bin/cat");
+  program("env", 'printf %s "$CNI_COMMAND"');
+  program("fail", "printf no; exit 3");
+  program("hang", "exec /bin/sleep 30");
+  program("data", "", 0o644);
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+pluginExecContract("processes", () => ({ exec: processExec(), path: (name) => join(folder, name) }));
+
+test("a plugin that hangs is killed and reported", () => {
+  const startedAt = performance.now();
+  const hang = { path: join(folder, "hang"), env: {}, stdin: new Uint8Array() };
+  expect(() => processExec(200).execFile(hang)).toThrow(expect.objectContaining({ code: "timeout" }));
+  expect(performance.now() - startedAt).toBeLessThan(10_000);
+});
