@@ -20,7 +20,7 @@ PLUGINS=(fairlead-bridge fairlead-ipam fairlead-loopback)
 UNITS=(fairlead-server fairlead-agent)
 BUILD_PACKAGES=()
 TEST_PACKAGES=(iproute2 nftables iputils-ping iptables conntrack strace jq procps python3 busybox-static
-  containernetworking-plugins containerd runc podman conmon)
+  containernetworking-plugins containerd runc podman conmon bind9-dnsutils)
 DEMO_PACKAGES=(iproute2 iputils-ping nftables)
 BENCH_PACKAGES=(iproute2 nftables iptables containernetworking-plugins strace time)
 
