@@ -22,4 +22,4 @@ const invokedAs = process.argv0.slice(process.argv0.lastIndexOf("/") + 1);
 const plugin = PLUGINS[invokedAs];
 
 if (plugin) process.exit(plugin());
-process.exit(await (await import("./cli/main.ts")).main(process.argv.slice(2)));
+process.exit(await (await import("./cli/process.ts")).run(process.argv.slice(2)));

@@ -1,98 +1,91 @@
 /**
  * The command line: `fairlead COMMAND …`.
  *
- * Here are the commands and their options only; what a command does is loaded when it runs, so that
- * `fairlead ipam status` does not read the server.
+ * Finds the command in the tree, loads it, reads its arguments by its description and runs it. Help, completion
+ * and the texts of errors are loaded when they are needed: a command that works loads itself only.
  */
-import { Command, CommanderError } from "commander";
 import { asFairleadError } from "../lib/errors.ts";
-import { addAgentCommand } from "./commands/agent.ts";
-import { addDevCommand } from "./commands/dev.ts";
-import { addIpamCommands } from "./commands/ipam.ts";
-import { addServerCommand } from "./commands/server.ts";
-import { addVersionCommand } from "./commands/version.ts";
-import { type Io, processIo } from "./io.ts";
-import type { Outcome } from "./outcome.ts";
+import type { Io } from "./io.ts";
+import { HelpWanted, parseCommandLine, UsageError } from "./parse.ts";
+import { type CommandSpec, DEFAULT_USAGE_STATUS, type GroupSpec, type UsageStatus } from "./spec.ts";
+import { TREE } from "./tree.ts";
 
-/** Exit status for a command line that makes no sense. */
-const USAGE_STATUS = 2;
+const HELP_WORDS = new Set(["-h", "--help"]);
 
 /** Runs the command line `argv` (without the program's name). Returns the exit status; never throws. */
-export async function main(argv: readonly string[], io: Io = processIo()): Promise<number> {
-  const outcome: Outcome = { status: 0 };
-  const said: Promise<void>[] = [];
-  const usage: string[] = [];
-  const program = newProgram(io, said, usage);
-  addDevCommand(program, io, outcome);
-  addServerCommand(program, io, outcome);
-  addAgentCommand(program, io, outcome);
-  addIpamCommands(program, io, outcome);
-  addVersionCommand(program, io);
+export async function main(argv: readonly string[], io: Io): Promise<number> {
   try {
-    await program.parseAsync(asCommandLine(argv), { from: "user" });
+    return await dispatch(argv, io);
   } catch (thrown) {
-    outcome.status = await report(thrown, usage.join(""), io);
+    const error = asFairleadError(thrown, "run command");
+    await io.err(`fairlead: ${error.message}\n`);
+    if (thrown !== error && thrown instanceof Error) await io.err(`${thrown.stack}\n`);
+    return error.row.exit;
   }
-  await Promise.all(said);
-  return outcome.status;
 }
 
-/** `fairlead` alone asks for help; `fairlead help ipam leases` is `fairlead ipam leases --help`. */
-function asCommandLine(argv: readonly string[]): string[] {
-  const [first = "help", ...rest] = argv;
-  return first === "help" ? [...rest, "--help"] : [...argv];
+async function dispatch(argv: readonly string[], io: Io): Promise<number> {
+  const [word = "help", ...rest] = argv;
+  const name = ALIASES[word] ?? word;
+  const entry = TREE.find((candidate) => candidate.name === name);
+  if (entry === undefined) return unknownCommand(word, io);
+  const spec = await entry.load();
+  if ("commands" in spec) return runGroup(spec, rest, io);
+  return runCommand({ spec, path: `fairlead ${spec.name}`, usage: DEFAULT_USAGE_STATUS }, rest, io);
 }
 
-/** `said` takes what is being written to stdout, `usage` what the parser would write to stderr. */
-function newProgram(io: Io, said: Promise<void>[], usage: string[]): Command {
-  return new Command("fairlead")
-    .description("Docker's network model for any CNI runtime.")
-    .usage("COMMAND [OPTIONS]")
-    .helpOption("-h, --help", "show this help")
-    .helpCommand("help [COMMAND...]", "show the help of a command")
-    .configureHelp({ sortSubcommands: false, sortOptions: false })
-    .configureOutput({
-      writeOut: (text) => void said.push(io.out(text)),
-      writeErr: (text) => void usage.push(text),
-      getOutHelpWidth: () => io.columns ?? 100,
-    })
-    .exitOverride()
-    .showSuggestionAfterError(true)
-    .addHelpText(
-      "after",
-      `
-Examples:
-  fairlead dev                       start everything on this machine, without configuration
-  fairlead ipam status               networks, and how full their pools are
-  fairlead ipam history 10.77.0.5    who has had an address, and when
+const ALIASES: Readonly<Record<string, string>> = {
+  "-h": "help",
+  "--help": "help",
+  "-v": "version",
+  "--version": "version",
+};
 
-Exit status: 0 success, 2 wrong usage or input, 3 conflict, 4 not found, 5 the
-service cannot be reached, 6 a pool or quota is used up, 7 not allowed, 1
-anything else.`,
-    );
-}
-
-/** Says what went wrong on stderr, and returns the exit status. */
-async function report(thrown: unknown, usage: string, io: Io): Promise<number> {
-  if (thrown instanceof CommanderError) return reportUsage(thrown, usage, io);
-  const error = asFairleadError(thrown, "run command");
-  await io.err(`fairlead: ${error.message}\n`);
-  if (thrown !== error && thrown instanceof Error) await io.err(`${thrown.stack}\n`);
-  return error.row.exit;
-}
-
-/** The parser's errors in the form of all others. */
-async function reportUsage(error: CommanderError, usage: string, io: Io): Promise<number> {
-  // Asking for help ends the parser by an "error" of status 0.
-  if (error.exitCode === 0) return 0;
-  // A group of commands without a command: its help says what there is.
-  if (error.code === "commander.help") await io.err(usage);
-  else {
-    const text = error.message
-      .replace(/^error: /, "")
-      .replace(/\.?\s*\(Did you mean (?:one of )?(.*)\?\)/, "; did you mean $1?")
-      .replace(/\.$/, "");
-    await io.err(`fairlead: ${text}${text.endsWith("?") ? "" : "; see fairlead help"}\n`);
+async function runGroup(group: GroupSpec, argv: readonly string[], io: Io): Promise<number> {
+  const [word, ...rest] = argv;
+  const path = `fairlead ${group.name}`;
+  const usage = group.usage ?? DEFAULT_USAGE_STATUS;
+  const spec = group.commands.find(({ name, aliases = [] }) => word === name || aliases.includes(word ?? ""));
+  if (spec !== undefined) return runCommand({ spec, path: `${path} ${spec.name}`, usage }, rest, io);
+  const { formatHelp } = await import("./help/text.ts");
+  if (word === undefined) {
+    await io.err(formatHelp(group, path, io.columns));
+    return usage.none;
   }
-  return USAGE_STATUS;
+  if (HELP_WORDS.has(word)) {
+    await io.out(formatHelp(group, path, io.columns));
+    return 0;
+  }
+  const { misspelled } = await import("./help/misspelled.ts");
+  await io.err(misspelled(word, path, group.commands));
+  return word.startsWith("-") ? usage.option : usage.arguments;
+}
+
+interface Called {
+  readonly spec: CommandSpec;
+  /** The words that called it: `fairlead network create`. */
+  readonly path: string;
+  readonly usage: UsageStatus;
+}
+
+async function runCommand({ spec, path, usage }: Called, argv: readonly string[], io: Io): Promise<number> {
+  try {
+    return await spec.run(parseCommandLine(spec, argv, path), io);
+  } catch (thrown) {
+    if (!(thrown instanceof HelpWanted || thrown instanceof UsageError)) throw thrown;
+    const { formatHelp, formatUsage } = await import("./help/text.ts");
+    if (thrown instanceof HelpWanted) {
+      await io.out(formatHelp(spec, path, io.columns));
+      return 0;
+    }
+    const shape = thrown.part === "arguments" ? `\n${formatUsage(spec, path)}` : "";
+    await io.err(`fairlead: ${thrown.message}\nSee '${path} --help'.\n${shape}`);
+    return usage[thrown.part];
+  }
+}
+
+async function unknownCommand(word: string, io: Io): Promise<number> {
+  const { misspelled } = await import("./help/misspelled.ts");
+  await io.err(misspelled(word, "fairlead", TREE));
+  return word.startsWith("-") ? DEFAULT_USAGE_STATUS.option : DEFAULT_USAGE_STATUS.arguments;
 }

@@ -23,7 +23,7 @@ export interface CommonOptions {
   readonly json?: boolean;
 }
 
-export interface LeaseOptions extends CommonOptions {
+export interface LeaseOptions {
   readonly network?: string;
   readonly state?: LeaseState;
   readonly container?: string;
@@ -31,7 +31,7 @@ export interface LeaseOptions extends CommonOptions {
   readonly address?: string;
 }
 
-export interface HistoryOptions extends CommonOptions {
+export interface HistoryOptions {
   readonly at?: string;
   readonly addressSpace?: string;
 }

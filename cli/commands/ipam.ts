@@ -1,127 +1,169 @@
 /** `fairlead ipam …`: what the IPAM service knows. */
-import { type Command, Option } from "commander";
-import { DEFAULT_SOCKET } from "../../lib/daemon/paths.ts";
 import type { LeaseState } from "../../lib/ipam/api.ts";
 import type { Io } from "../io.ts";
-import type { Outcome } from "../outcome.ts";
-import type { CommonOptions, HistoryOptions, IpamRun, LeaseOptions } from "./ipam-run.ts";
+import { defineCommand, type GroupSpec } from "../spec.ts";
+import { COMMON_OPTIONS } from "./common-options.ts";
+import type { IpamRun } from "./ipam-run.ts";
 
-/** Where plugins and server meet unless told otherwise. */
 const LEASE_STATES: readonly LeaseState[] = ["bound", "cooling", "quarantined", "reserved"];
 
 /** Loads what the commands do, and hands it a client. */
 async function run(
   io: Io,
-  outcome: Outcome,
-  options: CommonOptions,
+  options: { readonly socket: string; readonly json: boolean },
   body: (ipam: IpamRun) => Promise<number>,
-) {
+): Promise<number> {
   const { withIpam } = await import("./ipam-run.ts");
-  outcome.status = await withIpam(io, options, body);
+  return withIpam(io, options, body);
 }
 
-export function addIpamCommands(program: Command, io: Io, outcome: Outcome): void {
-  const ipam = program
-    .command("ipam")
-    .description("show what the IPAM service knows: pools, leases, who had which address")
-    .usage("COMMAND [OPTIONS]");
-  addStatus(ipam, io, outcome);
-  addNetworks(ipam, io, outcome);
-  addLeases(ipam, io, outcome);
-  addHistory(ipam, io, outcome);
-  addCheck(ipam, io, outcome);
-}
+const status = defineCommand({
+  name: "status",
+  summary: "Show the service, and how full every pool is",
+  arguments: [
+    {
+      name: "NETWORK",
+      optional: true,
+      complete: "network",
+      description: "This network only: name, ID or the beginning of an ID",
+    },
+  ],
+  options: COMMON_OPTIONS,
+  manual: {
+    description: `
+The counts of a pool add up to its size. WITHHELD are reserved, excluded and gateway addresses.`,
+    examples: [
+      { text: "All pools", command: "fairlead ipam status" },
+      {
+        text: "Addresses that are left in one network",
+        command: "fairlead ipam status web --json | jq -r '.networks[0].pools[0].free'",
+      },
+    ],
+    seeAlso: ["ipam networks", "ipam leases"],
+  },
+  run: ({ args: [network], options }, io) => run(io, options, (ipam) => ipam.status(network)),
+});
 
-function command(parent: Command, nameAndArguments: string, description: string): Command {
-  return parent
-    .command(nameAndArguments)
-    .description(description)
-    .option("--json", "as JSON, nothing cut")
-    .option("--socket <path>", "socket of the service", DEFAULT_SOCKET);
-}
+const networks = defineCommand({
+  name: "networks",
+  summary: "List the networks and their subnets",
+  arguments: [],
+  options: COMMON_OPTIONS,
+  manual: {
+    description: `
+ORIGIN is "api" for a network made by an admin, "conflist" for one that a node's configuration declared, "predefined" for one
+that was there from the start.`,
+    examples: [{ text: "All networks", command: "fairlead ipam networks" }],
+    seeAlso: ["network ls", "ipam status"],
+  },
+  run: ({ options }, io) => run(io, options, (ipam) => ipam.networks()),
+});
 
-function addStatus(parent: Command, io: Io, outcome: Outcome): void {
-  command(parent, "status", "show the service, and how full every pool is")
-    .argument("[network]", "this network only: name, ID or the beginning of an ID")
-    .addHelpText(
-      "after",
-      `
-The counts of a pool add up to its size. WITHHELD are reserved, excluded and
-gateway addresses.
+const leases = defineCommand({
+  name: "leases",
+  summary: "List the addresses that are not free",
+  arguments: [],
+  options: {
+    ...COMMON_OPTIONS,
+    network: { kind: "text", value: "name", complete: "network", description: "Of this network" },
+    state: {
+      kind: "text",
+      value: "state",
+      choices: LEASE_STATES,
+      complete: LEASE_STATES,
+      description: "In this state",
+    },
+    container: { kind: "text", value: "id", description: "Of this container, by its whole ID" },
+    node: { kind: "text", value: "name", description: "Of this node" },
+    address: { kind: "text", value: "address", description: "Of this address" },
+  },
+  manual: {
+    description: `
+All given filters must match. States: bound (an attachment holds it), cooling (released, out of use until UNTIL), quarantined
+(kept out of use because of doubt), reserved (set aside). Instants are in UTC.`,
+    examples: [
+      { text: "What is cooling down", command: "fairlead ipam leases --network web --state cooling" },
+      {
+        text: "Addresses of one node, for a script",
+        command: `fairlead ipam leases --json | jq -r '.leases[] | select(.node == "n1") | .address'`,
+      },
+    ],
+    seeAlso: ["ipam history", "network inspect"],
+  },
+  run: ({ options }, io) => {
+    const { network, container, node, address } = options;
+    // The parser let nothing but these words through.
+    const state = options.state as LeaseState | undefined;
+    const filter = {
+      ...(network !== undefined && { network }),
+      ...(container !== undefined && { container }),
+      ...(state !== undefined && { state }),
+      ...(node !== undefined && { node }),
+      ...(address !== undefined && { address }),
+    };
+    return run(io, options, (ipam) => ipam.leases(filter));
+  },
+});
 
-Examples:
-  fairlead ipam status
-  fairlead ipam status web --json | jq .networks[0].pools[0].free`,
-    )
-    .action((network: string | undefined, options: CommonOptions) =>
-      run(io, outcome, options, (ipam) => ipam.status(network)),
-    );
-}
+const history = defineCommand({
+  name: "history",
+  summary: "Show who has had an address, and when",
+  arguments: [{ name: "ADDRESS", description: "The address, without prefix length" }],
+  options: {
+    ...COMMON_OPTIONS,
+    at: {
+      kind: "text",
+      value: "instant",
+      description: "Who had it then: 2026-01-31T12:00:00Z, 2026-01-31 12:00 (local), 3d (ago)",
+    },
+    "address-space": { kind: "text", value: "name", description: "In this address space" },
+  },
+  manual: {
+    description: "The oldest stay comes first; a stay without an end lasts. Instants are in UTC.",
+    examples: [
+      { text: "Everybody who had it", command: "fairlead ipam history 10.77.0.5" },
+      { text: "Who had it at lunch", command: 'fairlead ipam history 10.77.0.5 --at "2026-01-27 12:30"' },
+      { text: "Who had it two hours ago", command: "fairlead ipam history fd00::5 --at 2h" },
+    ],
+    seeAlso: ["ipam leases"],
+  },
+  run: ({ args: [address = ""], options }, io) => {
+    const { at, "address-space": addressSpace } = options;
+    const filter = { ...(at !== undefined && { at }), ...(addressSpace !== undefined && { addressSpace }) };
+    return run(io, options, (ipam) => ipam.history(address, filter));
+  },
+});
 
-function addNetworks(parent: Command, io: Io, outcome: Outcome): void {
-  command(parent, "networks", "list the networks and their subnets")
-    .addHelpText(
-      "after",
-      `
-ORIGIN is "api" for a network made by an admin, "conflist" for one that a node's
-configuration declared.
+const check = defineCommand({
+  name: "check",
+  summary: "Look for contradictions in what the service has stored",
+  arguments: [],
+  options: COMMON_OPTIONS,
+  manual: {
+    description: "Changes nothing.",
+    examples: [
+      { text: "Check, and act on the result", command: "fairlead ipam check || mail -s 'fairlead' root" },
+    ],
+    exitStatus: [
+      [0, "No contradictions, or warnings only."],
+      [1, "There is an error among the findings."],
+      [5, "The service cannot be reached, or did not answer in time."],
+    ],
+    seeAlso: ["ipam status"],
+  },
+  run: ({ options }, io) => run(io, options, (ipam) => ipam.check()),
+});
 
-Example:
-  fairlead ipam networks`,
-    )
-    .action((options: CommonOptions) => run(io, outcome, options, (ipam) => ipam.networks()));
-}
-
-function addLeases(parent: Command, io: Io, outcome: Outcome): void {
-  command(parent, "leases", "list the addresses that are not free")
-    .option("--network <name>", "of this network")
-    .addOption(new Option("--state <state>", "in this state").choices(LEASE_STATES))
-    .option("--container <id>", "of this container, by its whole ID")
-    .option("--node <name>", "of this node")
-    .option("--address <address>", "of this address")
-    .addHelpText(
-      "after",
-      `
-All given filters must match. States: bound (an attachment holds it), cooling
-(released, out of use until UNTIL), quarantined (kept out of use because of
-doubt), reserved (set aside). Instants are in UTC.
-
-Examples:
-  fairlead ipam leases --network web --state cooling
-  fairlead ipam leases --json | jq -r '.leases[] | select(.node == "n1") | .address'`,
-    )
-    .action((options: LeaseOptions) => run(io, outcome, options, (ipam) => ipam.leases(options)));
-}
-
-function addHistory(parent: Command, io: Io, outcome: Outcome): void {
-  command(parent, "history", "show who has had an address, and when")
-    .argument("<address>", "the address, without prefix length")
-    .option("--at <instant>", "who had it then: 2026-01-31T12:00:00Z, 2026-01-31 12:00 (local), 3d (ago)")
-    .option("--address-space <name>", "in this address space")
-    .addHelpText(
-      "after",
-      `
-The oldest stay comes first; a stay without an end lasts. Instants are in UTC.
-
-Examples:
-  fairlead ipam history 10.77.0.5
-  fairlead ipam history 10.77.0.5 --at "2026-01-27 14:30"
-  fairlead ipam history fd00::5 --at 2h`,
-    )
-    .action((address: string, options: HistoryOptions) =>
-      run(io, outcome, options, (ipam) => ipam.history(address, options)),
-    );
-}
-
-function addCheck(parent: Command, io: Io, outcome: Outcome): void {
-  command(parent, "check", "look for contradictions in what the service has stored")
-    .addHelpText(
-      "after",
-      `
-Changes nothing. Exit status 1 when there is an error among the findings.
-
-Example:
-  fairlead ipam check`,
-    )
-    .action((options: CommonOptions) => run(io, outcome, options, (ipam) => ipam.check()));
-}
+export const ipam: GroupSpec = {
+  name: "ipam",
+  summary: "Show what the IPAM service knows: pools, leases, who had which address",
+  commands: [status, networks, leases, history, check],
+  manual: {
+    description: "Reads only: nothing here changes anything.",
+    examples: [
+      { text: "How full the pools are", command: "fairlead ipam status" },
+      { text: "Who had an address", command: "fairlead ipam history 10.77.0.5" },
+    ],
+    seeAlso: ["network", "server"],
+  },
+};

@@ -1,20 +1,27 @@
-import type { Command } from "commander";
-import { VERSION } from "../../lib/version.ts";
-import type { Io } from "../io.ts";
-import { formatJson } from "../output/json.ts";
-
 /** `fairlead version` */
-export function addVersionCommand(program: Command, io: Io): void {
-  program
-    .command("version")
-    .description("show the version of Fairlead and of what it runs on")
-    .option("--json", "as JSON")
-    .action(async ({ json }: { json?: boolean }) => {
-      const facts = versionFacts();
-      const { version, runtime, platform } = facts;
-      await io.out(json ? formatJson(facts) : `fairlead ${version} (${runtime}, ${platform})\n`);
-    });
-}
+import { VERSION } from "../../lib/version.ts";
+import { formatJson } from "../output/json.ts";
+import { defineCommand } from "../spec.ts";
+
+export const version = defineCommand({
+  name: "version",
+  summary: "Show the version of Fairlead and of what it runs on",
+  arguments: [],
+  options: { json: { kind: "switch", description: "As JSON" } },
+  manual: {
+    description:
+      "Prints one line: the version, the JavaScript runtime inside, operating system and processor.",
+    examples: [{ text: "The version alone", command: "fairlead version --json | jq -r .version" }],
+    exitStatus: [[0, "Always."]],
+    seeAlso: ["help"],
+  },
+  run: async ({ options }, io) => {
+    const facts = versionFacts();
+    const { version: own, runtime, platform } = facts;
+    await io.out(options.json ? formatJson(facts) : `fairlead ${own} (${runtime}, ${platform})\n`);
+    return 0;
+  },
+});
 
 function versionFacts(): { version: string; runtime: string; platform: string } {
   const { bun, node } = process.versions as { bun?: string; node: string };

@@ -1,0 +1,43 @@
+/**
+ * The commands and groups of the command line, by name: what `fairlead help` lists, and what is loaded when one is
+ * called. Nothing but names and summaries is here, so that a command loads itself only.
+ */
+import type { TreeEntry } from "./spec.ts";
+
+export const TREE: readonly TreeEntry[] = [
+  {
+    name: "network",
+    summary: "Manage networks: create, connect, inspect, remove",
+    load: async () => (await import("./commands/network.ts")).network,
+  },
+  {
+    name: "ipam",
+    summary: "Show what the IPAM service knows: pools, leases, who had which address",
+    load: async () => (await import("./commands/ipam.ts")).ipam,
+  },
+  {
+    name: "dev",
+    summary: "Run everything that one machine needs, without configuration",
+    load: async () => (await import("./commands/dev.ts")).dev,
+  },
+  {
+    name: "server",
+    summary: "Run the IPAM server",
+    load: async () => (await import("./commands/server.ts")).server,
+  },
+  {
+    name: "agent",
+    summary: "Run the agent of this node",
+    load: async () => (await import("./commands/agent.ts")).agent,
+  },
+  {
+    name: "help",
+    summary: "Show the help of a command, or the manual pages",
+    load: async () => (await import("./commands/help.ts")).helpCommand(TREE),
+  },
+  {
+    name: "version",
+    summary: "Show the version of Fairlead and of what it runs on",
+    load: async () => (await import("./commands/version.ts")).version,
+  },
+];
