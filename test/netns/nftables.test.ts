@@ -98,7 +98,7 @@ function rewritten(name: string): NetlinkRequest[] {
   });
 }
 
-describe.each(["masquerade", "mac-spoof", "expressions"])("%s.nft", (name) => {
+describe.each(["masquerade", "mac-spoof", "isolation", "expressions"])("%s.nft", (name) => {
   test("what nft sent, read and written by us, makes what nft made", () => {
     judge.apply(readFileSync(join(__dirname, `../captures/nftables/${name}.nft`), "utf8"));
     // The script deletes an element at its end, which rewritten() leaves out.

@@ -7,6 +7,7 @@
  * Exits 0 when the verb succeeded; otherwise the error is on stderr.
  */
 import { readFileSync, writeSync } from "node:fs";
+import { parseAddress } from "../../lib/addr/address.ts";
 import { parsePrefix } from "../../lib/addr/prefix.ts";
 import {
   checkMasquerade,
@@ -16,13 +17,14 @@ import {
   removeMasquerade,
   removeUnusedMacSpoofTable,
 } from "../../lib/host/firewall.ts";
+import { checkIsolation, ensureIsolation } from "../../lib/host/firewall-isolation.ts";
 import { NETLINK_NETFILTER, openNetlinkSocket } from "../../lib/linux/netlink-socket.ts";
 import { NetlinkConnection } from "../../lib/netlink/connection.ts";
 import { NFTables } from "../../lib/netlink/nftables/nftables.ts";
 
 const [verb = "", json = "{}"] = process.argv.slice(2);
-const { prefixes = [], ...rest } = JSON.parse(json);
-const spec = { ...rest, prefixes: prefixes.map(parsePrefix) };
+const { prefixes = [], gateways = [], ...rest } = JSON.parse(json);
+const spec = { ...rest, prefixes: prefixes.map(parsePrefix), gateways: gateways.map(parseAddress) };
 const connection = new NetlinkConnection(openNetlinkSocket(NETLINK_NETFILTER));
 const nft = new NFTables(connection);
 
@@ -38,6 +40,10 @@ const VERBS: Readonly<Record<string, () => void>> = {
       ensureMasquerade(nft, spec);
       removeMasquerade(nft, spec.networkName);
     }
+  },
+  isolate() {
+    ensureIsolation(nft, spec);
+    checkIsolation(nft, spec);
   },
   spoof: () => ensureMacSpoofCheck(nft, spec),
   spoofChurn() {

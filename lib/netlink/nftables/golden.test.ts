@@ -62,7 +62,7 @@ function unknownIn(value: unknown, path: string): string[] {
   );
 }
 
-const NAMES = ["expressions", "masquerade", "mac-spoof", "delete"].flatMap((name) => [
+const NAMES = ["expressions", "masquerade", "mac-spoof", "isolation", "delete"].flatMap((name) => [
   `${name}.batch.hex`,
   `${name}.list.hex`,
 ]);

@@ -5,7 +5,7 @@ import { u32 } from "../attribute.ts";
 import { NFT_REG_1 } from "./data.ts";
 import { bitwise } from "./expr/bitwise.ts";
 import { cmp, NFT_CMP_NEQ } from "./expr/cmp.ts";
-import { ct, NFT_CT_STATE } from "./expr/ct.ts";
+import { ct, NFT_CT_STATE, NFT_CT_STATUS } from "./expr/ct.ts";
 import type { Expression } from "./expr/expression.ts";
 import { meta, NFT_META_NFPROTO } from "./expr/meta.ts";
 import { IP_DADDR, IP_SADDR, IP6_DADDR, IP6_SADDR, type PayloadField, payload } from "./expr/payload.ts";
@@ -46,6 +46,15 @@ export function matchPrefix(prefix: Prefix, field: AddressField): Expression[] {
 
 /** `ct state …`: any of the bits NF_CT_STATE_*. */
 export function matchCtState(states: number): Expression[] {
-  const [mask, none] = [u32.encode(states), u32.encode(0)];
-  return [ct(NFT_CT_STATE, NFT_REG_1), bitwise(NFT_REG_1, mask), cmp(NFT_REG_1, none, NFT_CMP_NEQ)];
+  return matchCtBits(NFT_CT_STATE, states);
+}
+
+/** `ct status …`: any of the bits IPS_*. */
+export function matchCtStatus(bits: number): Expression[] {
+  return matchCtBits(NFT_CT_STATUS, bits);
+}
+
+function matchCtBits(key: number, bits: number): Expression[] {
+  const [mask, none] = [u32.encode(bits), u32.encode(0)];
+  return [ct(key, NFT_REG_1), bitwise(NFT_REG_1, mask), cmp(NFT_REG_1, none, NFT_CMP_NEQ)];
 }

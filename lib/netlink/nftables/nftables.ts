@@ -4,7 +4,7 @@
  * Imports nothing that knows rules or elements: it is on the path of an ADD that finds everything in place.
  */
 import { FairleadError } from "../../errors.ts";
-import type { NetlinkConnection } from "../connection.ts";
+import type { NetlinkConnection, ResultsOf } from "../connection.ts";
 import { isAbsent, type NetlinkRequest } from "../request.ts";
 import { batch } from "./batch.ts";
 import { getGen } from "./gen.ts";
@@ -104,6 +104,11 @@ export class NFTables {
   /** One object, or undefined when there is none. */
   find<T>(request: NetlinkRequest<T>): T | undefined {
     return this.#connection.find(request);
+  }
+
+  /** Asks several things in one datagram, and says what became of each question. They are answered one by one. */
+  ask<const R extends readonly NetlinkRequest<unknown>[]>(requests: R): ResultsOf<R> {
+    return this.#connection.attempt(requests);
   }
 
   /** All objects of a kind. None, when what they are in does not exist. */

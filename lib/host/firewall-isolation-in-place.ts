@@ -1,0 +1,119 @@
+/**
+ * Is a network isolated? The one question of an ADD, apart from all that makes isolation, so that an ADD that finds it
+ * in place loads none of that.
+ */
+import { type Address, compareAddresses, formatAddress } from "../addr/address.ts";
+import { validateIfname } from "../addr/ifname.ts";
+import { FairleadError } from "../errors.ts";
+import { hashHex } from "../hash.ts";
+import { type Chain, getChain } from "../netlink/nftables/chain.ts";
+import { IFNAME, ifnameKey } from "../netlink/nftables/datatype.ts";
+import { type ElementList, getElement } from "../netlink/nftables/element.ts";
+import { NFPROTO_INET } from "../netlink/nftables/message.ts";
+import type { NFTables } from "../netlink/nftables/nftables.ts";
+import type { SetSpec } from "../netlink/nftables/set.ts";
+import {
+  COMMENT_MAXIMUM_BYTES,
+  decodeComment,
+  NFTNL_UDATA_SET_ELEM_COMMENT,
+} from "../netlink/nftables/userdata.ts";
+import type { NetlinkResult } from "../netlink/request.ts";
+
+/** What a network is kept apart from the others by. */
+export interface IsolationSpec {
+  readonly networkName: string;
+  /** The link that the network's packets come in by. No other isolated network may have it. */
+  readonly bridge: string;
+  /** The host's addresses on that link: they are for this network alone. */
+  readonly gateways: readonly Address[];
+  /** Nothing is forwarded onto or off the bridge, and its containers reach nothing of the host but the gateways. */
+  readonly internal: boolean;
+  /** The network's containers do not reach each other by way of the host either (icc=false). Default: they do. */
+  readonly separate?: boolean;
+}
+
+export const TABLE = { family: NFPROTO_INET, name: "fairlead" } as const;
+export const INSIDE = { family: TABLE.family, table: TABLE.name } as const;
+
+/** Every isolated network's bridge. The comment says whose it is, and holds a hash of all that belongs to it. */
+export const BRIDGES: SetSpec = { ...INSIDE, name: "isolation-bridges", key: [IFNAME] };
+
+/**
+ * The chains, each with what the kernel says uses it when all is in place: its rules, and the rules that go to it.
+ * A test compares these numbers with the rules.
+ */
+export const CHAIN_USES = {
+  "isolation-forward": 5,
+  "isolation-input": 5,
+  "isolation-internal": 5 + 1,
+  "isolation-gateway": 5 + 2,
+} as const satisfies Record<string, number>;
+
+export type IsolationChain = keyof typeof CHAIN_USES;
+export const CHAIN_NAMES = Object.keys(CHAIN_USES) as readonly IsolationChain[];
+
+/** Hexadecimal digits of the hash in a comment, and the blank behind it. */
+const HASH_DIGITS = 16;
+
+/**
+ * Text that is on the element of the network's bridge: a hash of all that belongs to the network, and its name.
+ *
+ * @throws invalid-config when a name cannot be used.
+ */
+export function isolationComment(spec: IsolationSpec): string {
+  const { networkName, bridge, internal, separate = false } = spec;
+  validateIfname(bridge);
+  const gateways = sortedGateways(spec).map(formatAddress);
+  const content = JSON.stringify([networkName, bridge, gateways, internal, separate]);
+  const comment = `${hashHex(content, HASH_DIGITS)} ${networkName}`;
+  if (new TextEncoder().encode(comment).length <= COMMENT_MAXIMUM_BYTES) return comment;
+  throw new FairleadError({
+    code: "invalid-config",
+    operation: "isolate network",
+    object: networkName,
+    reason: `its name has more than ${COMMENT_MAXIMUM_BYTES - HASH_DIGITS - 1} bytes`,
+    hint: "shorten it",
+  });
+}
+
+/** The network that an element's comment names; null when it is not one of ours. */
+export function networkOfComment(comment: string | null): string | null {
+  return comment !== null && /^[0-9a-f]{16} ./.test(comment) ? comment.slice(HASH_DIGITS + 1) : null;
+}
+
+/** In order, each once. */
+export function sortedGateways({ gateways }: Pick<IsolationSpec, "gateways">): Address[] {
+  const sorted = [...gateways].sort(compareAddresses);
+  return sorted.filter((address, at) => {
+    const before = sorted[at - 1];
+    return before === undefined || compareAddresses(before, address) !== 0;
+  });
+}
+
+/**
+ * Whether the network is isolated as `spec` says: one small datagram.
+ *
+ * It asks for the element of the bridge, whose comment tells all that was made in one transaction with it, and for the
+ * chains, of which the kernel says how many rules they have. It does not notice when somebody else took another element
+ * away, or put another rule in the place of one; `checkIsolation` does.
+ *
+ * @throws FairleadError invalid-config.
+ */
+export function isIsolationInPlace(nft: NFTables, spec: IsolationSpec): boolean {
+  const comment = isolationComment(spec);
+  const bridge = getElement({ ...INSIDE, set: BRIDGES.name }, ifnameKey(spec.bridge));
+  const [element, ...chains] = nft.ask([bridge, ...CHAIN_NAMES.map((name) => getChain({ ...INSIDE, name }))]);
+  return (
+    commentOn(element) === comment && CHAIN_NAMES.every((name, at) => usesOf(chains[at]) === CHAIN_USES[name])
+  );
+}
+
+/** A question that the kernel refuses, because the set is not there or not ours, has no answer. */
+function commentOn(result: NetlinkResult<ElementList>): string | null {
+  const [element] = result.ok ? (result.replies[0]?.elements ?? []) : [];
+  return decodeComment(element?.userdata, NFTNL_UDATA_SET_ELEM_COMMENT);
+}
+
+function usesOf(result: NetlinkResult<Chain> | undefined): number | undefined {
+  return result?.ok ? result.replies[0]?.use : undefined;
+}
