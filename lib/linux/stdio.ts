@@ -3,8 +3,8 @@ import { FairleadError } from "../errors.ts";
 import { EAGAIN, invoke, invokeOrThrow, SyscallError } from "./errno.ts";
 
 // Source: include/uapi/asm-generic/poll.h.
-const POLLIN = 0x1;
-const POLLOUT = 0x4;
+export const POLLIN = 0x1;
+export const POLLOUT = 0x4;
 
 const FIRST_CHUNK_BYTES = 16 * 1024;
 
@@ -83,8 +83,12 @@ export function writeAll(fd: number, bytes: Uint8Array, name = fd === 2 ? "stder
   }
 }
 
-/** Waits until `fd` has one of `events` or is at its end; false when the deadline came first. */
-function pollFd(fd: number, events: number, deadline: number | null, name: string): boolean {
+/**
+ * Waits until `fd` has one of `events` or is at its end; false when the deadline came first.
+ *
+ * @param deadline on the clock of `performance.now()`; null waits for ever.
+ */
+export function pollFd(fd: number, events: number, deadline: number | null, name: string): boolean {
   const request = new Uint8Array(8);
   const view = new DataView(request.buffer);
   view.setInt32(0, fd, true);

@@ -7,7 +7,7 @@
 import { FairleadError } from "../errors.ts";
 import { libc } from "../linux/ffi.ts";
 import { BUILD } from "../version.ts";
-import { type ConversationOutcome, converse } from "./conversation.ts";
+import { type ConversationOutcome, converse, START_LIMIT_MS } from "./conversation.ts";
 import { encodeRequest, type ResidentAnswer, type Variables } from "./frames.ts";
 
 export type { ResidentAnswer } from "./frames.ts";
@@ -15,8 +15,6 @@ export type { ResidentAnswer } from "./frames.ts";
 /** Where workers listen unless told otherwise. */
 export const DEFAULT_RESIDENT_SOCKET = "/run/fairlead/plugin-worker.sock";
 
-/** Busy workers have their queue; one that does not begin by then is stuck. */
-export const START_LIMIT_MS = 2_000;
 /** The service's own limit (ten seconds), that on a bridge's lock (ten), and some. */
 const DEFAULT_LIMIT_MS = 25_000;
 

@@ -25,6 +25,9 @@ const MSG_NOSIGNAL = 0x4000;
 const SHUT_RD = 0;
 const POLLIN = 0x1;
 
+/** A usual value of {@link Conversation.startLimitMs}: busy workers have their queue; who does not begin by then is stuck. */
+export const START_LIMIT_MS = 2_000;
+
 /** Longest path of a unix socket: `sun_path` has 108 bytes, one of them the NUL. Source: include/uapi/linux/un.h. */
 const PATH_BYTES = 107;
 const FIRST_BUFFER_BYTES = 16 * 1024;

@@ -6,7 +6,7 @@
  */
 import type { AttachmentRequest, PluginHandlers, PluginRequest } from "../../../lib/cni/request.ts";
 import { requireRepresentable } from "../../../lib/cni/result.ts";
-import { runPlugin } from "../../../lib/cni/run-plugin.ts";
+import { type PluginIo, runPlugin } from "../../../lib/cni/run-plugin.ts";
 import { CNI_VERSIONS } from "../../../lib/cni/versions.ts";
 import { VERSION } from "../../../lib/version.ts";
 import { CentralIpam } from "../../central-ipam.ts";
@@ -40,7 +40,12 @@ const handlers: PluginHandlers = {
   status: (request) => centralIpam(request).requireReady(),
 };
 
-export function main(): number {
+/**
+ * Runs one invocation.
+ *
+ * @returns the exit status of the process.
+ */
+export function main(io: PluginIo = pluginIo()): number {
   const supportedVersions = CNI_VERSIONS;
   return runPlugin({
     name: "fairlead-ipam",
@@ -48,6 +53,6 @@ export function main(): number {
     supportedVersions,
     argKeys: ARG_KEYS,
     handlers,
-    io: pluginIo(),
+    io,
   });
 }

@@ -7,7 +7,7 @@
  * Source: CNI SPEC 1.1.0; README of the reference plugin bridge.
  */
 import type { PluginHandlers } from "../../../lib/cni/request.ts";
-import { runPlugin } from "../../../lib/cni/run-plugin.ts";
+import { type PluginIo, runPlugin } from "../../../lib/cni/run-plugin.ts";
 import { CNI_VERSIONS } from "../../../lib/cni/versions.ts";
 import { VERSION } from "../../../lib/version.ts";
 import { pluginIo, processExec } from "../../io.ts";
@@ -30,13 +30,18 @@ const handlers: PluginHandlers = {
   },
 };
 
-export function main(): number {
+/**
+ * Runs one invocation.
+ *
+ * @returns the exit status of the process.
+ */
+export function main(io: PluginIo = pluginIo()): number {
   return runPlugin({
     name: "fairlead-bridge",
     version: VERSION,
     supportedVersions: CNI_VERSIONS,
     argKeys: [...IPAM_ARG_KEYS, "MAC"],
     handlers,
-    io: pluginIo(),
+    io,
   });
 }

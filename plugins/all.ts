@@ -1,0 +1,26 @@
+/** The plugins by their names, and the two ways of running them: in a process of their own, or in a resident worker. */
+import { main as ipam } from "./ipam/fairlead/main.ts";
+import { main as bridge } from "./main/bridge/main.ts";
+import { main as loopback } from "./main/loopback/main.ts";
+import type { PluginName } from "./names.ts";
+import type { Remainder } from "./resident/hand-over.ts";
+import { runInProcess } from "./resident/in-process.ts";
+import type { PluginMain } from "./resident/invocation.ts";
+import { runWorker } from "./resident/main.ts";
+
+const PLUGINS: Readonly<Record<PluginName, PluginMain>> = {
+  "fairlead-bridge": bridge,
+  "fairlead-ipam": ipam,
+  "fairlead-loopback": loopback,
+  loopback,
+};
+
+/** Runs what is left of an invocation after it was offered to a worker. Returns the exit status. */
+export function runAsProcess(name: PluginName, remainder: Remainder): number {
+  return runInProcess({ name, main: PLUGINS[name], remainder });
+}
+
+/** Serves invocations of all plugins until told to end. Returns the exit status. */
+export function runAsWorker(): number {
+  return runWorker(new Map(Object.entries(PLUGINS)));
+}

@@ -1,0 +1,14 @@
+/** Names under which the one executable is a CNI plugin. */
+export const PLUGIN_NAMES = [
+  "fairlead-bridge",
+  "fairlead-ipam",
+  "fairlead-loopback",
+  // containerd's CRI plugin looks for a plugin of this very name.
+  "loopback",
+] as const;
+
+export type PluginName = (typeof PLUGIN_NAMES)[number];
+
+export function isPluginName(name: string): name is PluginName {
+  return (PLUGIN_NAMES as readonly string[]).includes(name);
+}

@@ -1,0 +1,61 @@
+/**
+ * Which requests a worker takes: those for which it makes no difference whether the plugin runs in its own process or here.
+ * Everything else is declined, and then runs there.
+ */
+import { decodeConfig } from "../../lib/cni/config.ts";
+import { fieldValue } from "../../lib/cni/fields.ts";
+import { isObject, type JsonObject } from "../../lib/cni/json.ts";
+import type { Peer } from "../../lib/linux/listening-socket.ts";
+import { placeOf } from "../../lib/linux/process-place.ts";
+import type { ResidentRequest } from "../../lib/resident/frames.ts";
+import { BUILD } from "../../lib/version.ts";
+import { isPluginName } from "../names.ts";
+
+const ROOT = 0;
+
+/** IPAM that is done in process. Any other would be executed, and might hang. */
+const OWN_IPAM_TYPES = ["", "fairlead-ipam", "fairlead-static"];
+
+/** Paths in the `ipam` section: they would be relative to the plugin's working directory. */
+const IPAM_PATHS = ["socket", "stateDir", "resolvConf"] as const;
+
+/** Paths that mean something else to each process. */
+const OWN_PATHS = ["/proc/self/", "/proc/thread-self/", "/dev/fd/"];
+
+/** Reasons are for the log of somebody who wonders why workers are not used. */
+export function reasonToDecline(request: ResidentRequest, peer: Peer, ownPlace: string): string | null {
+  if (peer.uid !== ROOT) return `the client is user ${peer.uid}`;
+  if (request.build !== BUILD) return "the client is another build";
+  if (!isPluginName(request.plugin)) return "no such plugin";
+  if (peer.pid === 0 || placeOf(peer.pid) !== ownPlace) return "the client stands in other namespaces";
+  const netns = request.env["CNI_NETNS"] ?? "";
+  if (netns !== "" && !isGlobal(netns)) return "CNI_NETNS depends on the client's process";
+  return reasonInConfiguration(request.stdin);
+}
+
+function isGlobal(path: string): boolean {
+  return path.startsWith("/") && !OWN_PATHS.some((own) => path.startsWith(own));
+}
+
+function reasonInConfiguration(stdin: Uint8Array): string | null {
+  const ipam = fieldValue(configurationOf(stdin), "ipam");
+  if (!isObject(ipam)) return null;
+  const type = fieldValue(ipam, "type") ?? "";
+  if (typeof type !== "string" || !OWN_IPAM_TYPES.includes(type)) return "its IPAM is another plugin";
+  for (const name of IPAM_PATHS) {
+    const path = fieldValue(ipam, name) ?? "";
+    if (path !== "" && !(typeof path === "string" && isGlobal(path))) {
+      return `ipam.${name} depends on the client's process`;
+    }
+  }
+  return null;
+}
+
+/** What is no configuration is declared so by the plugin, wherever it runs. */
+function configurationOf(stdin: Uint8Array): JsonObject {
+  try {
+    return decodeConfig(stdin);
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,40 @@
+/** The worker as a program: `fairlead plugin-worker`, which only the agent starts. */
+import { FairleadError } from "../../lib/errors.ts";
+import { placeOf } from "../../lib/linux/process-place.ts";
+import { writeAll } from "../../lib/linux/stdio.ts";
+import type { PluginMain } from "./invocation.ts";
+import { Worker } from "./worker.ts";
+
+/** Descriptors that the agent gives it. */
+const LISTENING = 3;
+const CONTROL = 4;
+
+/** Serves until told to end. Returns the exit status: 0 also when the worker wants to be replaced. */
+export function runWorker(plugins: ReadonlyMap<string, PluginMain>): number {
+  useNormalJit();
+  try {
+    const place = placeOf("self");
+    if (place === null) throw new Error("cannot read its own namespaces: is /proc mounted?");
+    const worker = new Worker({ plugins, listening: LISTENING, control: CONTROL, place, log });
+    const reason = worker.run();
+    if (reason !== "told") log(`making room for another worker: ${reason}`);
+    return 0;
+  } catch (thrown) {
+    log(thrown instanceof FairleadError ? thrown.message : String((thrown as Error)?.stack ?? thrown));
+    return 1;
+  }
+}
+
+function log(message: string): void {
+  try {
+    writeAll(2, new TextEncoder().encode(`fairlead plugin-worker ${process.pid}: ${message}\n`));
+  } catch {
+    // Nobody reads it.
+  }
+}
+
+/** The executable starts with a just-in-time compiler that waits long, which suits a plugin of some milliseconds. */
+function useNormalJit(): void {
+  const { Bun: runtime } = globalThis as { Bun?: { unsafe?: { setJITPolicy?: (scale: number) => void } } };
+  runtime?.unsafe?.setJITPolicy?.(1);
+}

@@ -1,0 +1,93 @@
+/**
+ * A resident worker: a process of the agent that runs plugins which are hot.
+ *
+ * Several of them share one listening socket. Each serves one request at a time, synchronously, like the process that it stands
+ * in for: it may enter a container's namespace, and nothing else happens meanwhile. It ends by itself when its control pipe
+ * does, which is when the agent ends, however that happens.
+ */
+import { acceptConnection, Readiness } from "../../lib/linux/listening-socket.ts";
+import { residentMib, strayThreads } from "../../lib/linux/own-process.ts";
+import type { ResidentRequest } from "../../lib/resident/frames.ts";
+import { reasonToDecline } from "./admission.ts";
+import { Connection } from "./connection.ts";
+import { deletionOf, hasAttached, type PluginMain, runInvocation } from "./invocation.ts";
+
+/** After so many requests a worker makes room for a new one, whatever it may have gathered. */
+const MOST_REQUESTS = 20_000;
+/** And when it has grown larger than this; it begins with some 60. */
+const MOST_RESIDENT_MIB = 256;
+const REQUESTS_PER_MEASUREMENT = 64;
+
+export interface WorkerOptions {
+  readonly plugins: ReadonlyMap<string, PluginMain>;
+  /** Listening socket, shared with others. */
+  readonly listening: number;
+  /** Readable when the worker shall end. */
+  readonly control: number;
+  /** Where the client must stand too, see `placeOf`. */
+  readonly place: string;
+  readonly log: (message: string) => void;
+}
+
+/** Why a worker ended. */
+export type WorkerEnd = "told" | "used-up" | "stray-thread";
+
+export class Worker {
+  readonly #options: WorkerOptions;
+  readonly #threads = new Set<string>();
+  #requests = 0;
+
+  constructor(options: WorkerOptions) {
+    this.#options = options;
+  }
+
+  /** Serves until it is told to end, or had better be replaced. @throws when a plugin throws. */
+  run(): WorkerEnd {
+    const { listening, control } = this.#options;
+    const readiness = new Readiness([listening, control]);
+    for (;;) {
+      const ready = readiness.wait(-1);
+      if (ready.includes(control)) return "told";
+      if (ready.includes(listening)) this.#acceptOne();
+      const reason = this.#reasonToEnd();
+      if (reason !== null) return reason;
+    }
+  }
+
+  #acceptOne(): void {
+    const fd = acceptConnection(this.#options.listening);
+    if (fd === null) return;
+    const connection = new Connection(fd);
+    try {
+      const request = connection.receiveRequest();
+      if (request !== null) this.#serve(connection, request);
+    } finally {
+      connection.close();
+    }
+  }
+
+  #serve(connection: Connection, request: ResidentRequest): void {
+    const { plugins, place, log } = this.#options;
+    const main = plugins.get(request.plugin);
+    const reason = main ? reasonToDecline(request, connection.peer(), place) : "no such plugin";
+    if (main === undefined || reason !== null) {
+      connection.decline();
+      log(`declined ${request.plugin}: ${reason}`);
+      return;
+    }
+    if (!connection.take()) return;
+    this.#requests += 1;
+    const answer = runInvocation(main, request);
+    if (connection.answer(answer) || !hasAttached(request, answer)) return;
+    log(`taking back an attachment of ${request.env["CNI_CONTAINERID"]}: its client has gone`);
+    const undone = runInvocation(main, deletionOf(request));
+    if (undone.exitCode !== 0) log(`taking it back failed: ${new TextDecoder().decode(undone.stdout)}`);
+  }
+
+  #reasonToEnd(): WorkerEnd | null {
+    if (strayThreads(this.#threads) > 0) return "stray-thread";
+    if (this.#requests >= MOST_REQUESTS) return "used-up";
+    const measure = this.#requests % REQUESTS_PER_MEASUREMENT === 0;
+    return measure && residentMib() > MOST_RESIDENT_MIB ? "used-up" : null;
+  }
+}
