@@ -2,12 +2,12 @@
  * Is a network isolated? The one question of an ADD, apart from all that makes isolation, so that an ADD that finds it
  * in place loads none of that.
  */
-import { type Address, compareAddresses, formatAddress } from "../addr/address.ts";
+import { type Address, addressToBytes, compareAddresses } from "../addr/address.ts";
 import { validateIfname } from "../addr/ifname.ts";
 import { FairleadError } from "../errors.ts";
 import { hashHex } from "../hash.ts";
 import { type Chain, getChain } from "../netlink/nftables/chain.ts";
-import { IFNAME, ifnameKey } from "../netlink/nftables/datatype.ts";
+import { concatenate, IFNAME, IPV4_ADDR, IPV6_ADDR, ifnameKey } from "../netlink/nftables/datatype.ts";
 import { type ElementList, getElement } from "../netlink/nftables/element.ts";
 import { NFPROTO_INET } from "../netlink/nftables/message.ts";
 import type { NFTables } from "../netlink/nftables/nftables.ts";
@@ -24,7 +24,7 @@ export interface IsolationSpec {
   readonly networkName: string;
   /** The link that the network's packets come in by. No other isolated network may have it. */
   readonly bridge: string;
-  /** The host's addresses on that link: they are for this network alone. */
+  /** Addresses of the host on that link: they are for this network alone. */
   readonly gateways: readonly Address[];
   /** Nothing is forwarded onto or off the bridge, and its containers reach nothing of the host but the gateways. */
   readonly internal: boolean;
@@ -35,8 +35,13 @@ export interface IsolationSpec {
 export const TABLE = { family: NFPROTO_INET, name: "fairlead" } as const;
 export const INSIDE = { family: TABLE.family, table: TABLE.name } as const;
 
-/** Every isolated network's bridge. The comment says whose it is, and holds a hash of all that belongs to it. */
+/** Every isolated network's bridge. The comment says whose it is, and holds a hash of what was asked for. */
 export const BRIDGES: SetSpec = { ...INSIDE, name: "isolation-bridges", key: [IFNAME] };
+/** Which gateway addresses belong to which bridge. */
+export const OWN = {
+  4: { ...INSIDE, name: "isolation-own4", key: [IFNAME, IPV4_ADDR] },
+  6: { ...INSIDE, name: "isolation-own6", key: [IFNAME, IPV6_ADDR] },
+} as const satisfies Record<4 | 6, SetSpec>;
 
 /**
  * The chains, each with what the kernel says uses it when all is in place: its rules, and the rules that go to it.
@@ -56,15 +61,15 @@ export const CHAIN_NAMES = Object.keys(CHAIN_USES) as readonly IsolationChain[];
 const HASH_DIGITS = 16;
 
 /**
- * Text that is on the element of the network's bridge: a hash of all that belongs to the network, and its name.
+ * Text that is on the element of the network's bridge: a hash of what is asked for the network, but for its gateways, and
+ * its name.
  *
  * @throws invalid-config when a name cannot be used.
  */
 export function isolationComment(spec: IsolationSpec): string {
   const { networkName, bridge, internal, separate = false } = spec;
   validateIfname(bridge);
-  const gateways = sortedGateways(spec).map(formatAddress);
-  const content = JSON.stringify([networkName, bridge, gateways, internal, separate]);
+  const content = JSON.stringify([networkName, bridge, internal, separate]);
   const comment = `${hashHex(content, HASH_DIGITS)} ${networkName}`;
   if (new TextEncoder().encode(comment).length <= COMMENT_MAXIMUM_BYTES) return comment;
   throw new FairleadError({
@@ -90,27 +95,42 @@ export function sortedGateways({ gateways }: Pick<IsolationSpec, "gateways">): A
   });
 }
 
+/** The key of a gateway in {@link OWN}. */
+export function ownKey(bridge: string, address: Address): Uint8Array {
+  return concatenate([ifnameKey(bridge), addressToBytes(address)]);
+}
+
 /**
- * Whether the network is isolated as `spec` says: one small datagram.
+ * Whether the network is isolated as `spec` says, perhaps with more gateways: one small datagram.
  *
- * It asks for the element of the bridge, whose comment tells all that was made in one transaction with it, and for the
- * chains, of which the kernel says how many rules they have. It does not notice when somebody else took another element
- * away, or put another rule in the place of one; `checkIsolation` does.
+ * It asks for the element of the bridge, whose comment tells what was made in one transaction with it; for those of the
+ * gateways; and for the chains, of which the kernel says how many rules they have. It does not notice when somebody else
+ * took another element away, or put another rule in the place of one; `checkIsolation` does.
  *
  * @throws FairleadError invalid-config.
  */
 export function isIsolationInPlace(nft: NFTables, spec: IsolationSpec): boolean {
+  const { bridge, gateways } = spec;
   const comment = isolationComment(spec);
-  const bridge = getElement({ ...INSIDE, set: BRIDGES.name }, ifnameKey(spec.bridge));
-  const [element, ...chains] = nft.ask([bridge, ...CHAIN_NAMES.map((name) => getChain({ ...INSIDE, name }))]);
+  const chains = CHAIN_NAMES.map((name) => getChain({ ...INSIDE, name }));
+  const elements = [
+    getElement({ ...INSIDE, set: BRIDGES.name }, ifnameKey(bridge)),
+    ...gateways.map((address) =>
+      getElement({ ...INSIDE, set: OWN[address.family].name }, ownKey(bridge, address)),
+    ),
+  ];
+  const results = nft.ask([...chains, ...elements]);
+  const [element, ...owned] = results.slice(chains.length) as NetlinkResult<ElementList>[];
   return (
-    commentOn(element) === comment && CHAIN_NAMES.every((name, at) => usesOf(chains[at]) === CHAIN_USES[name])
+    commentOn(element) === comment &&
+    owned.every(({ ok }) => ok) &&
+    CHAIN_NAMES.every((name, at) => usesOf(results[at] as NetlinkResult<Chain>) === CHAIN_USES[name])
   );
 }
 
 /** A question that the kernel refuses, because the set is not there or not ours, has no answer. */
-function commentOn(result: NetlinkResult<ElementList>): string | null {
-  const [element] = result.ok ? (result.replies[0]?.elements ?? []) : [];
+function commentOn(result: NetlinkResult<ElementList> | undefined): string | null {
+  const [element] = result?.ok ? (result.replies[0]?.elements ?? []) : [];
   return decodeComment(element?.userdata, NFTNL_UDATA_SET_ELEM_COMMENT);
 }
 

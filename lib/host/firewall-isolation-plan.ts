@@ -50,7 +50,7 @@
  *
  * Verdicts of others count, too: a packet that is accepted here may be dropped in the table of somebody else.
  */
-import { type Address, addressToBytes } from "../addr/address.ts";
+import { addressToBytes } from "../addr/address.ts";
 import { u16be } from "../netlink/attribute.ts";
 import {
   type BaseChain,
@@ -77,6 +77,8 @@ import {
   type IsolationChain,
   type IsolationSpec,
   isolationComment,
+  OWN,
+  ownKey,
   sortedGateways,
 } from "./firewall-isolation-in-place.ts";
 
@@ -86,12 +88,6 @@ export const GATEWAYS = {
   4: { ...INSIDE, name: "isolation-gateways4", key: [IPV4_ADDR] },
   6: { ...INSIDE, name: "isolation-gateways6", key: [IPV6_ADDR] },
 } as const satisfies Record<4 | 6, SetSpec>;
-/** Which gateway addresses belong to which bridge. */
-export const OWN = {
-  4: { ...INSIDE, name: "isolation-own4", key: [IFNAME, IPV4_ADDR] },
-  6: { ...INSIDE, name: "isolation-own6", key: [IFNAME, IPV6_ADDR] },
-} as const satisfies Record<4 | 6, SetSpec>;
-
 /** Every set, in the order in which they are made. */
 export const SETS: readonly SetSpec[] = [BRIDGES, INTERNAL, WITHIN, GATEWAYS[4], OWN[4], GATEWAYS[6], OWN[6]];
 
@@ -249,8 +245,4 @@ function gatewayElements(specs: readonly IsolationSpec[], family: 4 | 6): SetEle
     { set: GATEWAYS[family], elements: distinct.map((address) => ({ key: addressToBytes(address) })) },
     { set: OWN[family], elements: owned.map(({ bridge, address }) => ({ key: ownKey(bridge, address) })) },
   ];
-}
-
-function ownKey(bridge: string, address: Address): Uint8Array {
-  return concatenate([ifnameKey(bridge), addressToBytes(address)]);
 }

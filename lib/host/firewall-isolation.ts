@@ -28,28 +28,41 @@ type Requests = readonly NetlinkRequest<unknown>[];
 /**
  * Keeps the network apart from all others that are isolated, in both families.
  *
- * Idempotent, and safe when many processes do it at once. What was there for the same network with another bridge,
- * other gateways or other wishes is replaced in the same transaction. When it fails, nothing was changed.
+ * Idempotent, and safe when many processes do it at once. Gateways are added to those that the network has: containers of
+ * one network may have different ones. What was there for it with another bridge or other wishes is replaced in the same
+ * transaction. When it fails, nothing was changed.
  *
  * @throws FairleadError in-use when another network has the bridge, or somebody else's set or chain has a name of ours;
  *   invalid-config, kernel-refused, unavailable.
  */
 export function ensureIsolation(nft: NFTables, spec: IsolationSpec): void {
-  if (!isIsolationInPlace(nft, spec)) repairIsolation(nft, spec);
+  if (!isIsolationInPlace(nft, spec)) reach(nft, spec, withHeldGateways);
 }
 
 /**
- * Like {@link ensureIsolation}, but looks at every element and every rule. One transaction if something is wrong, none
- * otherwise.
+ * Like {@link ensureIsolation}, but looks at every element and every rule, and takes away gateways that are not in `spec`.
+ * One transaction if something is wrong, none otherwise.
  */
 export function repairIsolation(nft: NFTables, spec: IsolationSpec): void {
+  reach(nft, spec, (wanted) => wanted);
+}
+
+type Merge = (wanted: IsolationSpec, held: IsolationSpec | undefined) => IsolationSpec;
+
+function reach(nft: NFTables, spec: IsolationSpec, merge: Merge): void {
   isolationComment(spec);
   nft.update(`isolate network ${spec.networkName}`, () => {
     const state = readIsolation(nft);
-    const others = state.networks.filter(({ networkName }) => networkName !== spec.networkName);
+    const isOwn = ({ networkName }: IsolationSpec) => networkName === spec.networkName;
+    const others = state.networks.filter((held) => !isOwn(held));
     refuseSharedBridge(spec, others);
-    return requestsToReach(state, [...others, spec]);
+    return requestsToReach(state, [...others, merge(spec, state.networks.find(isOwn))]);
   });
+}
+
+function withHeldGateways(wanted: IsolationSpec, held: IsolationSpec | undefined): IsolationSpec {
+  if (held?.bridge !== wanted.bridge) return wanted;
+  return { ...wanted, gateways: [...wanted.gateways, ...held.gateways] };
 }
 
 function refuseSharedBridge({ networkName, bridge }: IsolationSpec, others: readonly IsolationSpec[]): void {

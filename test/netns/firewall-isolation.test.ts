@@ -175,6 +175,20 @@ test("a network with another bridge, other gateways or other wishes is replaced"
   expect(host.list()).toMatch(/isolation-gateways4 \{[^}]*10\.1\.0\.1/);
 });
 
+test("gateways of one network add up, and a thorough pass takes away what is too many", () => {
+  isolateAll();
+  const more = { ...WEB, gateways: addresses("10.8.0.1") };
+  ensureIsolation(host.nft, more);
+  checkIsolation(host.nft, WEB);
+  checkIsolation(host.nft, more);
+  const generation = host.nft.generation();
+  ensureIsolation(host.nft, WEB);
+  ensureIsolation(host.nft, more);
+  expect(host.nft.generation()).toBe(generation);
+  repairIsolation(host.nft, WEB);
+  expect(sorted(host.listJson())).toEqual(listedByNft(SCRIPT_OF_ALL));
+});
+
 test("one bridge is of one network", () => {
   ensureIsolation(host.nft, WEB);
   const listed = host.listJson();
