@@ -2,11 +2,11 @@
  * The kernel side of ADD: a plan in; links, addresses, routes and rules out. Each step pushes its undo.
  */
 
-import { deriveMac } from "../../../lib/addr/mac.ts";
 import type { InterfaceAddress } from "../../../lib/addr/prefix.ts";
 import type { ResultInterface } from "../../../lib/cni/result.ts";
 import { announceAddresses } from "../../../lib/host/announce.ts";
 import { ensureBridge, ensureGatewayAddresses, removeBridgeIfUnused } from "../../../lib/host/bridge.ts";
+import { bridgeAliasOf, bridgeMacOf } from "../../../lib/host/bridge-identity.ts";
 import { lockBridge, tryLockBridge } from "../../../lib/host/bridge-lock.ts";
 import {
   ensureMacSpoofCheck,
@@ -14,10 +14,11 @@ import {
   type MasqueradeSpec,
   removeMacSpoofCheck,
 } from "../../../lib/host/firewall.ts";
+import { ensureIsolation } from "../../../lib/host/firewall-isolation.ts";
+import type { IsolationSpec } from "../../../lib/host/firewall-isolation-in-place.ts";
 import { type LinkState, removeLink } from "../../../lib/host/links.ts";
 import { ensureForwarding, ignoreRouterAdvertisements } from "../../../lib/host/settings.ts";
 import { createVethInto, type VethPair } from "../../../lib/host/veth.ts";
-import { bootId } from "../../../lib/linux/machine.ts";
 import { NETLINK_ROUTE, openNetlinkSocket } from "../../../lib/linux/netlink-socket.ts";
 import { type Netns, withNetns } from "../../../lib/linux/netns.ts";
 import { NetlinkConnection, type NetlinkTransport } from "../../../lib/netlink/connection.ts";
@@ -28,7 +29,7 @@ import { interfaceOf } from "../../attachment-result.ts";
 import { type ConfiguredEnd, configureContainerEnd, prepareContainerEnd } from "../../container-end.ts";
 import { type HostNetlink, LOCK_DIRECTORY, LOCK_TIMEOUT_MS, type Workspace } from "../../workspace.ts";
 import { type BridgeConfig, wantsVlans } from "./config.ts";
-import { type BridgePlan, bridgeAliasOf } from "./plan.ts";
+import type { BridgePlan } from "./plan.ts";
 import { ensureVlanGateway, joinVlans, requireVlanFiltering, vlanGatewayName } from "./vlan.ts";
 
 /** What the steps after the addresses are known go by. */
@@ -70,6 +71,8 @@ export function attach({ bridge: plan, netns, awaitAddresses }: AttachPlan, spac
     const pair = makePair(plan, { netns, bridge }, space);
     const addresses = awaitAddresses ? awaitAddresses() : null;
     const network = { bridge: plan, addresses };
+    // The container's end is still down: nothing has gone past the rules before they are there.
+    isolate(network, space);
     const container = configureContainer({ ...network, netns }, pair, space);
     const gateways = makeGateways(network, bridge, space);
     makeRules(network, space);
@@ -85,6 +88,7 @@ export function attach({ bridge: plan, netns, awaitAddresses }: AttachPlan, spac
 export function attachPort(plan: PortPlan, space: Workspace): readonly ResultInterface[] {
   return whileBridgeIsKept(plan.bridge, () => {
     const bridge = makeBridge(plan.bridge, space);
+    isolate(plan, space);
     joinBridge(plan, bridge, space);
     const gateways = makeGateways(plan, bridge, space);
     makeRules(plan, space);
@@ -111,8 +115,7 @@ function makeBridge({ config, key }: BridgePlan, { host, undo }: Workspace): Lin
   const { bridge: name, mtu, promiscMode } = config;
   const { link, created } = ensureBridge(host.route, {
     name,
-    // Of this boot of this machine: two machines on one segment must not make the same one.
-    mac: () => deriveMac(`bridge ${JSON.stringify([bootId(), name])}`),
+    mac: () => bridgeMacOf(name),
     ...(mtu !== undefined && { mtu }),
     promiscuous: promiscMode,
     ...(wantsVlans(config) && { vlanFiltering: true }),
@@ -233,10 +236,35 @@ function makeGateways(
 }
 
 /** Gateway addresses with the prefix length of the container's address. */
-export function gatewayAddresses({ ips }: AddressPlan): InterfaceAddress[] {
+export function gatewayAddresses({ ips }: Pick<AddressPlan, "ips">): InterfaceAddress[] {
   return ips.flatMap(({ address, gateway }) =>
     gateway ? [{ address: gateway, length: address.length }] : [],
   );
+}
+
+/** About the network, as masquerading is: it has no undo. When it cannot be had, there is no attachment. */
+function isolate({ bridge, addresses }: NetworkPlan, { host }: Workspace): void {
+  if (bridge.config.isolation) ensureIsolation(host.nft, isolationOf(bridge, addresses));
+}
+
+/** How a network whose containers have these addresses is kept apart. Null: layer 2 only. */
+export function isolationOf(
+  { config, key }: BridgePlan,
+  addresses: Pick<AddressPlan, "ips"> | null,
+): IsolationSpec {
+  const gateways = config.isGateway && addresses ? gatewayAddresses(addresses) : [];
+  return {
+    networkName: key.networkName,
+    bridge: routedLinkOf(config),
+    gateways: gateways.map(({ address }) => address),
+    internal: config.internal,
+    separate: config.portIsolation,
+  };
+}
+
+/** The link by which packets of the network come to the host. */
+function routedLinkOf(config: BridgeConfig): string {
+  return config.vlan > 0 ? vlanGatewayName(config) : config.bridge;
 }
 
 function makeRules({ bridge: plan, addresses }: NetworkPlan, { host, undo }: Workspace): void {
@@ -251,6 +279,6 @@ function makeRules({ bridge: plan, addresses }: NetworkPlan, { host, undo }: Wor
 
 /** What has to be masqueraded for a network with these addresses, where it comes from the bridge. */
 export function masqueradeOf({ config, key }: BridgePlan, { ips }: Pick<AddressPlan, "ips">): MasqueradeSpec {
-  const bridge = config.vlan > 0 ? vlanGatewayName(config) : config.bridge;
-  return { networkName: key.networkName, prefixes: ips.map((ip) => networkOf(ip.address)), bridge };
+  const prefixes = ips.map((ip) => networkOf(ip.address));
+  return { networkName: key.networkName, prefixes, bridge: routedLinkOf(config) };
 }

@@ -8,12 +8,13 @@ import type { CheckRequest } from "../../../lib/cni/request.ts";
 import type { Result } from "../../../lib/cni/result.ts";
 import { listAddresses } from "../../../lib/host/addresses.ts";
 import { checkMacSpoofCheck, checkMasquerade } from "../../../lib/host/firewall.ts";
+import { checkIsolation } from "../../../lib/host/firewall-isolation.ts";
 import { findLink, type LinkState } from "../../../lib/host/links.ts";
 import { checkContainer, checkFailed, findMadeInterface, type MadeInterface } from "../../check-container.ts";
 import { processExec } from "../../io.ts";
 import { bindIpam } from "../../ipam-binding.ts";
 import { HostNetlink } from "../../workspace.ts";
-import { gatewayAddresses, masqueradeOf } from "./attach.ts";
+import { gatewayAddresses, isolationOf, masqueradeOf } from "./attach.ts";
 import { type BridgePlan, planAddresses, planBridge } from "./plan.ts";
 import { vlanGatewayName } from "./vlan.ts";
 
@@ -43,8 +44,9 @@ function checkHost(plan: BridgePlan, prevResult: Result, host: HostNetlink): voi
     throw checkFailed(config.bridge, `it is no bridge, but of kind ${bridge.kind}`);
   checkPort(plan, { prevResult, bridge }, host);
   if (config.macspoofchk) checkMacSpoofCheck(host.nft, { key: alias, hostIfname, mac });
-  if (prevResult.ips.length === 0) return;
-  const addresses = planAddresses(plan, prevResult);
+  const addresses = prevResult.ips.length > 0 ? planAddresses(plan, prevResult) : null;
+  if (config.isolation) checkIsolation(host.nft, isolationOf(plan, addresses));
+  if (addresses === null) return;
   if (config.isGateway) {
     const link = config.vlan > 0 ? findLink(host.route, vlanGatewayName(config)) : bridge;
     const present = link ? listAddresses(host.route, link.ifindex) : [];

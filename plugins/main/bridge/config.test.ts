@@ -21,6 +21,8 @@ test("every key has the default of the reference", () => {
     enabledad: false,
     disableContainerInterface: false,
     portIsolation: false,
+    isolation: false,
+    internal: false,
   });
 });
 
@@ -34,6 +36,11 @@ test("keys match in any case, as conflists in the field rely on", () => {
 
 test("isDefaultGateway implies isGateway", () => {
   expect(read({ isDefaultGateway: true }).isGateway).toBe(true);
+});
+
+test("internal implies isolation", () => {
+  expect(read({ internal: true })).toMatchObject({ internal: true, isolation: true });
+  expect(read({ isolation: true })).toMatchObject({ internal: false, isolation: true });
 });
 
 test("mtu 0 is the kernel's choice", () => {

@@ -1,6 +1,6 @@
 /**
- * The configuration of `fairlead-bridge`: the keys of the reference plugin `bridge`, with their defaults, and the
- * rules between them.
+ * The configuration of `fairlead-bridge`: the keys of the reference plugin `bridge`, with their defaults, those of our own,
+ * and the rules between them.
  *
  * Source: README of the reference plugin, section "Network configuration reference".
  */
@@ -40,6 +40,10 @@ const BRIDGE_FIELDS = {
   enabledad: flag(),
   disableContainerInterface: flag(),
   portIsolation: flag(),
+  /** Ours: the network is kept apart from all other isolated networks of the host. */
+  isolation: flag(),
+  /** Ours: nothing is forwarded onto or off the bridge. Implies `isolation`. */
+  internal: flag(),
 };
 
 /** A run of VLAN IDs, inclusive on both ends. */
@@ -71,6 +75,7 @@ export function readBridgeConfig(raw: JsonObject): BridgeConfig {
   return {
     ...read,
     isGateway: read.isGateway || read.isDefaultGateway,
+    isolation: read.isolation || read.internal,
     mtu: read.mtu || undefined,
     vlanTrunk: read.vlanTrunk.flatMap(vlanRanges),
   };

@@ -1,20 +1,21 @@
 /**
  * GC: removes what belongs to no valid attachment of this network: host links, source checks, addresses; and, when
- * nothing of the network is left on this machine, its masquerade rules and a bridge of our own making.
+ * nothing of the network is left on this machine, its rules and a bridge of our own making.
  */
 
 import { Attempts } from "../../../lib/attempts.ts";
 import type { GcRequest } from "../../../lib/cni/request.ts";
 import { removeBridgeIfUnused } from "../../../lib/host/bridge.ts";
+import { bridgeAliasOf, networkIdOfKeptBridge } from "../../../lib/host/bridge-identity.ts";
 import { tryLockBridge } from "../../../lib/host/bridge-lock.ts";
 import { removeMacSpoofCheck, removeMasquerade } from "../../../lib/host/firewall.ts";
+import { removeIsolation } from "../../../lib/host/firewall-isolation.ts";
 import { findLink, type LinkState, listBridgePorts, removeLink } from "../../../lib/host/links.ts";
 import { aliasOf, aliasPrefixOf } from "../../attachment-names.ts";
 import { processExec } from "../../io.ts";
 import { bindIpam } from "../../ipam-binding.ts";
 import { HostNetlink, LOCK_DIRECTORY } from "../../workspace.ts";
 import { readBridgeConfig } from "./config.ts";
-import { bridgeAliasOf } from "./plan.ts";
 
 export function gc(request: GcRequest): void {
   const { networkName, raw } = request.config;
@@ -48,14 +49,19 @@ function stalePorts(
   return portsOf(networkName, bridge, host).filter(({ alias }) => !valid.has(alias));
 }
 
-/** What the network as a whole has on this machine. Skipped while somebody attaches to the bridge. */
+/**
+ * What the network as a whole has on this machine. Skipped while somebody attaches to the bridge, and for a network that
+ * the agent keeps: that one has its rules without containers, too.
+ */
 function removeNetwork(networkName: string, bridgeName: string, host: HostNetlink): void {
   const lock = tryLockBridge({ directory: LOCK_DIRECTORY, bridgeName });
   if (lock === null) return;
   try {
     const bridge = findLink(host.route, bridgeName);
     if (bridge && portsOf(networkName, bridge, host).length > 0) return;
+    if (bridge && networkIdOfKeptBridge(bridge.alias) !== null) return;
     removeMasquerade(host.nft, networkName);
+    removeIsolation(host.nft, networkName);
     if (bridge?.alias === bridgeAliasOf(networkName)) removeBridgeIfUnused(host.route, bridgeName);
   } finally {
     lock.close();

@@ -54,8 +54,3 @@ export function planBridge(request: AttachmentRequest): BridgePlan {
 export function planAddresses({ config, dns }: BridgePlan, ipam: Result): AddressPlan {
   return completeAddresses({ ...config, dns }, ipam);
 }
-
-/** Alias of a bridge that a network's ADD made, by which GC knows that it may be removed. */
-export function bridgeAliasOf(networkName: string): string {
-  return `fairlead:${networkName}`;
-}
