@@ -11,6 +11,7 @@ import {
   socketPath,
   textOf,
   wrong,
+  yesOrNo,
 } from "../lib/daemon/config-values.ts";
 import {
   DEFAULT_AGENT_SOCKET,
@@ -94,11 +95,6 @@ export function parseAgentConfig(text: string, file: string): AgentConfig {
     reaper: { enabled: values["reaper.enabled"] ?? true },
     log: { level: values["log.level"] ?? "info", format: values["log.format"] ?? "json" },
   };
-}
-
-function yesOrNo(value: unknown): boolean {
-  if (typeof value === "boolean") return value;
-  throw wrong(`${show(value)} is neither true nor false`);
 }
 
 function workerCount(value: unknown): number {

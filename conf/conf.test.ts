@@ -50,7 +50,7 @@ describe("10-fairlead.conflist", () => {
 
   test("its subnet lies outside the default pools", () => {
     const [[{ subnet }]] = conflist.plugins[0].ipam.ranges;
-    expect(prefixesOverlap(parsePrefix(subnet), parsePrefix("10.77.0.0/16"))).toBe(false);
+    expect(prefixesOverlap(parsePrefix(subnet), parsePrefix("10.64.0.0/13"))).toBe(false);
   });
 });
 

@@ -5,7 +5,7 @@ import { FairleadError } from "../lib/errors.ts";
 import { chooseAddress, type Wish } from "../lib/ipam/allocator.ts";
 import type { AcquireRequest, AcquireResponse, Caller } from "../lib/ipam/api.ts";
 import type { Pool } from "../lib/ipam/pool.ts";
-import { notGrantable, quotaExceeded } from "../lib/ipam/refusal.ts";
+import { notGrantable, quotaExceeded, withoutAddresses } from "../lib/ipam/refusal.ts";
 import type { LeaseRecord } from "../lib/ipam/store.ts";
 import { checkKey, checkNames, checkText } from "../lib/ipam/validate.ts";
 import { declareNetwork } from "./declare.ts";
@@ -73,6 +73,7 @@ function resolveNetwork(
 ): { network: NetworkState; pools: readonly Pool[] } {
   if (declaration === undefined) {
     const network = networkNamed(tx, OPERATION, networkName);
+    if (network.pools.length === 0) throw withoutAddresses(network.record);
     return { network, pools: network.pools };
   }
   const { network, pools } = declareNetwork(tx, { networkName, declaration }, settings);

@@ -22,6 +22,7 @@ test("nothing said means the defaults", () => {
     stateDir: "/var/lib/fairlead",
     coolingSeconds: 60,
     defaultPools: null,
+    predefinedNetworks: true,
     http: { listen: null },
     grpc: { listen: null },
     log: { level: "info", format: "json" },
@@ -37,6 +38,7 @@ nodeName: n1.example
 coolingSeconds: 0
 defaultPools:
   - {base: 10.9.0.0/16, size: 26}
+predefinedNetworks: false
 http: {listen: "[::1]:7410"}
 grpc: {listen: "unix:///tmp/g.sock"}
 log:
@@ -49,6 +51,7 @@ log:
     nodeName: "n1.example",
     coolingSeconds: 0,
     defaultPools: [{ base: "10.9.0.0/16", size: 26 }],
+    predefinedNetworks: false,
     http: { listen: { host: "::1", port: 7410 } },
     grpc: { listen: { path: "/tmp/g.sock" } },
     log: { level: "debug", format: "text" },
@@ -71,11 +74,12 @@ test.each([
   ["socket: 5", "socket: 5 is not text"],
   [`socket: /${"x".repeat(120)}`, "the path has 121 bytes; the kernel takes at most 107"],
   ["nodeName: a b", "is not a host name"],
+  ["predefinedNetworks: maybe", '"maybe" is neither true nor false'],
   ["coolingSeconds: -1", "coolingSeconds: -1 is not a whole number of seconds"],
   ["coolingSeconds: 1.5", "1.5 is not a whole number of seconds"],
   ['coolingSeconds: "60"', '"60" is not a whole number of seconds'],
   ["defaultPools: 10.0.0.0/8", "it must be a list"],
-  ["defaultPools: [{base: 10.0.0.0/8}]", "is not like {base: 10.77.0.0/16, size: 24}"],
+  ["defaultPools: [{base: 10.0.0.0/8}]", "is not like {base: 10.64.0.0/13, size: 24}"],
   ["defaultPools: [{base: 10.0.0.1/8, size: 24}]", "defaultPools: "],
   ["defaultPools: [{base: 10.0.0.0/8, size: 33}]", "33 is not a whole number from 8 to 30"],
   ["defaultPools: [{base: 10.0.0.0/8, size: 24, x: 1}]", 'unknown key "x"'],

@@ -13,6 +13,7 @@ import {
   socketPath,
   textOf,
   wrong,
+  yesOrNo,
 } from "../lib/daemon/config-values.ts";
 import { DEFAULT_SOCKET, DEFAULT_STATE_DIR } from "../lib/daemon/paths.ts";
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "../lib/log.ts";
@@ -35,6 +36,8 @@ export interface ServerConfig {
   readonly coolingSeconds: number;
   /** Null: {@link standardPools}. */
   readonly defaultPools: readonly DefaultPool[] | null;
+  /** Whether the networks `bridge`, `host` and `none` are made when they are missing. */
+  readonly predefinedNetworks: boolean;
   /** Null: no listener. */
   readonly http: { readonly listen: TcpAddress | null };
   readonly grpc: { readonly listen: TcpAddress | UnixAddress | null };
@@ -60,9 +63,15 @@ export const CONFIG_KEYS = {
   ),
   defaultPools: key(
     "list of {base, size}",
-    "one IPv4 and one IPv6 pool, see conf/server.yaml",
+    "three IPv4 pools and one IPv6 pool, see conf/server.yaml",
     "Prefixes that networks without a subnet get theirs from, in blocks of prefix length `size`",
     defaultPools,
+  ),
+  predefinedNetworks: key(
+    "true or false",
+    "true",
+    "Whether networks bridge, host and none are made when they are missing",
+    yesOrNo,
   ),
   "http.listen": key("host:port", "off", "HTTP on loopback TCP; every request needs the token", loopback),
   "grpc.listen": key(
@@ -99,6 +108,7 @@ export function parseConfig(text: string, file: string): ServerConfig {
     nodeName: values.nodeName ?? hostname(),
     coolingSeconds: values.coolingSeconds ?? DEFAULT_COOLING_SECONDS,
     defaultPools: values.defaultPools ?? null,
+    predefinedNetworks: values.predefinedNetworks ?? true,
     http: { listen: values["http.listen"] ?? null },
     grpc: { listen: values["grpc.listen"] ?? null },
     log: { level: values["log.level"] ?? "info", format: values["log.format"] ?? "json" },
@@ -120,7 +130,7 @@ function defaultPools(value: unknown): readonly DefaultPool[] {
     const [other] = Object.keys(others);
     if (other !== undefined) throw wrong(`${show(item)}: unknown key "${other}"`);
     if (typeof base !== "string" || typeof size !== "number") {
-      throw wrong(`${show(item)} is not like {base: 10.77.0.0/16, size: 24}`);
+      throw wrong(`${show(item)} is not like {base: 10.64.0.0/13, size: 24}`);
     }
     parseDefaultPool({ base, size });
     return { base, size };

@@ -1,4 +1,4 @@
-import { poolsOfSubnets, subnetOfSpec } from "../lib/ipam/subnet.ts";
+import { poolsOfSubnets, subnetOfSpec } from "../lib/ipam/subnet-spec.ts";
 import { ADMIN, SMALL, useService } from "../test/support/ipam-fixture.ts";
 import { leaseRecord, networkRecord } from "../test/support/store-records.ts";
 import { checkRules } from "./consistency-rules.ts";

@@ -1,8 +1,17 @@
 import { addressBits } from "../lib/addr/address.ts";
 import { formatPrefix, type Prefix, parsePrefix, prefixOf } from "../lib/addr/prefix.ts";
-import { type AddressRange, rangeOfPrefix, subtractRanges } from "../lib/addr/range.ts";
+import {
+  type AddressRange,
+  formatRange,
+  rangeOfPrefix,
+  rangesOverlap,
+  subtractRanges,
+} from "../lib/addr/range.ts";
 import { FairleadError } from "../lib/errors.ts";
 import { checkInteger } from "../lib/ipam/validate.ts";
+
+/** Prefixes of the host that a refusal names. */
+const MOST_NAMED = 20;
 
 /** A prefix that networks without a subnet of their own get theirs from, cut into blocks of length `size`. */
 export interface DefaultPool {
@@ -23,25 +32,66 @@ export function parseDefaultPool({ base: text, size }: DefaultPool): BlockPool {
   return { base, size };
 }
 
+export interface Obstacles {
+  /** Subnets of networks. */
+  readonly taken: readonly AddressRange[];
+  /** What the host reaches by other ways. */
+  readonly avoided: readonly AddressRange[];
+  /** Subnets of networks that were removed a moment ago: used again only when nothing else is left. */
+  readonly resting: readonly AddressRange[];
+}
+
 /**
- * The lowest block of the default pools of `family`, in their order, that touches nothing `taken`.
+ * The lowest block of the default pools of `family`, in their order, that touches nothing taken or avoided.
+ *
+ * Lowest first, so that the same commands give the same subnets on every machine; but a block whose network has
+ * just gone rests as long as an address would, because whoever still talks to its old containers must not meet
+ * new ones.
  *
  * @throws pool-exhausted when there is none.
  */
-export function lowestFreeBlock(
-  pools: readonly BlockPool[],
-  family: 4 | 6,
-  taken: readonly AddressRange[],
-): Prefix {
+export function freeBlock(pools: readonly BlockPool[], family: 4 | 6, obstacles: Obstacles): Prefix {
+  const { taken, avoided, resting } = obstacles;
   const candidates = pools.filter(({ base }) => base.address.family === family);
-  for (const { base, size } of candidates) {
-    const block = lowestBlockIn(base, size, taken);
-    if (block !== null) return block;
+  for (const used of [
+    [...taken, ...avoided, ...resting],
+    [...taken, ...avoided],
+  ]) {
+    for (const { base, size } of candidates) {
+      const block = lowestBlockIn(base, size, used);
+      if (block !== null) return block;
+    }
   }
-  throw noBlock(candidates, family);
+  throw noBlock(candidates, family, obstacles);
 }
 
+/** Blocks of a pool up to which they are counted one by one; beyond, the gaps between used ranges are measured. */
+const MOST_COUNTED = 65_536;
+
 function lowestBlockIn(base: Prefix, size: number, taken: readonly AddressRange[]): Prefix | null {
+  return 2 ** (size - base.length) <= MOST_COUNTED
+    ? lowestByCount(base, size, taken)
+    : lowestByGap(base, size, taken);
+}
+
+/** O(used ranges + blocks): thousands of networks are made one after the other. */
+function lowestByCount(base: Prefix, size: number, taken: readonly AddressRange[]): Prefix | null {
+  const { family, value: start } = base.address;
+  const shift = BigInt(addressBits(family) - size);
+  const whole = rangeOfPrefix(base);
+  const isUsed = new Uint8Array(2 ** (size - base.length));
+  const blockOf = (value: bigint): number => Number((value - start) >> shift);
+  for (const range of taken) {
+    if (!rangesOverlap(whole, range)) continue;
+    const first = range.first.value < start ? 0 : blockOf(range.first.value);
+    const last = range.last.value > whole.last.value ? isUsed.length - 1 : blockOf(range.last.value);
+    isUsed.fill(1, first, last + 1);
+  }
+  const free = isUsed.indexOf(0);
+  return free < 0 ? null : prefixOf({ family, value: start + (BigInt(free) << shift) }, size);
+}
+
+function lowestByGap(base: Prefix, size: number, taken: readonly AddressRange[]): Prefix | null {
   const { family } = base.address;
   const blockSize = 1n << BigInt(addressBits(family) - size);
   for (const gap of subtractRanges(rangeOfPrefix(base), taken)) {
@@ -51,15 +101,29 @@ function lowestBlockIn(base: Prefix, size: number, taken: readonly AddressRange[
   return null;
 }
 
-function noBlock(pools: readonly BlockPool[], family: 4 | 6): FairleadError {
+function noBlock(pools: readonly BlockPool[], family: 4 | 6, { taken, avoided }: Obstacles): FairleadError {
   const described = pools.map(({ base, size }) => `${formatPrefix(base)} in blocks of /${size}`);
+  const touching = (ranges: readonly AddressRange[]): AddressRange[] =>
+    ranges.filter((range) => pools.some(({ base }) => rangesOverlap(rangeOfPrefix(base), range)));
+  const networks = touching(taken).length;
+  const host = touching(avoided).map(formatRange);
+  const why =
+    host.length === 0 ? "" : `, beside what the host uses otherwise (${host.slice(0, 5).join(", ")})`;
   return new FairleadError({
     code: "pool-exhausted",
     operation: "lease subnet",
     object: `IPv${family}`,
     reason:
-      pools.length === 0 ? "no default pool is configured" : `no block is free in ${described.join(", ")}`,
+      pools.length === 0
+        ? "no default pool is configured"
+        : `no block is free in ${described.join(", ")}: networks have ${networks} subnets there${why}`,
     hint: "name a subnet, remove networks that are not needed, or add a default pool to the server's configuration",
-    details: { family, defaultPools: described },
+    details: {
+      rule: "default-pools-exhausted",
+      family,
+      defaultPools: described,
+      subnets: networks,
+      avoided: host.slice(0, MOST_NAMED),
+    },
   });
 }

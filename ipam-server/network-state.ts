@@ -4,7 +4,7 @@ import { type AddressRange, rangeContains } from "../lib/addr/range.ts";
 import type { AddressBook } from "../lib/ipam/allocator.ts";
 import { Pool, type Slot } from "../lib/ipam/pool.ts";
 import type { LeaseRecord, NetworkRecord, SubnetRecord } from "../lib/ipam/store.ts";
-import { usableRuns, withheldOf } from "../lib/ipam/subnet.ts";
+import { subnetRanges, usableRuns, withheldOf } from "../lib/ipam/subnet.ts";
 import { type Attachment, AttachmentIndex } from "./attachment-index.ts";
 
 /** What a declaration of a conflist came down to: numbers of the network's pools, in its order. */
@@ -30,6 +30,7 @@ export class NetworkState implements AddressBook {
   #record: NetworkRecord;
   #pools: readonly Pool[] = [];
   #withheld: readonly AddressRange[] = [];
+  #subnets: readonly AddressRange[] = [];
   readonly #slots = { 4: new Map<bigint, Slot>(), 6: new Map<bigint, Slot>() };
   /** Those of this network; found by key through the index of all networks. */
   readonly #attachments = new Set<Attachment<NetworkState>>();
@@ -54,6 +55,11 @@ export class NetworkState implements AddressBook {
 
   get pools(): readonly Pool[] {
     return this.#pools;
+  }
+
+  /** Every address of its subnets, as ranges; those of a conflist may overlap each other. */
+  get subnets(): readonly AddressRange[] {
+    return this.#subnets;
   }
 
   get attachmentCount(): number {
@@ -207,6 +213,7 @@ export class NetworkState implements AddressBook {
 
   #buildPools(): void {
     this.#withheld = withheldOf(this.#record.pools);
+    this.#subnets = subnetRanges(this.#record.pools);
     this.#pools = this.#record.pools.map((record, index) => {
       const ranges = record.subnets.flatMap((subnet) => subnet.ranges);
       const slots = this.#slots[record.family];

@@ -1,4 +1,5 @@
 import { ADMIN, newFixture, SMALL, useService } from "../test/support/ipam-fixture.ts";
+import { standardPools } from "./standard-pools.ts";
 
 const s = useService();
 const { acquire, release } = s;
@@ -19,6 +20,7 @@ describe("networks", () => {
     expect(await subnets("d", { ipv6: true })).toEqual(["10.192.2.0/24 true", "fd00:f1::/64 true"]);
     expect(await subnets("e", { addressSpace: "lab" })).toEqual(["10.192.16.0/24 true"]);
     await s.f.service.removeNetwork("a", ADMIN);
+    s.f.clock.advance(60_000);
     expect(await subnets("f")).toEqual(["10.192.0.0/24 true"]);
     const own = [{ subnet: "10.1.0.0/24" }];
     expect(await subnets("g", { ipv6: true, subnets: own })).toEqual([
@@ -35,7 +37,11 @@ describe("networks", () => {
     const avoid = ["10.192.0.0/23", "10.192.3.53", "0.0.0.0/0", "::/0", "fd00:f1::/63"];
     expect(await made("a", avoid)).toEqual(["10.192.2.0/24", "fd00:f1:0:2::/64"]);
     expect(await made("b", avoid)).toEqual(["10.192.4.0/24", "fd00:f1:0:3::/64"]);
-    await expect(made("c", ["10.0.0.0/8"])).rejects.toMatchObject({ code: "pool-exhausted" });
+    await expect(made("c", ["10.0.0.0/8", "192.0.2.0/24"])).rejects.toMatchObject({
+      code: "pool-exhausted",
+      reason: expect.stringContaining("beside what the host uses otherwise (10.0.0.0-10.255.255.255)"),
+      details: { avoided: ["10.0.0.0-10.255.255.255"] },
+    });
     await expect(made("c", ["here"])).rejects.toMatchObject({ code: "invalid-config" });
   });
 
@@ -46,7 +52,8 @@ describe("networks", () => {
     await g.service.createNetwork({ name: "b" }, ADMIN);
     await expect(g.service.createNetwork({ name: "c" }, ADMIN)).rejects.toMatchObject({
       code: "pool-exhausted",
-      reason: "no block is free in 10.0.0.0/23 in blocks of /24",
+      reason: "no block is free in 10.0.0.0/23 in blocks of /24: networks have 2 subnets there",
+      details: { rule: "default-pools-exhausted", family: 4, subnets: 2, avoided: [] },
     });
     await expect(
       g.service.createNetwork({ name: "c", ipv6: true, subnets: [{ subnet: "10.9.0.0/24" }] }, ADMIN),
@@ -56,6 +63,50 @@ describe("networks", () => {
     });
     await g.service.close();
   });
+
+  test("do not get at once what another has just left, while there is something else", async () => {
+    const defaults = { coolingSeconds: 60, defaultPools: [{ base: "10.0.0.0/23", size: 24 }] };
+    const g = await newFixture({ defaults });
+    const made = async (name: string) =>
+      (await g.service.createNetwork({ name }, ADMIN)).pools[0]?.subnets[0]?.subnet;
+    expect(await made("a")).toBe("10.0.0.0/24");
+    await g.service.removeNetwork("a", ADMIN);
+    expect(await made("b")).toBe("10.0.1.0/24");
+    expect(await made("c")).toBe("10.0.0.0/24");
+    await g.service.removeNetwork("c", ADMIN);
+    await g.service.removeNetwork("b", ADMIN);
+    g.clock.advance(60_000);
+    expect(await made("d")).toBe("10.0.0.0/24");
+    await g.service.close();
+  });
+
+  test("a removal that is taken back lets nothing rest", async () => {
+    const defaults = { coolingSeconds: 60, defaultPools: [{ base: "10.0.0.0/23", size: 24 }] };
+    const g = await newFixture({ defaults });
+    await g.service.createNetwork({ name: "a" }, ADMIN);
+    g.store.failure = "full";
+    await expect(g.service.removeNetwork("a", ADMIN)).rejects.toMatchObject({ code: "unavailable" });
+    g.store.failure = null;
+    g.clock.advance(1_000);
+    const { pools } = await g.service.createNetwork({ name: "b" }, ADMIN);
+    expect(pools[0]?.subnets[0]?.subnet).toBe("10.0.1.0/24");
+    await g.service.close();
+  });
+
+  test("are thousands out of the pools that a server has unless told otherwise", async () => {
+    const defaults = { coolingSeconds: 60, defaultPools: standardPools("machine") };
+    const g = await newFixture({ defaults });
+    const names = Array.from({ length: 2_050 }, (_, at) => `n${at}`);
+    const made = await Promise.all(names.map((name) => g.service.createNetwork({ name }, ADMIN)));
+    const subnets = made.map(({ pools }) => pools[0]?.subnets[0]?.subnet);
+    expect(new Set(subnets).size).toBe(2_050);
+    expect([subnets[0], subnets[2_047], subnets[2_048]]).toEqual([
+      "10.64.0.0/24",
+      "10.71.255.0/24",
+      "172.16.0.0/24",
+    ]);
+    await g.service.close();
+  }, 30_000);
 
   test("do not overlap inside one address space", async () => {
     await s.f.service.createNetwork({ name: "a", subnets: [{ subnet: "10.1.0.0/16" }] }, ADMIN);
@@ -78,18 +129,32 @@ describe("networks", () => {
     await expect(g.service.getNetwork("aa")).rejects.toMatchObject({
       code: "not-found",
       reason: "2 IDs begin with it: x, y",
+      details: { rule: "network-ambiguous", network: "aa", matches: 2 },
     });
-    await expect(g.service.getNetwork("nope")).rejects.toMatchObject({ code: "not-found" });
+    await expect(g.service.getNetwork("nope")).rejects.toMatchObject({
+      code: "not-found",
+      details: { rule: "network-not-found", network: "nope" },
+    });
     await g.service.close();
   });
 
   test("exist once, and are removed when nobody holds an address of them", async () => {
     const network = await s.f.service.createNetwork(SMALL, ADMIN);
-    await expect(s.f.service.createNetwork(SMALL, ADMIN)).rejects.toMatchObject({ code: "already-exists" });
-    await acquire("a");
+    await expect(s.f.service.createNetwork(SMALL, ADMIN)).rejects.toMatchObject({
+      code: "already-exists",
+      details: { rule: "network-exists", network: "web", networkId: network.id },
+    });
+    await acquire("a", { names: ["db", "data"] });
     await expect(s.f.service.removeNetwork("web", ADMIN)).rejects.toMatchObject({
       code: "in-use",
-      details: { attachments: 1, containers: ["a"] },
+      reason: "1 attachments hold addresses of it: db",
+      details: {
+        rule: "network-in-use",
+        network: "web",
+        networkId: network.id,
+        attachments: 1,
+        endpoints: [{ containerId: "a", ifname: "eth0", name: "db", node: "n1" }],
+      },
     });
     await release("a");
     await s.f.service.removeNetwork(network.id.slice(0, 64), ADMIN);
@@ -99,7 +164,8 @@ describe("networks", () => {
 
   test.each([
     ["name", { name: "a b" }],
-    ["subnet", { name: "a", subnets: [{ subnet: "10.0.0.0/31" }] }],
+    ["length of name", { name: "a".repeat(129) }],
+    ["subnet", { name: "a", subnets: [{ subnet: "10.0.0.1/24" }] }],
     ["cooling", { name: "a", coolingSeconds: -1 }],
     ["quota", { name: "a", maxAttachments: 0 }],
     ["address space", { name: "a", addressSpace: "x/y" }],

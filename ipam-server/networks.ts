@@ -3,19 +3,18 @@
 import { highestValue } from "../lib/addr/address.ts";
 import { type AddressRange, parseRange } from "../lib/addr/range.ts";
 import { FairleadError } from "../lib/errors.ts";
-import type { CreateNetworkRequest } from "../lib/ipam/api.ts";
-import type { PoolRecord, SubnetRecord } from "../lib/ipam/store.ts";
-import {
-  checkDisjointPools,
-  poolsOfSubnets,
-  subnetOfBlock,
-  subnetOfSpec,
-  subnetRanges,
-} from "../lib/ipam/subnet.ts";
+import type { CreateNetworkRequest, Network } from "../lib/ipam/api.ts";
+import { DRIVER_RULES, type Driver } from "../lib/ipam/network-options.ts";
+import type { NetworkRecord, PoolRecord, SubnetRecord } from "../lib/ipam/store.ts";
+import { checkDisjointPools } from "../lib/ipam/subnet.ts";
+import { poolsOfSubnets, subnetOfBlock, subnetOfSpec } from "../lib/ipam/subnet-spec.ts";
 import { checkInteger, checkName, checkText } from "../lib/ipam/validate.ts";
-import { type BlockPool, lowestFreeBlock } from "./default-pools.ts";
+import { type BlockPool, freeBlock } from "./default-pools.ts";
+import { checkAddressing, checkDriver, refuseSecond } from "./drivers.ts";
+import { viewEndpoint } from "./endpoints.ts";
 import type { NetworkState } from "./network-state.ts";
 import { refuseOverlap } from "./overlap.ts";
+import { isReservedName, PREDEFINED_NETWORKS, predefinedRefusal } from "./predefined.ts";
 import { networkNotFound } from "./state.ts";
 import type { Transaction } from "./transaction.ts";
 
@@ -27,32 +26,55 @@ export interface Settings {
 }
 
 export const DEFAULT_ADDRESS_SPACE = "default";
-const DEFAULT_DRIVER = "bridge";
 /** A year: what should stay away for longer is excluded or quarantined. */
 export const MOST_COOLING_SECONDS = 31_536_000;
 const MOST_ATTACHMENTS = 2 ** 31;
 const MOST_ENTRIES = 256;
 const MOST_SUBNETS = 256;
+/** Names of files are made of it, beside the longest container IDs, and have at most 255 bytes. */
+const LONGEST_NETWORK_NAME = 128;
+/** Endpoints that a refusal names. */
+const MOST_NAMED = 20;
 const OPERATION = "create network";
+const REMOVAL = "remove network";
 
-/** @throws already-exists, subnet-overlap, pool-exhausted, invalid-config */
+/** @throws already-exists, subnet-overlap, pool-exhausted, permission-denied, invalid-config */
 export function createNetwork(
   tx: Transaction,
   request: CreateNetworkRequest,
   settings: Settings,
 ): NetworkState {
-  const name = checkName(OPERATION, "name", request.name);
+  const name = checkNetworkName(request.name);
+  if (isReservedName(name)) throw predefinedName(name);
+  return insertNetwork(tx, { ...request, origin: "api" }, settings);
+}
+
+/** Makes those predefined networks whose names are free, and answers the names that are not. */
+export function createPredefined(
+  tx: Transaction,
+  { name, avoid }: { readonly name: string; readonly avoid: readonly string[] },
+  settings: Settings,
+): void {
+  const network = PREDEFINED_NETWORKS.find((each) => each.name === name);
+  if (network !== undefined) insertNetwork(tx, { ...network, avoid, origin: "predefined" }, settings);
+}
+
+function insertNetwork(
+  tx: Transaction,
+  request: CreateNetworkRequest & { readonly origin: Network["origin"] },
+  settings: Settings,
+): NetworkState {
+  const { name, origin } = request;
   const existing = tx.state.network(name);
   if (existing !== undefined) throw alreadyExists(existing);
+  const driver = checkDriver(request);
+  checkAddressing(driver, request);
   const addressSpace = checkName(OPERATION, "addressSpace", request.addressSpace ?? DEFAULT_ADDRESS_SPACE);
-  const pools = poolsOfSubnets(chooseSubnets(tx, request, { addressSpace, settings }));
-  checkDisjointPools(pools);
-  refuseOverlap(tx.state, { networkName: name, addressSpace }, pools);
-  return tx.createNetwork({
+  const facts = {
     id: settings.newNetworkId(),
     name,
-    driver: checkName(OPERATION, "driver", request.driver ?? DEFAULT_DRIVER),
-    origin: "api",
+    driver,
+    origin,
     addressSpace,
     internal: request.internal ?? false,
     attachable: request.attachable ?? false,
@@ -60,9 +82,13 @@ export function createNetwork(
     maxAttachments: checkQuota(request.maxAttachments),
     options: checkEntries("options", request.options ?? {}),
     labels: checkEntries("labels", request.labels ?? {}),
-    pools,
     createdAtMs: tx.nowMs,
-  });
+  };
+  refuseSecond(tx.state, facts);
+  const pools = poolsOfSubnets(chooseSubnets(tx, request, { driver, addressSpace, settings }));
+  checkDisjointPools(pools);
+  refuseOverlap(tx.state, { networkName: name, addressSpace }, pools);
+  return tx.createNetwork({ ...facts, pools });
 }
 
 /** A network that a conflist declared. */
@@ -75,7 +101,7 @@ export function createDeclaredNetwork(
   return tx.createNetwork({
     id: settings.newNetworkId(),
     name,
-    driver: DEFAULT_DRIVER,
+    driver: "bridge",
     origin: "conflist",
     addressSpace,
     internal: false,
@@ -96,9 +122,14 @@ export interface DeclaredNetwork {
   readonly pools: readonly PoolRecord[];
 }
 
-/** @throws not-found, in-use */
+/** @throws not-found, permission-denied, in-use */
 export function removeNetwork(tx: Transaction, wanted: string): void {
-  const network = tx.state.findNetwork("remove network", wanted);
+  const network = tx.state.findNetwork(REMOVAL, wanted);
+  const { origin, name } = network.record;
+  if (origin === "predefined") {
+    const reason = "it is a predefined network and cannot be removed";
+    throw predefinedRefusal(REMOVAL, name, reason, "remove its containers, and leave the network");
+  }
   if (network.attachmentCount > 0) throw stillUsed(network);
   tx.removeNetwork(network);
 }
@@ -106,12 +137,24 @@ export function removeNetwork(tx: Transaction, wanted: string): void {
 /** The network named exactly so. @throws not-found */
 export function networkNamed(tx: Transaction, operation: string, name: string): NetworkState {
   const network = tx.state.network(name);
-  if (network === undefined) throw networkNotFound(operation, `network ${name}`);
+  if (network === undefined) throw networkNotFound(operation, name);
   return network;
 }
 
 export function checkCooling(operation: string, value: number): number {
   return checkInteger(operation, "coolingSeconds", { value, least: 0, most: MOST_COOLING_SECONDS });
+}
+
+function checkNetworkName(name: string): string {
+  checkName(OPERATION, "name", name);
+  if (name.length <= LONGEST_NETWORK_NAME) return name;
+  throw new FairleadError({
+    code: "invalid-config",
+    operation: OPERATION,
+    object: "name",
+    reason: `it has ${name.length} characters, at most ${LONGEST_NETWORK_NAME} are allowed`,
+    details: { field: "name" },
+  });
 }
 
 function checkQuota(value: number | undefined): number | null {
@@ -132,19 +175,28 @@ function checkEntries(
   return { ...entries };
 }
 
+interface Place {
+  readonly driver: Driver;
+  readonly addressSpace: string;
+  readonly settings: Settings;
+}
+
 /** The subnets asked for, and blocks of the default pools for the families that have none but need one. */
 function chooseSubnets(
-  { state }: Transaction,
-  { subnets = [], ipv6 = false, avoid = [] }: CreateNetworkRequest,
-  { addressSpace, settings }: { addressSpace: string; settings: Settings },
+  tx: Transaction,
+  request: CreateNetworkRequest,
+  { driver, addressSpace, settings }: Place,
 ): SubnetRecord[] {
+  const { subnets = [], ipv6 = false, avoid = [] } = request;
   checkInteger(OPERATION, "number of subnets", { value: subnets.length, least: 0, most: MOST_SUBNETS });
   const chosen = subnets.map(subnetOfSpec);
-  const taken = [
-    ...subnetRanges(state.networksOf(addressSpace).flatMap(({ record }) => record.pools)),
-    ...avoid.map(parseRange).filter((range) => !isEverything(range)),
-  ];
-  const lease = (family: 4 | 6) => subnetOfBlock(lowestFreeBlock(settings.defaultPools, family, taken));
+  if (DRIVER_RULES[driver].subnets !== "leased") return chosen;
+  const avoided = avoid.map(parseRange).filter((range) => !isEverything(range));
+  const lease = (family: 4 | 6): SubnetRecord => {
+    const taken = tx.state.networksOf(addressSpace).flatMap(({ subnets }) => subnets);
+    const resting = tx.state.restingRanges(addressSpace, tx.nowMs);
+    return subnetOfBlock(freeBlock(settings.defaultPools, family, { taken, avoided, resting }));
+  };
   if (chosen.length === 0) chosen.push(lease(4));
   if (ipv6 && !chosen.some(({ subnet }) => subnet.address.family === 6)) chosen.push(lease(6));
   return chosen;
@@ -155,6 +207,11 @@ function isEverything({ first, last }: AddressRange): boolean {
   return first.value === 0n && last.value === highestValue(last.family);
 }
 
+function predefinedName(name: string): FairleadError {
+  const reason = `${name} is the name of a predefined network`;
+  return predefinedRefusal(OPERATION, name, reason, "choose another name");
+}
+
 function alreadyExists({ record }: NetworkState): FairleadError {
   return new FairleadError({
     code: "already-exists",
@@ -162,19 +219,44 @@ function alreadyExists({ record }: NetworkState): FairleadError {
     object: record.name,
     reason: `there is a network of that name, with ID ${record.id.slice(0, 12)}`,
     hint: "choose another name, or remove that network first",
-    details: { networkId: record.id },
+    details: { rule: "network-exists", network: record.name, networkId: record.id },
   });
 }
 
+/** Names who is still there, by name where there is one. */
 function stillUsed(network: NetworkState): FairleadError {
-  const holders = [...network.attachments()].slice(0, 5).map(({ containerId }) => containerId);
-  const shown = holders.map((containerId) => containerId.slice(0, 12)).join(", ");
+  const { record, attachmentCount } = network;
+  const some = [...network.attachments()].slice(0, MOST_NAMED).map(viewEndpoint);
+  const endpoints = some.map(({ containerId, ifname, name, node }) => ({ containerId, ifname, name, node }));
+  const shown = endpoints.slice(0, 5).map(({ containerId, name }) => name || containerId.slice(0, 12));
+  const more = attachmentCount > shown.length ? ", …" : "";
   return new FairleadError({
     code: "in-use",
-    operation: "remove network",
-    object: network.networkName,
-    reason: `${network.attachmentCount} attachments hold addresses of it (container ${shown})`,
-    hint: "disconnect or remove its containers first",
-    details: { attachments: network.attachmentCount, containers: holders },
+    operation: REMOVAL,
+    object: record.name,
+    reason: `${attachmentCount} attachments hold addresses of it: ${shown.join(", ")}${more}`,
+    hint: "disconnect or remove these containers first",
+    details: {
+      rule: "network-in-use",
+      network: record.name,
+      networkId: record.id,
+      attachments: attachmentCount,
+      endpoints,
+    } satisfies InUseDetails,
   });
+}
+
+/** What a refused removal tells programs. */
+interface InUseDetails {
+  readonly rule: "network-in-use";
+  readonly network: string;
+  readonly networkId: NetworkRecord["id"];
+  readonly attachments: number;
+  /** At most 20. */
+  readonly endpoints: readonly {
+    readonly containerId: string;
+    readonly ifname: string;
+    readonly name: string;
+    readonly node: string;
+  }[];
 }

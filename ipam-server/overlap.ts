@@ -1,6 +1,10 @@
-import { formatPrefix, prefixesOverlap } from "../lib/addr/prefix.ts";
+import { type Address, formatAddress } from "../lib/addr/address.ts";
+import { formatPrefix, type Prefix } from "../lib/addr/prefix.ts";
+import { rangesOverlap } from "../lib/addr/range.ts";
 import { FairleadError } from "../lib/errors.ts";
 import type { PoolRecord } from "../lib/ipam/store.ts";
+import { subnetRanges } from "../lib/ipam/subnet.ts";
+import type { NetworkState } from "./network-state.ts";
 import type { State } from "./state.ts";
 
 /**
@@ -13,29 +17,33 @@ export function refuseOverlap(
   owner: { readonly networkName: string; readonly addressSpace: string },
   pools: readonly PoolRecord[],
 ): void {
-  const wanted = pools.flatMap(({ subnets }) => subnets.map(({ subnet }) => subnet));
+  const wanted = pools.flatMap(({ subnets }) => subnets);
+  const ranges = subnetRanges(pools);
   for (const other of state.networksOf(owner.addressSpace)) {
     if (other.networkName === owner.networkName) continue;
-    for (const { subnet: taken } of other.record.pools.flatMap(({ subnets }) => subnets)) {
-      const clash = wanted.find((subnet) => prefixesOverlap(subnet, taken));
-      if (clash !== undefined)
-        throw overlap(owner, formatPrefix(clash), other.networkName, formatPrefix(taken));
+    for (const taken of other.subnets) {
+      const clash = wanted[ranges.findIndex((range) => rangesOverlap(range, taken))];
+      if (clash !== undefined) throw overlap(owner, clash.subnet, other, taken.first);
     }
   }
 }
 
 function overlap(
   { networkName, addressSpace }: { networkName: string; addressSpace: string },
-  subnet: string,
-  otherNetwork: string,
-  otherSubnet: string,
+  wanted: Prefix,
+  other: NetworkState,
+  taken: Address,
 ): FairleadError {
+  const subnet = formatPrefix(wanted);
+  const otherNetwork = other.networkName;
+  const held = other.subnetOf(taken)?.subnet.subnet;
+  const otherSubnet = held === undefined ? formatAddress(taken) : formatPrefix(held);
   return new FairleadError({
     code: "subnet-overlap",
     operation: "add subnet",
     object: `${subnet} to network ${networkName}`,
     reason: `network ${otherNetwork} has ${otherSubnet} in address space ${addressSpace} already`,
     hint: `choose another subnet, remove network ${otherNetwork}, or, if the two can never meet, set addressSpace`,
-    details: { networkName, subnet, otherNetwork, otherSubnet, addressSpace },
+    details: { rule: "subnet-overlap", networkName, subnet, otherNetwork, otherSubnet, addressSpace },
   });
 }

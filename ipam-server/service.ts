@@ -32,7 +32,8 @@ import { listEndpoints } from "./endpoints.ts";
 import { DEFAULT_MAX_GROUP, DEFAULT_MAX_GROUP_MS, Engine } from "./engine.ts";
 import { listEvents, whoHad } from "./history.ts";
 import { countStates, listLeases } from "./leases.ts";
-import { checkCooling, createNetwork, removeNetwork, type Settings } from "./networks.ts";
+import { checkCooling, createNetwork, createPredefined, removeNetwork, type Settings } from "./networks.ts";
+import { PREDEFINED_NETWORKS } from "./predefined.ts";
 import { collect, findStale, release } from "./release.ts";
 import { quarantine, reserve, unquarantine, unreserve } from "./reserve.ts";
 import { type State, stateOf } from "./state.ts";
@@ -63,6 +64,11 @@ export interface ServiceOptions {
   readonly onFatal?: (error: FairleadError) => void;
   /** Makes the ID of a network: 64 hexadecimal digits. Default: random. */
   readonly newNetworkId?: () => string;
+  /** Makes the predefined networks that are missing; absent: makes none. */
+  readonly predefined?: {
+    /** As in {@link CreateNetworkRequest}; asked once, when there is a network to be made. */
+    readonly avoid: () => readonly string[];
+  };
 }
 
 export type RunningService = IpamService & {
@@ -132,6 +138,24 @@ class Service implements RunningService {
     const { version, store } = this.#options;
     const reason = `version ${version}, epoch ${store.epoch}`;
     await this.#engine.write("server", (tx) => tx.note({ kind: "server-started", reason }));
+    await this.#makePredefined();
+  }
+
+  /** One that cannot be made is missing, and the log says why; the service serves all the same. */
+  async #makePredefined(): Promise<void> {
+    const { predefined, logger = silentLogger } = this.#options;
+    if (predefined === undefined) return;
+    const missing = PREDEFINED_NETWORKS.filter(({ name }) => this.#state.network(name) === undefined);
+    if (missing.length === 0) return;
+    const avoid = predefined.avoid();
+    for (const { name } of missing) {
+      try {
+        await this.#engine.write("server", (tx) => createPredefined(tx, { name, avoid }, this.#settings));
+        logger.info({ network: name }, "predefined network made");
+      } catch (err) {
+        logger.warn({ err, network: name }, "predefined network not made");
+      }
+    }
   }
 
   acquire(...[request, caller]: Parameters<IpamService["acquire"]>) {

@@ -3,11 +3,12 @@ import { hash64 } from "../lib/hash.ts";
 import type { DefaultPool } from "./default-pools.ts";
 
 /**
- * One IPv4 and one IPv6 pool.
+ * Three IPv4 pools, which give 6,400 networks of /24, and one IPv6 pool of 65,536.
  *
- * IPv4: a corner of 10.0.0.0/8 that the defaults of Docker, podman, k3s, kubeadm, flannel, OpenShift and the
- * large clouds leave alone. IPv6: a unique local prefix with a global ID of its own per machine, so that two
- * machines can be joined later; `seed` names the machine and must not change.
+ * IPv4: first a corner of 10.0.0.0/8 that the defaults of Docker, podman, k3s, kubeadm, flannel, OpenShift and the
+ * large clouds leave alone. The others are for who has none of it left: the host may reach all of 10.0.0.0/8 by a
+ * VPN, and its routes are avoided. IPv6: a unique local prefix with a global ID of its own per machine, so that
+ * two machines can be joined later; `seed` names the machine and must not change.
  *
  * Source: RFC 1918 §3; RFC 4193 §3.2 (prefix fd00::/8, 40 bits of global ID).
  */
@@ -15,7 +16,9 @@ export function standardPools(seed: string): readonly DefaultPool[] {
   const id = hash64(`fairlead default pool ${seed}`).toString(16).padStart(16, "0").slice(0, 10);
   const base = `fd${id.slice(0, 2)}:${id.slice(2, 6)}:${id.slice(6, 10)}::/48`;
   return [
-    { base: "10.77.0.0/16", size: 24 },
+    { base: "10.64.0.0/13", size: 24 },
+    { base: "172.16.0.0/12", size: 24 },
+    { base: "192.168.0.0/16", size: 24 },
     { base: base.replace(/(?<=:)0{1,3}(?=[0-9a-f])/g, ""), size: 64 },
   ];
 }

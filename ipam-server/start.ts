@@ -9,6 +9,7 @@ import type { Caller, IpamService, NetworkStatusRequest } from "../lib/ipam/api.
 import type { Logger } from "../lib/log.ts";
 import { VERSION } from "../lib/version.ts";
 import type { ServerConfig, TcpAddress, UnixAddress } from "./config.ts";
+import { hostPrefixes } from "./host-prefixes.ts";
 import { createHttpFront, type HttpFrontOptions } from "./http/front.ts";
 import { IntentReplay } from "./intents.ts";
 import { createMetrics } from "./metrics.ts";
@@ -88,7 +89,16 @@ function openService(
     onCheckpointError: (err) => logger.warn({ err }, "checkpoint of the database failed"),
   });
   const defaults = { coolingSeconds, defaultPools };
-  return openIpamService({ store, clock: systemClock, logger, defaults, version: VERSION, onFatal });
+  const predefined = config.predefinedNetworks ? { predefined: { avoid: hostPrefixes } } : {};
+  return openIpamService({
+    store,
+    clock: systemClock,
+    logger,
+    defaults,
+    version: VERSION,
+    onFatal,
+    ...predefined,
+  });
 }
 
 function makeStateDir(path: string): void {

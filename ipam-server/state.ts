@@ -1,7 +1,15 @@
+import type { AddressRange } from "../lib/addr/range.ts";
 import { FairleadError } from "../lib/errors.ts";
 import type { LeaseRecord, NetworkRecord, StoreSnapshot } from "../lib/ipam/store.ts";
 import { AttachmentIndex } from "./attachment-index.ts";
 import { NetworkState } from "./network-state.ts";
+
+/** Subnets of a removed network. */
+interface RestingSubnets {
+  readonly addressSpace: string;
+  readonly ranges: readonly AddressRange[];
+  readonly untilMs: number;
+}
 
 /** Everything the service knows. Changed only through transactions (transaction.ts). */
 export class State {
@@ -9,6 +17,8 @@ export class State {
   revision = 0;
   /** Of every network; each network keeps its own part of it. */
   readonly attachments = new AttachmentIndex<NetworkState>();
+  /** In memory only: after a restart nothing rests. */
+  #resting: readonly RestingSubnets[] = [];
   readonly #byName = new Map<string, NetworkState>();
   readonly #byId = new Map<string, NetworkState>();
 
@@ -33,9 +43,9 @@ export class State {
     return [...this.#byName.values()].filter(({ record }) => record.addressSpace === addressSpace);
   }
 
-  /** The network by name, full ID, or an ID prefix that fits only one. @throws not-found */
+  /** The network by full ID, name, or an ID prefix that fits only one. @throws not-found */
   findNetwork(operation: string, wanted: string): NetworkState {
-    const exact = this.#byName.get(wanted) ?? this.#byId.get(wanted);
+    const exact = this.#byId.get(wanted) ?? this.#byName.get(wanted);
     if (exact !== undefined) return exact;
     const isPrefix = /^[0-9a-f]+$/.test(wanted);
     const matches = isPrefix
@@ -43,11 +53,17 @@ export class State {
       : [];
     const [only] = matches;
     if (only !== undefined && matches.length === 1) return only;
-    const object = `network ${wanted.slice(0, 80)}`;
-    if (matches.length === 0) throw networkNotFound(operation, object);
+    if (matches.length === 0) throw networkNotFound(operation, wanted);
     const names = matches.slice(0, 5).map(({ record }) => record.name);
     const reason = `${matches.length} IDs begin with it: ${names.join(", ")}`;
-    throw new FairleadError({ code: "not-found", operation, object, reason, hint: "write more of the ID" });
+    throw new FairleadError({
+      code: "not-found",
+      operation,
+      object: `network ${wanted}`,
+      reason,
+      hint: "write more of the ID",
+      details: { rule: "network-ambiguous", network: wanted, matches: matches.length },
+    });
   }
 
   insertNetwork(network: NetworkState): void {
@@ -59,15 +75,34 @@ export class State {
     this.#byName.delete(record.name);
     this.#byId.delete(record.id);
   }
+
+  /** Lets the subnets of a network that goes rest as long as its addresses would; answers how to take that back. */
+  rest({ record, subnets: ranges }: NetworkState, nowMs: number): () => void {
+    const before = this.#resting;
+    const { addressSpace, coolingSeconds } = record;
+    const entry = { addressSpace, ranges, untilMs: nowMs + coolingSeconds * 1000 };
+    this.#resting = [...before.filter(({ untilMs }) => untilMs > nowMs), entry];
+    return () => {
+      this.#resting = before;
+    };
+  }
+
+  restingRanges(addressSpace: string, nowMs: number): AddressRange[] {
+    return this.#resting.flatMap((entry) =>
+      entry.addressSpace === addressSpace && entry.untilMs > nowMs ? entry.ranges : [],
+    );
+  }
 }
 
-export function networkNotFound(operation: string, object: string): FairleadError {
+export function networkNotFound(operation: string, wanted: string): FairleadError {
+  const network = wanted.slice(0, 255);
   return new FairleadError({
     code: "not-found",
     operation,
-    object,
+    object: `network ${network.slice(0, 80)}`,
     reason: "there is no such network",
-    hint: "`fairlead ipam networks` lists those that exist; declare ranges for it, or create it: POST /v1/networks",
+    hint: "`fairlead ipam networks` lists those that exist; declare ranges for it, or make it: fairlead network create",
+    details: { rule: "network-not-found", network },
   });
 }
 

@@ -1,7 +1,7 @@
 import { FairleadError } from "../lib/errors.ts";
 import type { NetworkStatus, NetworkStatusRequest } from "../lib/ipam/api.ts";
 import type { Pool } from "../lib/ipam/pool.ts";
-import { describeUsage, quotaExceeded } from "../lib/ipam/refusal.ts";
+import { describeUsage, quotaExceeded, withoutAddresses } from "../lib/ipam/refusal.ts";
 import { checkName } from "../lib/ipam/validate.ts";
 import { declareNetwork } from "./declare.ts";
 import type { NetworkState } from "./network-state.ts";
@@ -44,6 +44,7 @@ function resolve(
 
 /** Why the network cannot take one more attachment; empty when it can. */
 function shortage(network: NetworkState, pools: readonly Pool[]): string {
+  if (pools.length === 0) return withoutAddresses(network.record).reason;
   const { maxAttachments } = network.record;
   if (maxAttachments !== null && network.attachmentCount >= maxAttachments) {
     return quotaExceeded(network.networkName, network.attachmentCount, maxAttachments).reason;

@@ -126,7 +126,11 @@ export class Transaction {
     const before = network.record;
     const event = this.#event({ kind: "network-removed" }, before);
     this.state.deleteNetwork(network);
-    const undo = () => this.state.insertNetwork(network);
+    const wakeUp = this.state.rest(network, this.nowMs);
+    const undo = () => {
+      wakeUp();
+      this.state.insertNetwork(network);
+    };
     this.#staging.stage({ kind: "network", before, after: null }, event, undo);
   }
 

@@ -40,6 +40,11 @@ export function socketPath(value: unknown): string {
   throw wrong(`the path has ${length} bytes; the kernel takes at most ${MAX_SOCKET_PATH_BYTES}`);
 }
 
+export function yesOrNo(value: unknown): boolean {
+  if (typeof value === "boolean") return value;
+  throw wrong(`${show(value)} is neither true nor false`);
+}
+
 export function nodeName(value: unknown): string {
   const name = textOf(value);
   if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$/.test(name)) return name;

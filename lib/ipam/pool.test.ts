@@ -2,7 +2,8 @@ import { leaseRecord, networkRecord } from "../../test/support/store-records.ts"
 import { type Address, formatAddress, parseAddress } from "../addr/address.ts";
 import { Pool, type Slot } from "./pool.ts";
 import type { LeaseRecord } from "./store.ts";
-import { poolOf, subnetOfSpec, usableRuns, withheldOf } from "./subnet.ts";
+import { poolOf, usableRuns, withheldOf } from "./subnet.ts";
+import { subnetOfSpec } from "./subnet-spec.ts";
 
 const network = networkRecord("web", 1);
 

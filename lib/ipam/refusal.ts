@@ -6,7 +6,7 @@
 import { type Address, formatAddress } from "../addr/address.ts";
 import { FairleadError } from "../errors.ts";
 import type { Pool } from "./pool.ts";
-import type { LeaseRecord } from "./store.ts";
+import type { LeaseRecord, NetworkRecord } from "./store.ts";
 import { describePool } from "./subnet.ts";
 import { formatInstant } from "./validate.ts";
 
@@ -36,6 +36,18 @@ function exhaustionHint(nextFreeAt: string | null): string {
   return nextFreeAt === null
     ? remedy
     : `the next cooling address becomes free at ${nextFreeAt}; or ${remedy}`;
+}
+
+/** The network has no pool that an address could come from. */
+export function withoutAddresses({ name, driver }: Pick<NetworkRecord, "name" | "driver">): FairleadError {
+  return new FairleadError({
+    code: "invalid-config",
+    operation: "acquire address",
+    object: `network ${name}`,
+    reason: `it hands out no addresses (driver ${driver}, no subnet)`,
+    hint: "leave the ipam section out of its configuration, or make the network with a subnet",
+    details: { rule: "network-without-addresses", networkName: name, driver },
+  });
 }
 
 export function quotaExceeded(

@@ -2,17 +2,9 @@ import { formatAddress } from "../addr/address.ts";
 import { formatPrefix } from "../addr/prefix.ts";
 import { formatRange } from "../addr/range.ts";
 import { FairleadError } from "../errors.ts";
-import type { RangeDeclaration, SubnetSpec } from "./api.ts";
+import type { RangeDeclaration } from "./api.ts";
 import type { SubnetRecord } from "./store.ts";
-import {
-  checkDisjointPools,
-  poolOfRangeSet,
-  poolsOfSubnets,
-  subnetOfDeclaration,
-  subnetOfSpec,
-  usableRuns,
-  withheldOf,
-} from "./subnet.ts";
+import { checkDisjointPools, poolOfRangeSet, subnetOfDeclaration, usableRuns, withheldOf } from "./subnet.ts";
 
 const show = ({ subnet, gateway, ranges }: SubnetRecord) => ({
   subnet: formatPrefix(subnet),
@@ -144,68 +136,5 @@ describe("a range set", () => {
       ["10.1.0.1", "10.1.0.3"],
       ["10.1.0.101", "10.1.0.103"],
     ]);
-  });
-});
-
-describe("a subnet of the API", () => {
-  test("hands out only ipRange unasked, and every host on request", () => {
-    const record = subnetOfSpec({ subnet: "10.1.0.0/24", ipRange: "10.1.0.128/25" });
-    expect(record.ranges.map(formatRange)).toEqual(["10.1.0.128-10.1.0.254"]);
-    expect(record.askable.map(formatRange)).toEqual(["10.1.0.1-10.1.0.254"]);
-  });
-
-  test("withholds gateway, exclusions and auxiliary addresses", () => {
-    const spec: SubnetSpec = {
-      subnet: "10.1.0.0/28",
-      gateway: "10.1.0.14",
-      exclusions: ["10.1.0.4-10.1.0.6", "10.1.0.8/31", "10.1.0.12"],
-      auxAddresses: { router: "10.1.0.2" },
-    };
-    expect(usable(subnetOfSpec(spec))).toEqual([
-      "10.1.0.1",
-      "10.1.0.3",
-      "10.1.0.7",
-      "10.1.0.10-10.1.0.11",
-      "10.1.0.13",
-    ]);
-  });
-
-  test("may have no gateway", () => {
-    expect(usable(subnetOfSpec({ subnet: "10.1.0.0/30", gateway: null }))).toEqual(["10.1.0.1-10.1.0.2"]);
-  });
-
-  test.each<[string, SubnetSpec, string]>([
-    ["ipRange is outside", { subnet: "10.1.0.0/24", ipRange: "10.2.0.0/25" }, "ipRange"],
-    [
-      "rangeStart is outside of ipRange",
-      { subnet: "10.1.0.0/24", ipRange: "10.1.0.0/25", rangeStart: "10.1.0.200" },
-      "rangeStart",
-    ],
-    ["the gateway is outside", { subnet: "10.1.0.0/24", gateway: "10.2.0.1" }, "gateway"],
-    ["the gateway is the broadcast address", { subnet: "10.1.0.0/24", gateway: "10.1.0.255" }, "broadcast"],
-    ["an exclusion is outside", { subnet: "10.1.0.0/24", exclusions: ["10.1.0.250-10.1.1.3"] }, "exclusion"],
-    [
-      "an auxiliary address is outside",
-      { subnet: "10.1.0.0/24", auxAddresses: { x: "10.2.0.3" } },
-      "aux address x",
-    ],
-  ])("is refused when %s", (_, spec, part) => {
-    expect(messageOf(() => subnetOfSpec(spec))).toContain(part);
-  });
-
-  test("becomes one pool per family, in the order in which the families appear", () => {
-    const texts = ["fd00::/64", "10.1.0.0/24", "10.2.0.0/24", "fd00:1::/64"];
-    const pools = poolsOfSubnets(texts.map((subnet) => subnetOfSpec({ subnet })));
-    expect(
-      pools.map(({ family, subnets }) => [family, ...subnets.map(({ subnet }) => formatPrefix(subnet))]),
-    ).toEqual([
-      [6, "fd00::/64", "fd00:1::/64"],
-      [4, "10.1.0.0/24", "10.2.0.0/24"],
-    ]);
-  });
-
-  test("overlaps no other one of its network", () => {
-    const nested = ["10.1.0.0/16", "10.1.3.0/24"].map((subnet) => subnetOfSpec({ subnet }));
-    expect(messageOf(() => poolsOfSubnets(nested))).toContain("overlap");
   });
 });

@@ -1,5 +1,6 @@
 /**
- * What callers write about subnets and ranges, made into {@link SubnetRecord}s and {@link PoolRecord}s.
+ * Ranges that conflists declare, made into {@link SubnetRecord}s and {@link PoolRecord}s, and what both these and
+ * the subnets of the API (subnet-spec.ts) come down to.
  *
  * The rules are those of the reference plugin `host-local`, so that its configurations mean the same here: a
  * subnet needs at least four addresses and no host bits; `rangeStart`, `rangeEnd` and `gateway` have its
@@ -19,14 +20,11 @@ import {
   type Prefix,
   parsePrefix,
   prefixContains,
-  prefixContainsPrefix,
   prefixEquals,
-  prefixesOverlap,
 } from "../addr/prefix.ts";
 import {
   type AddressRange,
   formatRange,
-  parseRange,
   rangeOfPrefix,
   rangesOverlap,
   subtractRanges,
@@ -47,8 +45,8 @@ function invalid(object: string, reason: string, hint?: string): FairleadError {
   });
 }
 
-/** A subnet that addresses can be handed out of: at most /30 (IPv4) or /126 (IPv6), no host bits, unicast. */
-export function parseSubnet(text: string): Prefix {
+/** A subnet that addresses can be handed out of: at most /30 (IPv4) or /126 (IPv6), no host bits. */
+function parseSubnet(text: string): Prefix {
   const subnet = parsePrefix(text);
   const longest = addressBits(subnet.address.family) - 2;
   if (subnet.length > longest) {
@@ -65,8 +63,12 @@ function parseInside(subnet: Prefix, field: string, text: string): Address {
   return address;
 }
 
-/** First to last, with the hosts of `within` as the default of either end. */
-function parseBounds(subnet: Prefix, within: Prefix, spec: SubnetSpec | RangeDeclaration): AddressRange {
+/** First to last, both in `within`, with the hosts of `within` as the default of either end. */
+export function parseBounds(
+  subnet: Prefix,
+  within: Prefix,
+  spec: SubnetSpec | RangeDeclaration,
+): AddressRange {
   const first =
     spec.rangeStart === undefined
       ? hostAbove(subnet, within)
@@ -112,63 +114,12 @@ export function subnetOfDeclaration(declaration: RangeDeclaration): SubnetRecord
   };
 }
 
-/** One subnet of a network made through the API. */
-export function subnetOfSpec(spec: SubnetSpec): SubnetRecord {
-  const subnet = parseSubnet(spec.subnet);
-  const within = spec.ipRange === undefined ? subnet : parsePrefix(spec.ipRange);
-  if (!prefixContainsPrefix(subnet, within))
-    throw invalid(spec.subnet, `ipRange ${spec.ipRange} is not in it`);
-  const range = parseBounds(subnet, within, spec);
-  return {
-    subnet,
-    gateway: gatewayOfSpec(subnet, spec),
-    gatewayGiven: typeof spec.gateway === "string",
-    ipRange: spec.ipRange === undefined ? null : within,
-    ranges: [range],
-    askable: spec.ipRange === undefined ? [range] : [hostsOf(subnet)],
-    exclusions: (spec.exclusions ?? []).map((text) => exclusionOf(subnet, text)),
-    auxAddresses: auxAddressesOf(subnet, spec.auxAddresses ?? {}),
-    fromDefaultPool: false,
-  };
-}
-
-/** A block of a default pool: every host of it, with the first one as the gateway. */
-export function subnetOfBlock(subnet: Prefix): SubnetRecord {
-  return { ...subnetOfSpec({ subnet: formatPrefix(subnet) }), fromDefaultPool: true };
-}
-
-function hostsOf(subnet: Prefix): AddressRange {
-  return { first: firstHost(subnet), last: lastHost(subnet) };
-}
-
-function gatewayOfSpec(subnet: Prefix, { gateway }: SubnetSpec): Address | null {
-  if (gateway === null) return null;
-  if (gateway === undefined) return firstHost(subnet);
-  const address = parseInside(subnet, "gateway", gateway);
-  if (unusableOf(subnet).some((range) => range.first.value === address.value)) {
-    throw invalid(formatPrefix(subnet), `gateway ${gateway} is its network or broadcast address`);
-  }
-  return address;
-}
-
-function exclusionOf(subnet: Prefix, text: string): AddressRange {
-  const range = parseRange(text);
-  if (!prefixContains(subnet, range.first) || !prefixContains(subnet, range.last)) {
-    throw invalid(formatPrefix(subnet), `exclusion ${text} is not in it`);
-  }
-  return range;
-}
-
-function auxAddressesOf(subnet: Prefix, aux: Readonly<Record<string, string>>): Record<string, Address> {
-  const named = Object.entries(aux).map(([name, text]) => [
-    name,
-    parseInside(subnet, `aux address ${name}`, text),
-  ]);
-  return Object.fromEntries(named) as Record<string, Address>;
-}
-
-/** Network address, and in IPv4 the broadcast address. In IPv6 the first one is the subnet-router anycast. */
-function unusableOf(subnet: Prefix): AddressRange[] {
+/**
+ * Network address, and in IPv4 the broadcast address. In IPv6 the first one is the subnet-router anycast. The two
+ * smallest sizes have neither.
+ */
+export function unusableOf(subnet: Prefix): AddressRange[] {
+  if (addressBits(subnet.address.family) - subnet.length < 2) return [];
   const [first, last] = [firstAddress(subnet), lastAddress(subnet)];
   const network = { first, last: first };
   return first.family === 4 ? [network, { first: last, last }] : [network];
@@ -251,22 +202,6 @@ function refuseOverlap(ranges: readonly AddressRange[]): void {
 /** @throws invalid-config when two pools of one network would hand out the same address. */
 export function checkDisjointPools(pools: readonly PoolRecord[]): void {
   refuseOverlap(pools.flatMap((pool) => pool.subnets.flatMap((subnet) => subnet.ranges)));
-}
-
-/**
- * Groups the subnets of an API network into pools: one per family, in the order in which families appear,
- * because an attachment gets one address of each family whatever the number of subnets.
- * Subnets of one network must not overlap.
- */
-export function poolsOfSubnets(subnets: readonly SubnetRecord[]): PoolRecord[] {
-  for (const [at, { subnet }] of subnets.entries()) {
-    const other = subnets.slice(0, at).find((earlier) => prefixesOverlap(earlier.subnet, subnet));
-    if (other !== undefined) {
-      throw invalid(`subnets ${formatPrefix(other.subnet)} and ${formatPrefix(subnet)}`, "they overlap");
-    }
-  }
-  const families = [...new Set(subnets.map(({ subnet }) => subnet.address.family))];
-  return families.map((family) => poolOf(subnets.filter(({ subnet }) => subnet.address.family === family)));
 }
 
 /** Ranges of a pool as text, for messages and for telling definitions apart. */

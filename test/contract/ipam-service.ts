@@ -9,7 +9,13 @@
 import { createHash } from "node:crypto";
 import type { ManualClock } from "../../lib/clock.ts";
 import { FairleadError } from "../../lib/errors.ts";
-import type { AttachmentKey, EndpointFilter, Event, IpamService } from "../../lib/ipam/api.ts";
+import type {
+  AttachmentKey,
+  CreateNetworkRequest,
+  EndpointFilter,
+  Event,
+  IpamService,
+} from "../../lib/ipam/api.ts";
 
 export interface ServiceSubject {
   readonly service: IpamService;
@@ -373,6 +379,42 @@ function networkCases(service: Service): void {
       caller,
     );
     expect((await failureOf(overlapping)).code).toBe("subnet-overlap");
+  });
+
+  test("a network of a driver without addresses has no pools", async () => {
+    const made = await service().createNetwork({ name: "machine", driver: "host" }, caller);
+    expect([made.driver, made.pools, made.ipv6]).toEqual(["host", [], false]);
+    expect(await service().getNetwork("machine")).toEqual(made);
+    const error = await failureOf(service().acquire({ key: keyOf("c1", "machine") }, caller));
+    expect([error.code, error.details]).toEqual([
+      "invalid-config",
+      { rule: "network-without-addresses", networkName: "machine", driver: "host" },
+    ]);
+    expect((await service().checkConsistency()).findings).toEqual([]);
+  });
+
+  test("a refusal names its rule and the values that it is about", async () => {
+    const refused = async (request: CreateNetworkRequest): Promise<unknown> =>
+      (await failureOf(service().createNetwork(request, caller))).details;
+    expect(await refused({ name: "web", subnets: [{ subnet: "10.1.0.9/24" }] })).toEqual({
+      rule: "subnet-host-bits",
+      subnet: "10.1.0.9/24",
+      correct: "10.1.0.0/24",
+    });
+    expect(await refused({ name: "web", options: { mtu: "1500" } })).toMatchObject({
+      rule: "option-unknown",
+      driver: "bridge",
+      option: "mtu",
+      known: expect.arrayContaining(["com.docker.network.driver.mtu"]),
+    });
+    expect(await refused({ name: "none" })).toEqual({ rule: "network-predefined", network: "none" });
+    await makeWeb(service);
+    await service().acquire({ key: keyOf("c1"), names: ["shop"] }, caller);
+    expect((await failureOf(service().removeNetwork("web", caller))).details).toMatchObject({
+      rule: "network-in-use",
+      attachments: 1,
+      endpoints: [{ containerId: "c1", ifname: "eth0", name: "shop", node: "n1" }],
+    });
   });
 
   test("a used network stays, an unused one goes, an absent one is not found", async () => {

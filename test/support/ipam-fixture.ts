@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { openIpamService, type RunningService, type ServiceOptions } from "../../ipam-server/service.ts";
 import { MemoryDisk, MemoryStore } from "../../ipam-server/store/memory/store.ts";
 import { type Clock, ManualClock } from "../../lib/clock.ts";
@@ -116,7 +117,7 @@ export function openService(
     version: "0.0.0-test",
     // What is asked for at once is one group, however slow the machine.
     maxGroupMs: Number.POSITIVE_INFINITY,
-    newNetworkId: () => `${(store.epoch * 1000 + ++networks).toString(16)}`.padStart(64, "0"),
+    newNetworkId: () => createHash("sha256").update(`${store.epoch} ${++networks}`).digest("hex"),
     ...options,
     store,
     clock,

@@ -2,7 +2,7 @@
 
 import { parseAddress } from "../../lib/addr/address.ts";
 import type { EventRecord, LeaseRecord, NetworkRecord } from "../../lib/ipam/store.ts";
-import { poolsOfSubnets, subnetOfSpec } from "../../lib/ipam/subnet.ts";
+import { poolsOfSubnets, subnetOfSpec } from "../../lib/ipam/subnet-spec.ts";
 
 const SPACE = "default";
 

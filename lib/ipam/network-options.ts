@@ -1,0 +1,136 @@
+/**
+ * Drivers of networks and their options: which there are, what values they take, what is meant by them.
+ *
+ * The keys are Docker's, so that its users' commands and files mean the same here. A key that no driver knows is
+ * refused rather than kept: an option that does nothing is a misunderstanding that nobody notices.
+ */
+
+import { tryParseAddress } from "../addr/address.ts";
+import { ifnameProblem } from "../addr/ifname.ts";
+
+export const DRIVERS = ["bridge", "host", "macvlan", "null"] as const;
+export type Driver = (typeof DRIVERS)[number];
+
+export const OPTION = {
+  bridgeName: "com.docker.network.bridge.name",
+  icc: "com.docker.network.bridge.enable_icc",
+  ipMasquerade: "com.docker.network.bridge.enable_ip_masquerade",
+  hostBinding: "com.docker.network.bridge.host_binding_ipv4",
+  mtu: "com.docker.network.driver.mtu",
+  parent: "parent",
+  macvlanMode: "macvlan_mode",
+} as const;
+
+export interface DriverRules {
+  /**
+   * Where subnets come from when the request names none: "leased" out of the default pools; "given": there are
+   * none then, because a pool knows nothing of the wire behind `parent`; "none": the driver has no addresses.
+   */
+  readonly subnets: "leased" | "given" | "none";
+  /** At most one network has this driver. */
+  readonly isSingle: boolean;
+  readonly required: readonly string[];
+  /** Why a value is none of this option, in words; null when it is one. */
+  readonly options: Readonly<Record<string, (value: string) => string | null>>;
+}
+
+/** Source: include/uapi/linux/if_ether.h ETH_MIN_MTU, ETH_MAX_MTU; RFC 8200 §5 for IPv6. */
+export const MTU_LIMITS = { least: 68, leastWithIpv6: 1280, most: 65_535 };
+const MACVLAN_MODES: readonly string[] = ["bridge", "private", "vepa", "passthru"];
+
+/** What Docker takes for a boolean. Source: Go `strconv.ParseBool`. */
+const BOOLEANS: Readonly<Record<string, boolean>> = {
+  ...Object.fromEntries(["1", "t", "T", "TRUE", "true", "True"].map((word) => [word, true])),
+  ...Object.fromEntries(["0", "f", "F", "FALSE", "false", "False"].map((word) => [word, false])),
+};
+
+export const DRIVER_RULES: Readonly<Record<Driver, DriverRules>> = {
+  bridge: {
+    subnets: "leased",
+    isSingle: false,
+    required: [],
+    options: {
+      [OPTION.bridgeName]: ifnameProblem,
+      [OPTION.icc]: booleanProblem,
+      [OPTION.ipMasquerade]: booleanProblem,
+      [OPTION.hostBinding]: ipv4Problem,
+      [OPTION.mtu]: mtuProblem,
+    },
+  },
+  host: { subnets: "none", isSingle: true, required: [], options: {} },
+  macvlan: {
+    subnets: "given",
+    isSingle: false,
+    required: [OPTION.parent],
+    options: {
+      [OPTION.parent]: ifnameProblem,
+      [OPTION.macvlanMode]: modeProblem,
+      [OPTION.mtu]: mtuProblem,
+    },
+  },
+  null: { subnets: "none", isSingle: true, required: [], options: {} },
+};
+
+export function isDriver(text: string): text is Driver {
+  return (DRIVERS as readonly string[]).includes(text);
+}
+
+function booleanProblem(value: string): string | null {
+  return Object.hasOwn(BOOLEANS, value) ? null : "it is neither true nor false";
+}
+
+function ipv4Problem(value: string): string | null {
+  return tryParseAddress(value)?.family === 4 ? null : "it is not an IPv4 address";
+}
+
+function mtuProblem(value: string): string | null {
+  const { least, most } = MTU_LIMITS;
+  const mtu = /^\d{1,5}$/.test(value) ? Number(value) : Number.NaN;
+  return mtu >= least && mtu <= most ? null : `it is not a whole number from ${least} to ${most}`;
+}
+
+function modeProblem(value: string): string | null {
+  return MACVLAN_MODES.includes(value) ? null : `it is none of ${MACVLAN_MODES.join(", ")}`;
+}
+
+/** What the options of a bridge network mean, with the defaults of those that are not given. */
+export interface BridgeOptions {
+  /** Name of the bridge on every node. */
+  readonly bridge: string;
+  /** Containers of the network may talk to each other. */
+  readonly icc: boolean;
+  readonly ipMasquerade: boolean;
+  /** Host address that ports are published on unless one is named; null: all of them. */
+  readonly hostBinding: string | null;
+  readonly mtu: number | null;
+}
+
+/** A value that does not parse (an old record may hold one) counts as not given. */
+export function readBridgeOptions(network: {
+  readonly id: string;
+  readonly options: Readonly<Record<string, string>>;
+}): BridgeOptions {
+  const { options } = network;
+  const mtu = options[OPTION.mtu] ?? "";
+  return {
+    bridge: bridgeIfname(network),
+    icc: BOOLEANS[options[OPTION.icc] ?? ""] ?? true,
+    ipMasquerade: BOOLEANS[options[OPTION.ipMasquerade] ?? ""] ?? true,
+    hostBinding: options[OPTION.hostBinding] ?? null,
+    mtu: mtuProblem(mtu) === null ? Number(mtu) : null,
+  };
+}
+
+/** Digits of a network's ID in the name of its bridge: as many as Docker shows, and as fit. */
+const ID_DIGITS = 12;
+
+/** Name of the bridge of a network: the one that its options give, or `fl-` and the first 12 digits of its ID. */
+export function bridgeIfname({
+  id,
+  options,
+}: {
+  readonly id: string;
+  readonly options: Readonly<Record<string, string>>;
+}): string {
+  return options[OPTION.bridgeName] ?? `fl-${id.slice(0, ID_DIGITS)}`;
+}
