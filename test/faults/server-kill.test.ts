@@ -126,7 +126,7 @@ test(`${KILLS} kills under load lose no acknowledged lease and grant none twice 
   const callers = Array.from({ length: CALLERS }, (_, at) => new Caller(`c${at}`, random, calls));
   let server = await lab.start();
   try {
-    const subnets = [{ subnet: "10.64.0.0/24" }];
+    const subnets = [{ subnet: "10.99.0.0/24" }];
     await server.call("POST", "/v1/networks", { name: "web", subnets, coolingSeconds: COOLING_SECONDS });
     for (let kill = 0; kill < KILLS; kill++) {
       const work = callers.map((caller) => caller.run(server));
