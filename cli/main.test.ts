@@ -217,6 +217,40 @@ describe("ipam", () => {
     expect(JSON.parse((await ipam("networks", "--json")).out)).toEqual({ networks: [network] });
   });
 
+  test("endpoints, one line for all addresses of an attachment", async () => {
+    expect((await ipam("endpoints")).out).toBe("No endpoints.\n");
+    await populate();
+    const key = { networkName: "dual", containerId: "c7", ifname: "eth0" };
+    const subnets = [{ subnet: "10.3.0.0/24" }, { subnet: "fd00:3::/64" }];
+    await under.service.createNetwork({ name: "dual", subnets }, caller);
+    await under.service.acquire({ key, names: ["db", "data"], mac: "02:00:00:00:00:07" }, caller);
+    const { out } = await ipam("endpoints", "--network", "dual");
+    expect(out).toBe(
+      [
+        "NETWORK  NAMES    ADDRESSES                 CONTAINER  IFNAME  NODE  MAC                SINCE",
+        "dual     db data  10.3.0.2/24 fd00:3::2/64  c7         eth0    n1    02:00:00:00:00:07  2023-11-14 22:13:22",
+        "",
+      ].join("\n"),
+    );
+    const found = async (...filter: string[]): Promise<string[]> =>
+      JSON.parse((await ipam("endpoints", ...filter, "--json")).out).endpoints.map(
+        ({ containerId }: { containerId: string }) => containerId,
+      );
+    expect(await found()).toEqual(["c7", longId]);
+    expect(await found("--name", "data")).toEqual(["c7"]);
+    expect(await found("--container", longId)).toEqual([longId]);
+    expect(await found("--node", "n2")).toEqual([]);
+  });
+
+  test("status says nothing of networks that have no addresses, unless asked", async () => {
+    await populate();
+    await under.service.createNetwork({ name: "machine", driver: "host" }, caller);
+    expect((await ipam("status")).out).not.toContain("machine");
+    expect((await ipam("status", "machine")).out).toContain(
+      "machine: it hands out no addresses (driver host",
+    );
+  });
+
   test("leases, whole where there is no terminal", async () => {
     expect((await ipam("leases")).out).toBe("No leases.\n");
     await populate();

@@ -1,6 +1,8 @@
 /** What `fairlead ipam …` does: asks the service and prints a table or JSON. Each returns the exit status. */
 import { systemClock } from "../../lib/clock.ts";
 import type {
+  Endpoint,
+  EndpointFilter,
   Finding,
   IpamService,
   Lease,
@@ -74,8 +76,9 @@ export class IpamRun {
     }
     if (this.#json) return this.#print(formatJson({ service, networks: statuses }));
     const pools = statuses.flatMap((status) => status.pools.map((usage) => ({ status, usage })));
+    // Asked about all, those that have no addresses by their nature are no trouble.
     const unready = statuses
-      .filter(({ ready }) => !ready)
+      .filter(({ ready, pools: own }) => !ready && (own.length > 0 || network !== undefined))
       .map(({ networkName, reason }) => `${networkName}: ${reason}\n`);
     const table = pools.length > 0 ? `\n${this.#table(POOL_COLUMNS, pools)}` : "\nNo networks.\n";
     const trouble = unready.length > 0 ? `\nNot ready:\n${unready.join("")}` : "";
@@ -97,6 +100,11 @@ export class IpamRun {
       ...(address !== undefined && { address }),
     };
     return this.#list("leases", await this.#service.listLeases(filter), LEASE_COLUMNS, "No leases.");
+  }
+
+  async endpoints(filter: EndpointFilter): Promise<number> {
+    const endpoints = await this.#service.listEndpoints(filter);
+    return this.#list("endpoints", endpoints, ENDPOINT_COLUMNS, "No endpoints.");
   }
 
   async history(address: string, { at, addressSpace }: HistoryOptions): Promise<number> {
@@ -210,6 +218,17 @@ const LEASE_COLUMNS: readonly Column<Lease>[] = [
   { heading: "SINCE", value: ({ since }) => formatInstant(since) },
   { heading: "UNTIL", value: ({ until }) => formatInstant(until) },
   { heading: "REASON", value: ({ reason }) => reason, cut: true },
+];
+
+const ENDPOINT_COLUMNS: readonly Column<Endpoint>[] = [
+  { heading: "NETWORK", value: ({ networkName }) => networkName, cut: true },
+  { heading: "NAMES", value: ({ names }) => names.join(" "), cut: true },
+  { heading: "ADDRESSES", value: ({ addresses }) => addresses.map(({ address }) => address).join(" ") },
+  { heading: "CONTAINER", value: ({ containerId }) => containerId, cut: true },
+  { heading: "IFNAME", value: ({ ifname }) => ifname },
+  { heading: "NODE", value: ({ node }) => node, cut: true },
+  { heading: "MAC", value: ({ mac }) => mac },
+  { heading: "SINCE", value: ({ acquiredAt }) => formatInstant(acquiredAt) },
 ];
 
 const TENANCY_COLUMNS: readonly Column<Tenancy>[] = [

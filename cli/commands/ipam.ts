@@ -52,7 +52,7 @@ const networks = defineCommand({
   manual: {
     description: `
 ORIGIN is "api" for a network made by an admin, "conflist" for one that a node's configuration declared, "predefined" for one
-that was there from the start.`,
+that was there from the start. A network without subnets hands out no addresses.`,
     examples: [{ text: "All networks", command: "fairlead ipam networks" }],
     seeAlso: ["network ls", "ipam status"],
   },
@@ -102,6 +102,42 @@ All given filters must match. States: bound (an attachment holds it), cooling (r
       ...(address !== undefined && { address }),
     };
     return run(io, options, (ipam) => ipam.leases(filter));
+  },
+});
+
+const endpoints = defineCommand({
+  name: "endpoints",
+  summary: "List who is on which network, with all addresses",
+  arguments: [],
+  options: {
+    ...COMMON_OPTIONS,
+    network: { kind: "text", value: "name", complete: "network", description: "On this network" },
+    container: { kind: "text", value: "id", description: "Of this container, by its whole ID" },
+    name: { kind: "text", value: "name", description: "Found under this name" },
+    node: { kind: "text", value: "name", description: "On this node" },
+  },
+  manual: {
+    description: `
+All given filters must match. NAMES are those under which a container is found on its network; two containers may have one
+name.`,
+    examples: [
+      { text: "Who is on a network", command: "fairlead ipam endpoints --network web" },
+      {
+        text: "Addresses behind a name, for a script",
+        command: "fairlead ipam endpoints --name db --json | jq -r '.endpoints[].addresses[].address'",
+      },
+    ],
+    seeAlso: ["ipam leases", "network inspect"],
+  },
+  run: ({ options }, io) => {
+    const { network, container, name, node } = options;
+    const filter = {
+      ...(network !== undefined && { networkName: network }),
+      ...(container !== undefined && { containerId: container }),
+      ...(name !== undefined && { name }),
+      ...(node !== undefined && { node }),
+    };
+    return run(io, options, (ipam) => ipam.endpoints(filter));
   },
 });
 
@@ -157,7 +193,7 @@ const check = defineCommand({
 export const ipam: GroupSpec = {
   name: "ipam",
   summary: "Show what the IPAM service knows: pools, leases, who had which address",
-  commands: [status, networks, leases, history, check],
+  commands: [status, networks, leases, endpoints, history, check],
   manual: {
     description: "Reads only: nothing here changes anything.",
     examples: [
