@@ -1,5 +1,6 @@
 /** The plugins by their names, and the two ways of running them: in a process of their own, or in a resident worker. */
 import { main as ipam } from "./ipam/fairlead/main.ts";
+import { main as staticAddresses } from "./ipam/static/main.ts";
 import { main as bridge } from "./main/bridge/main.ts";
 import { main as loopback } from "./main/loopback/main.ts";
 import type { PluginName } from "./names.ts";
@@ -12,6 +13,7 @@ const PLUGINS: Readonly<Record<PluginName, PluginMain>> = {
   "fairlead-bridge": bridge,
   "fairlead-ipam": ipam,
   "fairlead-loopback": loopback,
+  "fairlead-static": staticAddresses,
   loopback,
 };
 

@@ -8,12 +8,20 @@ import { parseInterfaceMac } from "../lib/addr/mac.ts";
 import { object, readFields } from "../lib/cni/fields.ts";
 import type { AttachmentRequest } from "../lib/cni/request.ts";
 import { DNS_FIELDS, type ResultDns } from "../lib/cni/result.ts";
-import { ARGS, GATEWAY_PRIORITY, RUNTIME_CONFIG } from "../lib/cni/sections.ts";
+import { ARGS, GATEWAY_PRIORITY, IPAM_SECTION, RUNTIME_CONFIG } from "../lib/cni/sections.ts";
+import { IPAM_ARG_KEYS } from "./ipam-config.ts";
+import { FAIRLEAD_STATIC, STATIC_ARG_KEYS } from "./static-ipam.ts";
+
+/** Keys of CNI_ARGS that an interface plugin, or the IPAM that it serves in process, understands. */
+export const INTERFACE_ARG_KEYS: readonly string[] = [
+  ...new Set([...IPAM_ARG_KEYS, ...STATIC_ARG_KEYS, "MAC"]),
+];
 
 const WISH_FIELDS = {
   runtimeConfig: RUNTIME_CONFIG,
   args: ARGS,
   dns: object(DNS_FIELDS),
+  ipam: IPAM_SECTION,
   gatewayPriority: GATEWAY_PRIORITY,
 };
 
@@ -37,11 +45,12 @@ export interface AttachmentWishes {
  * @throws FairleadError invalid-config, naming the key.
  */
 export function readWishes({ config, args: pairs }: AttachmentRequest, configuredMac = ""): AttachmentWishes {
-  const { runtimeConfig, args, dns, gatewayPriority } = readFields(WISH_FIELDS, config.raw);
+  const { runtimeConfig, args, dns, ipam, gatewayPriority } = readFields(WISH_FIELDS, config.raw);
   const mac = runtimeConfig.mac || args.cni.mac || pairs.get("MAC") || configuredMac;
+  const requested = runtimeConfig.ips.length > 0 || args.cni.ips.length > 0 || pairs.has("IP");
   return {
     mac: mac ? parseInterfaceMac(mac) : undefined,
-    asksForAddress: runtimeConfig.ips.length > 0 || args.cni.ips.length > 0 || pairs.has("IP"),
+    asksForAddress: requested || ipam.type === FAIRLEAD_STATIC,
     dns,
     gatewayPriority: args.cni.gatewayPriority ?? gatewayPriority,
   };

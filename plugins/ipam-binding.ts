@@ -1,5 +1,6 @@
 /**
- * Who gives the addresses of a network: our service, in process; another IPAM plugin, by delegation; or nobody.
+ * Who gives the addresses of a network: our service, or the configuration itself, in process; another IPAM plugin, by
+ * delegation; or nobody.
  */
 import {
   type Delegation,
@@ -22,6 +23,7 @@ import type { Result } from "../lib/cni/result.ts";
 import { IPAM_SECTION } from "../lib/cni/sections.ts";
 import { type Acquired, CentralIpam } from "./central-ipam.ts";
 import { FAIRLEAD_IPAM } from "./ipam-config.ts";
+import { checkStatic, FAIRLEAD_STATIC, type StaticSource, staticResult } from "./static-ipam.ts";
 
 /** Addresses that were asked for. */
 export interface PendingAddresses {
@@ -49,14 +51,15 @@ export interface IpamBinding {
 export function bindIpam({ config }: PluginRequest, exec: Exec): IpamBinding | null {
   const { type } = readFields({ ipam: IPAM_SECTION }, config.raw).ipam;
   if (type === "") return null;
-  return type === FAIRLEAD_IPAM ? central : delegated(type, exec);
+  return IN_PROCESS.get(type) ?? delegated(type, exec);
 }
 
 const NO_ARGS: ReadonlyMap<string, string> = new Map();
 
-function service(request: PluginRequest & { readonly args?: ReadonlyMap<string, string> }): CentralIpam {
-  const { networkName, raw } = request.config;
-  return new CentralIpam({ raw, networkName, args: request.args ?? NO_ARGS }, request.log);
+type RequestWithArgs = PluginRequest & { readonly args?: ReadonlyMap<string, string> };
+
+function service({ config: { networkName, raw }, args = NO_ARGS, log }: RequestWithArgs): CentralIpam {
+  return new CentralIpam({ raw, networkName, args }, log);
 }
 
 const central: IpamBinding = {
@@ -80,6 +83,26 @@ const central: IpamBinding = {
   gc: (request) => service(request).gc(request.validAttachments),
   status: (request) => service(request).requireReady(),
 };
+
+function staticSource({ config, args = NO_ARGS }: RequestWithArgs): StaticSource {
+  return { raw: config.raw, args };
+}
+
+const named: IpamBinding = {
+  begin(request) {
+    const result = staticResult(staticSource(request));
+    return { finish: () => result, undo: () => undefined };
+  },
+  del: () => undefined,
+  check: (request) => checkStatic(staticSource(request), request.prevResult),
+  gc: () => undefined,
+  status: (request) => void staticResult(staticSource(request)),
+};
+
+const IN_PROCESS: ReadonlyMap<string, IpamBinding> = new Map([
+  [FAIRLEAD_IPAM, central],
+  [FAIRLEAD_STATIC, named],
+]);
 
 function delegated(type: string, exec: Exec): IpamBinding {
   const to = (request: PluginRequest): Delegation => ({ type, request, exec });

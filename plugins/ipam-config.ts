@@ -106,7 +106,8 @@ export function readIpamConfig({ raw, networkName, args }: IpamConfigSource): Ip
   };
 }
 
-function requiredRoute(route: Read<typeof ROUTE_FIELDS>, index: number): ResultRoute {
+/** A route of the `ipam` section. @throws FairleadError invalid-config when it names no destination. */
+export function requiredRoute(route: Read<typeof ROUTE_FIELDS>, index: number): ResultRoute {
   if (route.dst !== "") return routeOf(route);
   throw incomplete(`ipam.routes[${index}]`, "a route names no destination", 'give each route a "dst"');
 }
@@ -121,7 +122,8 @@ function incomplete(object: string, reason: string, hint: string): FairleadError
   });
 }
 
-function listOf(value: string | undefined): string[] {
+/** The parts of a value of CNI_ARGS. */
+export function listOf(value: string | undefined): string[] {
   return value ? value.split(",") : [];
 }
 

@@ -10,9 +10,9 @@ import type { PluginHandlers } from "../../../lib/cni/request.ts";
 import { type PluginIo, runPlugin } from "../../../lib/cni/run-plugin.ts";
 import { CNI_VERSIONS } from "../../../lib/cni/versions.ts";
 import { VERSION } from "../../../lib/version.ts";
+import { INTERFACE_ARG_KEYS } from "../../attachment-wishes.ts";
 import { pluginIo, processExec } from "../../io.ts";
 import { bindIpam } from "../../ipam-binding.ts";
-import { IPAM_ARG_KEYS } from "../../ipam-config.ts";
 import { add } from "./add.ts";
 import { check } from "./check.ts";
 import { readBridgeConfig } from "./config.ts";
@@ -40,7 +40,7 @@ export function main(io: PluginIo = pluginIo()): number {
     name: "fairlead-bridge",
     version: VERSION,
     supportedVersions: CNI_VERSIONS,
-    argKeys: [...IPAM_ARG_KEYS, "MAC"],
+    argKeys: INTERFACE_ARG_KEYS,
     handlers,
     io,
   });
