@@ -1,4 +1,4 @@
-import { aliasOf, aliasPrefixOf, containerMacOf, hostIfnameOf } from "./attachment-names.ts";
+import { aliasOf, aliasPrefixOf, containerMacOf, hostIfnameOf, hostMacOf } from "./attachment-names.ts";
 
 const key = (networkName: string, containerId: string, ifname = "eth0") => ({
   networkName,
@@ -10,6 +10,11 @@ test("names depend on the whole key and say where each part ends", () => {
   const keys = [key("a", "bc"), key("ab", "c"), key("a", "bc", "eth1"), key("a", "b", "ceth0")];
   expect(new Set(keys.map(hostIfnameOf)).size).toBe(keys.length);
   expect(new Set(keys.map(containerMacOf)).size).toBe(keys.length);
+});
+
+test("a host end's MAC address is a local unicast one, and the highest of them in its first byte", () => {
+  expect(hostMacOf(key("net", "c"))).toMatch(/^fe(:[0-9a-f]{2}){5}$/);
+  expect(hostMacOf(key("net", "c"))).not.toBe(hostMacOf(key("net", "d")));
 });
 
 test("a host interface name fits the kernel", () => {

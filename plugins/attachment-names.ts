@@ -28,9 +28,22 @@ export function containerMacOf(key: AttachmentKey): string {
   return deriveMac(`container ${seedOf(key)}`);
 }
 
+/**
+ * MAC address of the host's end. It begins with `fe`, so that a bridge whose own MAC is the lowest of its ports does not take
+ * it over, as long as it has another port.
+ */
+export function hostMacOf(key: AttachmentKey): string {
+  return `fe${deriveMac(`host end ${seedOf(key)}`).slice(2)}`;
+}
+
 /** What all links of a network have as the beginning of their alias. */
 export function aliasPrefixOf(networkName: string): string {
   return `${ALIAS_PREFIX}${networkName}/`;
+}
+
+/** True for the alias of a link that one of our networks made, whichever. */
+export function isOurs(alias: string): boolean {
+  return alias.startsWith(ALIAS_PREFIX);
 }
 
 /**

@@ -142,6 +142,19 @@ function requireBridge({ ifname, kind }: LinkState): void {
 }
 
 /**
+ * Lets a bridge without ports keep the MAC that it has, through the ports to come.
+ *
+ * One that was given none takes that of its first port, and zeros when the last port goes: whoever had an address of the
+ * bridge in its neighbour table would lose it. What was set stays. Nothing is done to a bridge with ports.
+ *
+ * Source: net/bridge/br_stp_if.c br_stp_recalculate_bridge_id.
+ */
+export function keepMacOfEmptyBridge(connection: NetlinkConnection, bridge: LinkState): void {
+  if (bridge.hasCarrier || listBridgePorts(connection, bridge.ifindex).length > 0) return;
+  connection.execute([setLink({ ifindex: bridge.ifindex }, { address: bridge.mac })]);
+}
+
+/**
  * Removes the bridge if it has no ports. Returns whether it did. Its addresses and routes go with it.
  *
  * Somebody who makes a port at the same time must be kept away by {@link lockBridge}, held exclusively.

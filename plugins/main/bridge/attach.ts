@@ -5,7 +5,12 @@
 import type { InterfaceAddress } from "../../../lib/addr/prefix.ts";
 import type { ResultInterface } from "../../../lib/cni/result.ts";
 import { announceAddresses } from "../../../lib/host/announce.ts";
-import { ensureBridge, ensureGatewayAddresses, removeBridgeIfUnused } from "../../../lib/host/bridge.ts";
+import {
+  ensureBridge,
+  ensureGatewayAddresses,
+  keepMacOfEmptyBridge,
+  removeBridgeIfUnused,
+} from "../../../lib/host/bridge.ts";
 import { bridgeAliasOf, bridgeMacOf } from "../../../lib/host/bridge-identity.ts";
 import { lockBridge, tryLockBridge } from "../../../lib/host/bridge-lock.ts";
 import {
@@ -25,6 +30,7 @@ import { NetlinkConnection, type NetlinkTransport } from "../../../lib/netlink/c
 import { LINK_UP, setBridgePort, setLink } from "../../../lib/netlink/route/link.ts";
 import type { BridgePortData } from "../../../lib/netlink/route/link-kinds/bridge.ts";
 import { type AddressPlan, networkOf } from "../../address-plan.ts";
+import { hostMacOf, isOurs } from "../../attachment-names.ts";
 import { interfaceOf } from "../../attachment-result.ts";
 import { type ConfiguredEnd, configureContainerEnd, prepareContainerEnd } from "../../container-end.ts";
 import { type HostNetlink, LOCK_DIRECTORY, LOCK_TIMEOUT_MS, type Workspace } from "../../workspace.ts";
@@ -124,6 +130,7 @@ function makeBridge({ config, key }: BridgePlan, { host, undo }: Workspace): Lin
   if (created) undo.push(`delete bridge ${name}`, () => removeBridge(name, host));
   requireVlanFiltering(config, link);
   if (created) ignoreRouterAdvertisements(name);
+  else if (!isOurs(link.alias)) keepMacOfEmptyBridge(host.route, link);
   return link;
 }
 
@@ -158,8 +165,10 @@ function makePair(plan: BridgePlan, { netns, bridge }: PairEnds, { host, undo }:
     netns,
     masterIfindex: bridge.ifindex,
     containerMac: mac,
+    hostMac: hostMacOf(key),
     alias,
-    ...(config.mtu !== undefined && { mtu: config.mtu }),
+    // Of somebody's bridge, too: a smaller one would become the bridge's own.
+    mtu: config.mtu ?? bridge.mtu,
     ...(port && { port }),
   });
   undo.push(`delete link ${hostIfname}`, () => removeLink(host.route, pair.host.ifindex));
