@@ -3,6 +3,7 @@ import { main as ipam } from "./ipam/fairlead/main.ts";
 import { main as staticAddresses } from "./ipam/static/main.ts";
 import { main as bridge } from "./main/bridge/main.ts";
 import { main as loopback } from "./main/loopback/main.ts";
+import { main as macvlan } from "./main/macvlan/main.ts";
 import type { PluginName } from "./names.ts";
 import type { Remainder } from "./resident/hand-over.ts";
 import { runInProcess } from "./resident/in-process.ts";
@@ -13,6 +14,7 @@ const PLUGINS: Readonly<Record<PluginName, PluginMain>> = {
   "fairlead-bridge": bridge,
   "fairlead-ipam": ipam,
   "fairlead-loopback": loopback,
+  "fairlead-macvlan": macvlan,
   "fairlead-static": staticAddresses,
   loopback,
 };

@@ -3,6 +3,7 @@ export const PLUGIN_NAMES = [
   "fairlead-bridge",
   "fairlead-ipam",
   "fairlead-loopback",
+  "fairlead-macvlan",
   "fairlead-static",
   // containerd's CRI plugin looks for a plugin of this very name.
   "loopback",

@@ -1,5 +1,5 @@
 import { AF_INET, AF_INET6 } from "../netlink/route/family.ts";
-import { type Route, RT_TABLE_MAIN } from "../netlink/route/route.ts";
+import { type Route, RT_TABLE_MAIN, RTN_UNICAST } from "../netlink/route/route.ts";
 import { firstGatewayMetric, gatewayMetricAmong } from "./gateway-metrics.ts";
 
 /** A default route as the kernel tells it, of a link that is not ours. */
@@ -8,6 +8,7 @@ const route = (priority: number | undefined, keys: Partial<Route> = {}): Route =
     family: AF_INET,
     destinationLength: 0,
     headerTable: RT_TABLE_MAIN,
+    type: RTN_UNICAST,
     ifindex: 2,
     ...(priority !== undefined && { priority }),
     ...keys,

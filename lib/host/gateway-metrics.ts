@@ -12,8 +12,8 @@
  */
 import type { Family } from "../addr/address.ts";
 import type { NetlinkConnection } from "../netlink/connection.ts";
-import { addressFamily } from "../netlink/route/family.ts";
-import { getRoutes, type Route, RT_TABLE_MAIN } from "../netlink/route/route.ts";
+import { getRoutes, type Route } from "../netlink/route/route.ts";
+import { isDefaultRouteOf } from "./routes.ts";
 
 const METRIC_OF_ZERO = 1_000_000_000;
 /** Metrics of one priority. */
@@ -52,17 +52,11 @@ export function gatewayMetricAmong(routes: readonly Route[], claim: GatewayClaim
   const first = firstGatewayMetric(claim.priority);
   const last = first + METRICS_EACH - 1;
   const peers = routes.filter(
-    (route) => isMainDefault(route, claim.family) && metricOf(route) >= first && metricOf(route) <= last,
+    (route) => isDefaultRouteOf(route, claim.family) && metricOf(route) >= first && metricOf(route) <= last,
   );
   const own = peers.find(({ ifindex }) => ifindex === claim.ifindex);
   if (own) return { metric: metricOf(own), isOurs: true };
   return { metric: freeMetric(new Set(peers.map(metricOf)), first, last), isOurs: false };
-}
-
-function isMainDefault({ destinationLength, family, table, headerTable }: Route, wanted: Family): boolean {
-  return (
-    destinationLength === 0 && family === addressFamily(wanted) && (table ?? headerTable) === RT_TABLE_MAIN
-  );
 }
 
 function metricOf({ priority = 0 }: Route): number {

@@ -1,10 +1,11 @@
 /** Routes of a link, many at once. */
-import { type Address, addressBits, formatAddress } from "../addr/address.ts";
+import { type Address, addressBits, type Family, formatAddress } from "../addr/address.ts";
 import { formatPrefix, type InterfaceAddress, type Prefix } from "../addr/prefix.ts";
 import { FairleadError } from "../errors.ts";
 import type { NetlinkConnection } from "../netlink/connection.ts";
 import { isPresent, NetlinkError, type NetlinkRequest } from "../netlink/request.ts";
-import { newRoute } from "../netlink/route/route.ts";
+import { addressFamily } from "../netlink/route/family.ts";
+import { getRoutes, newRoute, type Route, RT_TABLE_MAIN, RTN_UNICAST } from "../netlink/route/route.ts";
 
 /** A route out of one link, in the words of a CNI result. */
 export interface RouteSpec {
@@ -67,6 +68,37 @@ export function addRoutes(
   for (const [at, result] of results.entries()) {
     if (!result.ok && !isPresent(result.error)) throw routeError(result.error, routes[at]);
   }
+}
+
+/**
+ * ifindex of the link that the default route of the main table goes out of: of IPv4, else of IPv6; the lowest metric if
+ * there are several. Null when there is none.
+ */
+export function findDefaultRouteLink(connection: NetlinkConnection): number | null {
+  for (const family of [4, 6] as const) {
+    const [best] = connection
+      .dump(getRoutes({ family }))
+      .filter((route) => isDefaultRouteOf(route, family) && outgoingLink(route) !== undefined)
+      .sort((a, b) => (a.priority ?? 0) - (b.priority ?? 0));
+    const ifindex = best && outgoingLink(best);
+    if (ifindex !== undefined) return ifindex;
+  }
+  return null;
+}
+
+/** True for a route to everywhere in the main table. */
+export function isDefaultRouteOf(route: Route, family: Family): boolean {
+  const { destinationLength, table, headerTable, type } = route;
+  return (
+    destinationLength === 0 &&
+    route.family === addressFamily(family) &&
+    (table ?? headerTable) === RT_TABLE_MAIN &&
+    type === RTN_UNICAST
+  );
+}
+
+function outgoingLink({ ifindex, multipath }: Route): number | undefined {
+  return ifindex ?? multipath?.[0]?.ifindex;
 }
 
 const UNREACHABLE = new Set(["ENETUNREACH", "EHOSTUNREACH", "EINVAL"]);

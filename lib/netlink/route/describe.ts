@@ -3,6 +3,7 @@ import type { Layout } from "../dump-text.ts";
 import { addressMessage } from "./address.ts";
 import { linkMessage } from "./link.ts";
 import { neighbourMessage } from "./neighbour.ts";
+import { netnsIdMessage } from "./netns-id.ts";
 import { routeMessage } from "./route.ts";
 import { ruleMessage } from "./rule.ts";
 
@@ -13,6 +14,7 @@ const LAYOUTS: Readonly<Record<number, Layout>> = {
   24: routeMessage,
   28: neighbourMessage,
   32: ruleMessage,
+  88: netnsIdMessage,
 };
 
 export function describeRoute(messageType: number): Layout | undefined {

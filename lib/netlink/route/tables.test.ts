@@ -7,6 +7,7 @@ import { addressMessage } from "./address.ts";
 import { bridgeLinkMessage } from "./bridge-vlan.ts";
 import { linkMessage } from "./link.ts";
 import { neighbourMessage } from "./neighbour.ts";
+import { netnsIdMessage } from "./netns-id.ts";
 import { routeMessage } from "./route.ts";
 import { ruleMessage } from "./rule.ts";
 
@@ -19,6 +20,7 @@ const MESSAGES: readonly (readonly [string, Message])[] = [
   ["route", routeMessage as unknown as Message],
   ["neighbour", neighbourMessage as unknown as Message],
   ["rule", ruleMessage as unknown as Message],
+  ["netns id", netnsIdMessage as unknown as Message],
 ];
 
 type Layout = Codec<unknown> &

@@ -4,7 +4,12 @@ import { parseAddress } from "../../../addr/address.ts";
 import { FairleadError } from "../../../errors.ts";
 import { linkMessage, linkTable, newLink, setLink } from "../link.ts";
 import { bridgePortTable } from "./bridge.ts";
-import { MACVLAN_MODE_PRIVATE, MACVLAN_MODE_SOURCE } from "./macvlan.ts";
+import {
+  MACVLAN_MODE_BRIDGE,
+  MACVLAN_MODE_PRIVATE,
+  MACVLAN_MODE_SOURCE,
+  MACVLAN_MODE_VEPA,
+} from "./macvlan.ts";
 import { VXLAN_PORT, vxlanGroup, vxlanLocal, vxlanTable } from "./vxlan.ts";
 
 function capturedInfo(name: string) {
@@ -142,6 +147,28 @@ describe("macvlan", () => {
     const data = { mode: MACVLAN_MODE_PRIVATE, broadcastQueueLength: 2000 };
     const request = newLink({ ifname: "mv0", link: 2, linkInfo: { kind: "macvlan", data } });
     expectSameRequest(request, "macvlan-add.request", linkMessage);
+  });
+
+  test("with MAC, MTU and a queue of its own, too", () => {
+    const request = newLink({
+      ifname: "mv2",
+      link: 2,
+      address: "02:00:00:00:00:42",
+      mtu: 1400,
+      linkInfo: { kind: "macvlan", data: { mode: MACVLAN_MODE_VEPA, broadcastQueueLength: 500 } },
+    });
+    expectSameRequest(request, "macvlan-mtu-add.request", linkMessage);
+  });
+
+  test("and on a link of another namespace", () => {
+    const request = newLink({
+      ifname: "eth0",
+      link: 2,
+      linkNetnsId: 7,
+      address: "02:00:00:00:00:41",
+      linkInfo: { kind: "macvlan", data: { mode: MACVLAN_MODE_BRIDGE } },
+    });
+    expectSameRequest(request, "macvlan-netns-add.request", linkMessage);
   });
 
   test("is decoded as the kernel tells it", () => {

@@ -1,0 +1,130 @@
+/** ADD: decide, ask for addresses, make the link, answer; on any failure take back what was done. */
+import type { AddRequest } from "../../../lib/cni/request.ts";
+import { EMPTY_RESULT, type Result, requireRepresentable } from "../../../lib/cni/result.ts";
+import { FairleadError } from "../../../lib/errors.ts";
+import { type LinkState, removeLink } from "../../../lib/host/links.ts";
+import { createMacvlan } from "../../../lib/host/macvlan.ts";
+import { openNetns, withNetns } from "../../../lib/linux/netns.ts";
+import { NetlinkError } from "../../../lib/netlink/request.ts";
+import { UndoStack } from "../../../lib/undo.ts";
+import type { AddressPlan } from "../../address-plan.ts";
+import { appendResult, interfaceOf, resultOf } from "../../attachment-result.ts";
+import { type ConfiguredEnd, configureContainerEnd, prepareContainerEnd } from "../../container-end.ts";
+import { processExec } from "../../io.ts";
+import { bindIpam, type IpamBinding } from "../../ipam-binding.ts";
+import { requireMaster } from "./master.ts";
+import { type MacvlanPlan, macOn, planAddresses, planMacvlan } from "./plan.ts";
+import { MacvlanSpace } from "./space.ts";
+
+/** One ADD, read and checked. */
+interface Addition {
+  readonly plan: MacvlanPlan;
+  /** Null: a layer 2 network. */
+  readonly ipam: IpamBinding | null;
+  readonly request: AddRequest;
+}
+
+export function add(request: AddRequest): Result {
+  const plan = planMacvlan(request);
+  const ipam = bindIpam(request, processExec);
+  // What no result of this version can tell must not be made.
+  if (ipam === null) requireRepresentable([], request.config.cniVersion);
+  const space = new MacvlanSpace(openNetns(request.netns), plan.config);
+  const undo = new UndoStack();
+  try {
+    const result = make({ plan, ipam, request }, space, undo);
+    undo.commit();
+    return result;
+  } catch (error) {
+    for (const failure of undo.unwind()) request.log(failure.message);
+    throw error;
+  } finally {
+    space.close();
+  }
+}
+
+/** The link below, and the MAC address of the container's on it. */
+interface LinkBelow {
+  readonly master: LinkState;
+  readonly mac: string;
+}
+
+function make(addition: Addition, space: MacvlanSpace, undo: UndoStack): Result {
+  const { plan, request } = addition;
+  const master = requireMaster(space.below, plan.config);
+  const below = { master, mac: macOn(master, plan) };
+  const awaitAddresses = ask(addition, below, undo);
+  const made = makeLink(plan, below, space);
+  undo.push(`delete link ${made.ifname}`, () => removeLink(space.container, made.ifindex));
+  const end = configure(plan, { ...below, made, addresses: awaitAddresses?.() ?? null }, space);
+  const interfaces = [interfaceOf(end.link, request.netns)];
+  const outcome = { interfaces, containerInterface: 0, addresses: end.addresses, dns: plan.dns };
+  return appendResult(request.prevResult ?? EMPTY_RESULT, resultOf(outcome));
+}
+
+/** Asks for addresses now; the function returned waits for them. Null: a layer 2 network. */
+function ask(
+  { plan, ipam, request }: Addition,
+  { mac }: LinkBelow,
+  undo: UndoStack,
+): (() => AddressPlan) | null {
+  if (ipam === null) return null;
+  const pending = ipam.begin(request, mac);
+  // As in DEL: an interface that would not go still uses its address. The runtime's DEL comes back to both.
+  undo.pushGuarded("release addresses", pending.undo);
+  return () => {
+    const result = pending.finish();
+    requireRepresentable(result.ips, request.config.cniVersion);
+    return planAddresses(plan, result);
+  };
+}
+
+function makeLink(plan: MacvlanPlan, { master, mac }: LinkBelow, space: MacvlanSpace): LinkState {
+  const { config, key, alias } = plan;
+  const { mode, mtu, broadcastQueueLength } = config;
+  const { netnsBelow } = space;
+  return createMacvlan(space.container, {
+    ifname: key.ifname,
+    master,
+    ...(netnsBelow && { masterNetns: netnsBelow }),
+    mode,
+    ...(mode !== "passthru" && { mac }),
+    ...(mtu !== undefined && { mtu }),
+    ...(broadcastQueueLength !== undefined && { broadcastQueueLength }),
+    alias,
+  });
+}
+
+interface LinkInProgress extends LinkBelow {
+  readonly made: LinkState;
+  readonly addresses: AddressPlan | null;
+}
+
+function configure(plan: MacvlanPlan, link: LinkInProgress, space: MacvlanSpace): ConfiguredEnd {
+  const { made, addresses } = link;
+  // Unlike a veth in its bridge, a macvlan is heard from its first frame: what the kernel announces when it comes up is enough.
+  withNetns(space.netns, () => prepareContainerEnd(made.ifname, addresses));
+  try {
+    return configureContainerEnd(space.container, {
+      ifindex: made.ifindex,
+      addresses,
+      gatewayPriority: plan.gatewayPriority,
+    });
+  } catch (error) {
+    throw explainBusyMac(error, link);
+  }
+}
+
+/** Two links on one master cannot have one MAC address; the kernel says so when the second comes up. */
+function explainBusyMac(error: unknown, { master, mac }: LinkBelow): unknown {
+  if (!(error instanceof NetlinkError) || error.errnoName !== "EBUSY") return error;
+  return new FairleadError({
+    code: "in-use",
+    operation: "set up interface with MAC address",
+    object: mac,
+    reason: `${master.ifname}, or another container on it, has this MAC address`,
+    hint: "ask for another one",
+    details: error.details,
+    cause: error,
+  });
+}

@@ -1,0 +1,45 @@
+/**
+ * The keys of the macvlan section.
+ *
+ * Source: README of the reference plugin macvlan.
+ */
+import { ifnameProblem } from "../../../lib/addr/ifname.ts";
+import { checkedText, flag, integer, oneOf, type Read, readFields, text } from "../../../lib/cni/fields.ts";
+import type { JsonObject } from "../../../lib/cni/json.ts";
+import { MACVLAN_MODES, type MacvlanMode } from "../../../lib/host/macvlan.ts";
+
+const MTU_MAX = 65535;
+const U32_MAX = 0xffff_ffff;
+
+/** Empty text counts as absent, as in the reference. */
+const masterProblem = (name: string): string | null => (name === "" ? null : ifnameProblem(name));
+
+const MACVLAN_FIELDS = {
+  /** Name of the link below; empty: that of the default route. */
+  master: checkedText("an interface name", masterProblem),
+  mode: oneOf(Object.keys(MACVLAN_MODES) as MacvlanMode[], "bridge"),
+  mtu: integer({ max: MTU_MAX }),
+  mac: text(),
+  /** The link below is in the container, not on the host. */
+  linkInContainer: flag(),
+  bcqueuelen: integer({ max: U32_MAX }),
+  /** Ours: adds a default route through the gateway that IPAM names, where it gave no such route. */
+  isDefaultGateway: flag(),
+};
+
+export interface MacvlanConfig extends Omit<Read<typeof MACVLAN_FIELDS>, "mtu" | "bcqueuelen"> {
+  /** Bytes; undefined: the master's. */
+  readonly mtu: number | undefined;
+  /** Frames; undefined: the kernel's 1000. */
+  readonly broadcastQueueLength: number | undefined;
+}
+
+/**
+ * Reads and checks the keys of `raw`, the configuration object from stdin.
+ *
+ * @throws FairleadError invalid-config, naming key, value and rule.
+ */
+export function readMacvlanConfig(raw: JsonObject): MacvlanConfig {
+  const { mtu, bcqueuelen, ...read } = readFields(MACVLAN_FIELDS, raw);
+  return { ...read, mtu: mtu || undefined, broadcastQueueLength: bcqueuelen || undefined };
+}
