@@ -9,7 +9,13 @@ import {
   PluginLab,
 } from "../support/plugin-lab.ts";
 
-const EXECUTABLES = ["fairlead-bridge", "fairlead-ipam", "fairlead-loopback"] as const;
+const EXECUTABLES = [
+  "fairlead-bridge",
+  "fairlead-ipam",
+  "fairlead-loopback",
+  "fairlead-macvlan",
+  "fairlead-static",
+] as const;
 
 jest.setTimeout(120_000);
 

@@ -22,6 +22,8 @@ export const FAIRLEAD_EXECUTABLES = [
   "fairlead-bridge",
   "fairlead-ipam",
   "fairlead-loopback",
+  "fairlead-macvlan",
+  "fairlead-static",
 ] as const;
 
 /** Subnets of the networks that the runtimes get, one address out of each. */

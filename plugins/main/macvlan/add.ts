@@ -117,7 +117,7 @@ function configure(plan: MacvlanPlan, link: LinkInProgress, space: MacvlanSpace)
 
 /** Two links on one master cannot have one MAC address; the kernel says so when the second comes up. */
 function explainBusyMac(error: unknown, { master, mac }: LinkBelow): unknown {
-  if (!(error instanceof NetlinkError) || error.errnoName !== "EBUSY") return error;
+  if (!(error instanceof NetlinkError) || error.errnoName !== "EADDRINUSE") return error;
   return new FairleadError({
     code: "in-use",
     operation: "set up interface with MAC address",
