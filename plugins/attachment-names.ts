@@ -41,11 +41,6 @@ export function aliasPrefixOf(networkName: string): string {
   return `${ALIAS_PREFIX}${networkName}/`;
 }
 
-/** True for the alias of a link that one of our networks made, whichever. */
-export function isOurs(alias: string): boolean {
-  return alias.startsWith(ALIAS_PREFIX);
-}
-
 /**
  * The key in full, as the alias of the host link: `fairlead:NETWORK/CONTAINER/IFNAME`. No part can hold a slash. A key
  * that is too long for an alias becomes `fairlead:NETWORK/#HASH`, or less of the network's name.

@@ -9,10 +9,16 @@ export function bridgeMacOf(name: string): string {
 
 /** Alias of a bridge that a network's ADD made, by which GC knows that it may be removed. */
 export function bridgeAliasOf(networkName: string): string {
-  return `fairlead:${networkName}`;
+  return MADE + networkName;
 }
 
+const MADE = "fairlead:";
 const KEPT = "fairlead-network:";
+
+/** True for the alias of a bridge that Fairlead made, which has a MAC address of its own; others are somebody else's. */
+export function isFairleadBridge(alias: string): boolean {
+  return alias.startsWith(MADE) || alias.startsWith(KEPT);
+}
 
 /** Alias of a bridge that the agent keeps for a network of the service, with or without containers. */
 export function keptBridgeAliasOf(networkId: string): string {

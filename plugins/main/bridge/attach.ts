@@ -11,7 +11,7 @@ import {
   keepMacOfEmptyBridge,
   removeBridgeIfUnused,
 } from "../../../lib/host/bridge.ts";
-import { bridgeAliasOf, bridgeMacOf } from "../../../lib/host/bridge-identity.ts";
+import { bridgeAliasOf, bridgeMacOf, isFairleadBridge } from "../../../lib/host/bridge-identity.ts";
 import { lockBridge, tryLockBridge } from "../../../lib/host/bridge-lock.ts";
 import {
   ensureMacSpoofCheck,
@@ -30,7 +30,7 @@ import { NetlinkConnection, type NetlinkTransport } from "../../../lib/netlink/c
 import { LINK_UP, setBridgePort, setLink } from "../../../lib/netlink/route/link.ts";
 import type { BridgePortData } from "../../../lib/netlink/route/link-kinds/bridge.ts";
 import { type AddressPlan, networkOf } from "../../address-plan.ts";
-import { hostMacOf, isOurs } from "../../attachment-names.ts";
+import { hostMacOf } from "../../attachment-names.ts";
 import { interfaceOf } from "../../attachment-result.ts";
 import { type ConfiguredEnd, configureContainerEnd, prepareContainerEnd } from "../../container-end.ts";
 import { type HostNetlink, LOCK_DIRECTORY, LOCK_TIMEOUT_MS, type Workspace } from "../../workspace.ts";
@@ -130,7 +130,7 @@ function makeBridge({ config, key }: BridgePlan, { host, undo }: Workspace): Lin
   if (created) undo.push(`delete bridge ${name}`, () => removeBridge(name, host));
   requireVlanFiltering(config, link);
   if (created) ignoreRouterAdvertisements(name);
-  else if (!isOurs(link.alias)) keepMacOfEmptyBridge(host.route, link);
+  else if (!isFairleadBridge(link.alias)) keepMacOfEmptyBridge(host.route, link);
   return link;
 }
 
