@@ -89,3 +89,23 @@ function execError(path: string, failure: Error & { code?: string }): FairleadEr
       return new FairleadError({ ...common, code: "io-failure", reason: failure.message });
   }
 }
+
+/**
+ * Becomes another program: same process, same descriptors but those that close on exec. Returns only by throwing.
+ *
+ * @param argv with the program's name as its first word.
+ */
+export function replaceProcess(
+  path: string,
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): never {
+  const { execve } = process as { execve?: (file: string, args: string[], env: NodeJS.ProcessEnv) => void };
+  execve?.call(process, path, [...argv], { ...env });
+  throw new FairleadError({
+    code: "internal",
+    operation: "execute",
+    object: path,
+    reason: "this runtime cannot replace its own process",
+  });
+}

@@ -134,7 +134,7 @@ type Synchronous<T> = T extends PromiseLike<unknown> ? never : T;
 export function withNetns<T>(netns: Netns, action: () => Synchronous<T>): T {
   const own = openFile(OWN_NETNS, O_RDONLY);
   try {
-    enter(netns);
+    enterNetns(netns);
     try {
       return refusePromise(action());
     } finally {
@@ -155,7 +155,13 @@ function refusePromise<T>(result: T): T {
   });
 }
 
-function enter(netns: Netns): void {
+/**
+ * Moves the calling thread into `netns` for good; other threads stay where they are. For a process that is about to
+ * become another program, and for nothing else.
+ *
+ * @throws SyscallError
+ */
+export function enterNetns(netns: Netns): void {
   const result = invoke((c) => c.setns(netns.fd, CLONE_NEWNET));
   if (result >= 0) return;
   const errno = -result;
