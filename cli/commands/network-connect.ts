@@ -1,13 +1,101 @@
 /** What `fairlead network connect` does. */
-import { FairleadError } from "../../lib/errors.ts";
-import type { Io } from "../io.ts";
-import type { ConnectInput } from "./network-options.ts";
 
-export async function runConnect({ args }: ConnectInput, _io: Io): Promise<number> {
-  throw new FairleadError({
-    code: "unsupported-field",
-    operation: "connect",
-    object: args.join(" "),
-    reason: "this build cannot do it",
+import type { Container } from "../containers/container.ts";
+import { netnsContainer, processContainer } from "../containers/process.ts";
+import { resolveContainer } from "../containers/resolve.ts";
+import { containerSources } from "../containers/sources.ts";
+import type { Io } from "../io.ts";
+import { attach, attachWith, requireConnectable, requireRunning } from "../node/attach.ts";
+import { devicePlan } from "../node/device.ts";
+import { type Node, openNode } from "../node/node.ts";
+import { pathsOf } from "../node/options.ts";
+import type { AttachmentWishes } from "../node/wishes.ts";
+import { refreshSandbox } from "../sandbox/refresh.ts";
+import { WordedError } from "../worded-error.ts";
+import { dockerStatus } from "./docker-status.ts";
+import type { ConnectInput, DisconnectInput } from "./network-options.ts";
+
+/** The options that say which network and which container. */
+type TargetOptions = Pick<DisconnectInput["options"], "device" | "netns" | "pid">;
+
+export function runConnect({ args, options }: ConnectInput, io: Io): Promise<number> {
+  return dockerStatus(io, async () => {
+    const node = openNode(pathsOf(options));
+    const { network, container } = await targetsOf(node, { args, options });
+    refuseUnserved(options);
+    if (network === null) connectDevice(node, container, options);
+    else attach(node, container, { reference: network, wishes: wishesOf(options), ...ifnameOf(options) });
+    refreshSandbox(node, container.id);
   });
+}
+
+/** What the arguments and options name: a network (null with `--device`) and a container. */
+export async function targetsOf(
+  node: Node,
+  { args, options }: Pick<ConnectInput, "args"> & { readonly options: TargetOptions },
+): Promise<{ network: string | null; container: Container }> {
+  const { network, name } = namesOf({ args, options });
+  return { network, container: name === null ? unnamedContainer(options) : await named(node, name) };
+}
+
+/** The arguments by what they are; null for what an option stands for. */
+export function namesOf({
+  args,
+  options,
+}: Pick<ConnectInput, "args"> & { readonly options: TargetOptions }): {
+  network: string | null;
+  name: string | null;
+} {
+  const rest = [...args];
+  const network = options.device === undefined ? (rest.shift() ?? "") : null;
+  const isNamed = options.netns === undefined && options.pid === undefined;
+  return { network, name: isNamed ? (rest.shift() ?? "") : null };
+}
+
+function named(node: Node, name: string): Promise<Container> {
+  return resolveContainer(name, containerSources(node.paths));
+}
+
+export function unnamedContainer({ netns, pid }: TargetOptions): Container {
+  if (netns !== undefined && pid !== undefined)
+    throw new WordedError(
+      "invalid-config",
+      "conflicting options: --netns and --pid name the same thing; give one",
+    );
+  return netns !== undefined ? netnsContainer(netns) : processContainer(pid ?? 0);
+}
+
+function refuseUnserved(options: ConnectInput["options"]): void {
+  if (options["link-local-ip"].length > 0)
+    throw new WordedError("unsupported-field", "link-local addresses are not supported");
+  const [option] = Object.keys(options["driver-opt"]);
+  if (option !== undefined)
+    throw new WordedError("unsupported-field", `driver option ${option} is not known for an attachment`);
+}
+
+function ifnameOf({ ifname }: ConnectInput["options"]): { ifname?: string } {
+  return ifname === undefined ? {} : { ifname };
+}
+
+function wishesOf(options: ConnectInput["options"]): AttachmentWishes {
+  const { ip, ip6, alias, link } = options;
+  const mac = options["mac-address"];
+  const gatewayPriority = options["gw-priority"];
+  return {
+    ...(ip !== undefined && { ip }),
+    ...(ip6 !== undefined && { ip6 }),
+    ...(mac !== undefined && { mac }),
+    ...(gatewayPriority !== undefined && { gatewayPriority }),
+    aliases: alias,
+    links: link,
+  };
+}
+
+function connectDevice(node: Node, container: Container, options: ConnectInput["options"]): void {
+  requireConnectable(container, null);
+  requireRunning(container);
+  const { ip, ip6, ...wishes } = wishesOf(options);
+  const addresses = [ip, ip6].filter((address) => address !== undefined);
+  const plan = devicePlan(options.device ?? "", addresses);
+  attachWith(node, container, { ...plan, wishes, ...ifnameOf(options) });
 }

@@ -1,13 +1,70 @@
 /** What `fairlead network disconnect` does. */
 import { FairleadError } from "../../lib/errors.ts";
+import { resolveContainer } from "../containers/resolve.ts";
+import { containerSources } from "../containers/sources.ts";
 import type { Io } from "../io.ts";
+import { hostRule } from "../node/attach.ts";
+import { containersOnNetwork, type Detached, detach, releaseNone } from "../node/detach.ts";
+import { deviceNetworkName } from "../node/device.ts";
+import { resolveNetwork } from "../node/networks.ts";
+import { type Node, openNode } from "../node/node.ts";
+import { pathsOf } from "../node/options.ts";
+import { refreshSandbox } from "../sandbox/refresh.ts";
+import { WordedError } from "../worded-error.ts";
+import { dockerStatus } from "./docker-status.ts";
+import { namesOf, unnamedContainer } from "./network-connect.ts";
 import type { DisconnectInput } from "./network-options.ts";
 
-export async function runDisconnect({ args }: DisconnectInput, _io: Io): Promise<number> {
-  throw new FairleadError({
-    code: "unsupported-field",
-    operation: "disconnect",
-    object: args.join(" "),
-    reason: "this build cannot do it",
+export function runDisconnect({ args, options }: DisconnectInput, io: Io): Promise<number> {
+  return dockerStatus(io, async () => {
+    const node = openNode(pathsOf(options));
+    const { network, name } = namesOf({ args, options });
+    const networkName = network === null ? deviceNetworkName(options.device ?? "") : nameOf(node, network);
+    const container = name === null ? unnamed(node, options) : await find(node, networkName, name);
+    if (releaseNone(node, container.id, networkName)) return;
+    detach(node, container, { networkName, force: options.force });
+    refreshSandbox(node, container.id);
   });
+}
+
+/** A network that is gone is still in the cache of those that are on it. */
+function nameOf(node: Node, reference: string): string {
+  try {
+    const { name, network } = resolveNetwork(node, reference);
+    if (network?.driver === "host") throw hostRule();
+    return name;
+  } catch (thrown) {
+    const mayBeGone = thrown instanceof FairleadError && ["not-found", "unavailable"].includes(thrown.code);
+    if (mayBeGone && node.cache.list().some(({ networkName }) => networkName === reference)) return reference;
+    throw thrown;
+  }
+}
+
+/** A container that is gone is still known on its networks. */
+async function find(node: Node, networkName: string, reference: string): Promise<Detached> {
+  try {
+    return await resolveContainer(reference, containerSources(node.paths));
+  } catch (thrown) {
+    if (!(thrown instanceof WordedError && thrown.code === "unknown-container")) throw thrown;
+    const [id, ...others] = containersOnNetwork(node, networkName, reference);
+    if (id === undefined) throw thrown;
+    if (others.length === 0) return { id, netns: null };
+    throw new WordedError(
+      "invalid-config",
+      `container ${reference} is ambiguous on network ${networkName}: ${[id, ...others].join(", ")}`,
+    );
+  }
+}
+
+/** A netns that is gone is still in the cache under its path. */
+function unnamed(node: Node, options: DisconnectInput["options"]): Detached {
+  try {
+    return unnamedContainer(options);
+  } catch (thrown) {
+    const entry = node.cache
+      .list()
+      .find(({ netns, notes }) => notes?.["kind"] === "netns" && netns === options.netns);
+    if (entry === undefined) throw thrown;
+    return { id: entry.containerId, netns: null };
+  }
 }

@@ -1,5 +1,6 @@
 /** Options of `fairlead network …`: Docker's names and letters, and a few of our own. */
-import { DEFAULT_AGENT_SOCKET, DEFAULT_CNI_CONF_DIR } from "../../lib/daemon/paths.ts";
+import { DEFAULT_AGENT_SOCKET } from "../../lib/daemon/paths.ts";
+import { NODE_OPTIONS } from "../node/options.ts";
 import type { Input, Options } from "../spec.ts";
 import { COMMON_OPTIONS } from "./common-options.ts";
 
@@ -127,27 +128,7 @@ const TARGET = {
     value: "name",
     description: "Name of the interface in the container (default: the next ethN)",
   },
-  "cni-conf-dir": {
-    kind: "text",
-    value: "dir",
-    fallback: DEFAULT_CNI_CONF_DIR,
-    complete: "directory",
-    description: "Directory of the network configurations",
-  },
-  "cni-bin-dir": {
-    kind: "text",
-    value: "dir",
-    fallback: "/opt/cni/bin",
-    complete: "directory",
-    description: "Directory of the CNI plugins",
-  },
-  "run-dir": {
-    kind: "text",
-    value: "dir",
-    fallback: "/run/fairlead",
-    hidden: true,
-    description: "State of sandboxes",
-  },
+  ...NODE_OPTIONS,
 } as const satisfies Options;
 
 export const CONNECT_OPTIONS = {

@@ -1,0 +1,210 @@
+/**
+ * Connects a container to a network: the command line plays the runtime.
+ *
+ * Everything is checked before anything is touched, and an attachment is either there as a whole, with its entry in the
+ * cache of results, or not at all.
+ */
+import { DelegateError } from "../../lib/cni/errors.ts";
+import type { JsonObject } from "../../lib/cni/json.ts";
+import type { Result } from "../../lib/cni/result.ts";
+import { ERROR_TABLE, FairleadError } from "../../lib/errors.ts";
+import { hashHex } from "../../lib/hash.ts";
+import { findLink } from "../../lib/host/links.ts";
+import type { Network } from "../../lib/ipam/api.ts";
+import { makeDirectories } from "../../lib/linux/files.ts";
+import { LockFile } from "../../lib/linux/lock-file.ts";
+import { bootId } from "../../lib/linux/machine.ts";
+import { netnsIdentity } from "../../lib/linux/named-netns.ts";
+import { NETLINK_ROUTE, openNetlinkSocketIn } from "../../lib/linux/netlink-socket.ts";
+import { openNetns } from "../../lib/linux/netns.ts";
+import { NetlinkConnection } from "../../lib/netlink/connection.ts";
+import type { CachedAttachment, OwnerNotes } from "../../lib/runtime/cache.ts";
+import { type Conflist, withArgs } from "../../lib/runtime/conflist.ts";
+import { unservedCapabilities } from "../../lib/runtime/request-configuration.ts";
+import type { Container } from "../containers/container.ts";
+import { WordedError } from "../worded-error.ts";
+import { linkedHosts } from "./links.ts";
+import { conflistOf, resolveNetwork } from "./networks.ts";
+import type { Node } from "./node.ts";
+import { type AttachmentWishes, capabilityArgsOf, checkWishes } from "./wishes.ts";
+
+/** A container with its network namespace: one that can be attached. */
+export type RunningContainer = Container & { readonly netns: string };
+
+const LOCK_LIMIT_MS = 60_000;
+/** A container has fewer links; beyond this the kernel is asked in vain. */
+const MOST_IFNAMES = 1_000;
+
+interface Asked {
+  readonly reference: string;
+  readonly wishes: AttachmentWishes;
+  /** Default: the first free ethN. */
+  readonly ifname?: string;
+}
+
+/** Connects to the network that `reference` names. @throws WordedError in Docker's words */
+export function attach(node: Node, container: Container, { reference, ...asked }: Asked): Result {
+  const named = resolveNetwork(node, reference);
+  requireConnectable(container, named.network);
+  checkWishes(asked.wishes, named.name, named.network);
+  requireRunning(container);
+  const conflist = conflistOf(node, named.name);
+  const hosts = linkedHosts(node, named.name, asked.wishes.links);
+  return attachWith(node, container, { ...asked, conflist, hosts });
+}
+
+export interface AttachmentPlan {
+  readonly conflist: Conflist;
+  readonly wishes: AttachmentWishes;
+  /** Lines for the container's hosts file. */
+  readonly hosts?: string;
+  readonly ifname?: string;
+}
+
+/** Connects by a conflist that is at hand. @throws WordedError `already-exists`; what the plugins report. */
+export function attachWith(node: Node, container: RunningContainer, plan: AttachmentPlan): Result {
+  const capabilityArgs = capabilityArgsOf(plan.wishes);
+  requireServed(plan.conflist, capabilityArgs);
+  const conflist = withArgs(plan.conflist, argsOf(container, plan.wishes));
+  return withContainerLock(node, container.id, () => {
+    forgetStale(node, container);
+    requireUnattached(node, container, conflist.name);
+    const { id: containerId, netns } = container;
+    const ifname = plan.ifname ?? freeIfname(node, container);
+    const notes = (result: Result) => notesOf(container, result, plan.hosts ?? "");
+    try {
+      return node.runtime.add(conflist, { containerId, ifname, netns, capabilityArgs }, { notes });
+    } catch (thrown) {
+      throw worded(thrown);
+    }
+  });
+}
+
+/** Rules about the container and the kind of network, before anything about this one. */
+export function requireConnectable({ mode }: Container, network: Network | null): void {
+  if (network?.driver === "host") throw hostRule();
+  if (mode === "host" || mode === "shared") {
+    throw new WordedError(
+      "invalid-config",
+      "container sharing network namespace with another container or host cannot be connected to any other network",
+    );
+  }
+  if (mode === "none" || network?.driver === "null") {
+    throw new WordedError(
+      "invalid-config",
+      "container cannot be connected to multiple networks with one of the networks in private (none) mode",
+    );
+  }
+}
+
+export function hostRule(): WordedError {
+  return new WordedError(
+    "invalid-config",
+    "container cannot be disconnected from host network or connected to host network",
+  );
+}
+
+export function requireRunning(container: Container): asserts container is RunningContainer {
+  if (container.netns === null)
+    throw new WordedError("unknown-container", `Container ${container.id} is not running`);
+}
+
+function requireServed(conflist: Conflist, capabilityArgs: JsonObject): void {
+  const unserved = unservedCapabilities(conflist, capabilityArgs);
+  if (unserved.length === 0) return;
+  throw new FairleadError({
+    code: "unsupported-field",
+    operation: "connect to network",
+    object: conflist.name,
+    reason: `its conflist does not declare the capability ${unserved.join(", ")}`,
+    hint: `add "capabilities": {"${unserved[0]}": true} to the plugin that serves it`,
+  });
+}
+
+/** Metadata for the plugins; see docs/names.md for what becomes of the names. */
+function argsOf({ name }: Container, { aliases = [], gatewayPriority }: AttachmentWishes): JsonObject {
+  const names = [...new Set([name, ...aliases])].filter((text) => text !== "");
+  return {
+    ...(names.length > 0 && { names }),
+    ...(gatewayPriority !== undefined && { gatewayPriority }),
+  };
+}
+
+/** Two commands about one container take turns; those about different ones hardly ever meet. */
+export function withContainerLock<T>({ paths }: Node, containerId: string, action: () => T): T {
+  const folder = `${paths.runDirectory}/locks`;
+  makeDirectories(folder, 0o700);
+  const lock = new LockFile(`${folder}/container-${hashHex(containerId, 2)}`);
+  try {
+    lock.lock("exclusive", LOCK_LIMIT_MS);
+    return action();
+  } finally {
+    lock.close();
+  }
+}
+
+/** Detaches what an earlier life of the container left: the same ID, in a network namespace that is no more. */
+function forgetStale(node: Node, { id, netns }: RunningContainer): void {
+  const present = netnsIdentity(netns);
+  for (const cached of node.cache.list(id)) {
+    const then = cached.notes?.["netnsIdentity"];
+    if (then === undefined || (then === present && cached.notes?.["bootId"] === bootId())) continue;
+    node.runtime.delCached(cached, { netns: "" });
+  }
+}
+
+function requireUnattached(node: Node, { id, name }: Container, networkName: string): void {
+  if (!node.cache.list(id).some((cached) => cached.networkName === networkName)) return;
+  throw new WordedError(
+    "already-exists",
+    `endpoint with name ${name || id} already exists in network ${networkName}`,
+  );
+}
+
+/** The first of eth0, eth1, … that neither the kernel nor the cache knows. */
+function freeIfname(node: Node, { id, netns: path }: RunningContainer): string {
+  const cached = new Set(node.cache.list(id).map(({ ifname }) => ifname));
+  const netns = openNetns(path);
+  const connection = new NetlinkConnection(openNetlinkSocketIn(netns, NETLINK_ROUTE));
+  try {
+    for (let number = 0; number < MOST_IFNAMES; number += 1) {
+      const ifname = `eth${number}`;
+      if (!cached.has(ifname) && findLink(connection, ifname) === null) return ifname;
+    }
+  } finally {
+    connection.close();
+    netns.close();
+  }
+  throw new FairleadError({
+    code: "already-exists",
+    operation: "name interface in",
+    object: path,
+    reason: `eth0 to eth${MOST_IFNAMES - 1} are taken`,
+  });
+}
+
+/** What the reaper needs to tell, later and from outside, that the container is gone. */
+function notesOf(container: RunningContainer, { interfaces }: Result, linked: string): OwnerNotes {
+  const hostLinks = interfaces.filter(({ sandbox }) => !sandbox).map(({ name }) => name);
+  return {
+    name: container.name,
+    kind: container.kind,
+    netnsIdentity: netnsIdentity(container.netns) ?? "",
+    bootId: bootId(),
+    hostLinks: hostLinks.join(","),
+    attachedAt: new Date().toISOString(),
+    ...(linked !== "" && { linkedHosts: linked }),
+  };
+}
+
+function worded(thrown: unknown): unknown {
+  if (thrown instanceof DelegateError && thrown.answer["code"] === ERROR_TABLE["address-in-use"].cni)
+    return new WordedError("address-in-use", "Address already in use", thrown);
+  return thrown;
+}
+
+/** Attachments of a container in the order in which they were made. */
+export function attachmentsOf({ cache }: Node, containerId: string): CachedAttachment[] {
+  const at = ({ notes, ifname }: CachedAttachment): string => `${notes?.["attachedAt"] ?? ""} ${ifname}`;
+  return cache.list(containerId).sort((a, b) => (at(a) < at(b) ? -1 : 1));
+}

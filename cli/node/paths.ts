@@ -1,0 +1,30 @@
+/** Where a node keeps what commands about containers need. */
+
+/** Paths that all commands about containers share. Tests and odd installations name others. */
+export interface NodePaths {
+  /** Socket of the IPAM service. */
+  readonly socket: string;
+  /** Sandboxes, locks and the sockets of workers. */
+  readonly runDirectory: string;
+  readonly confDirectory: string;
+  /** Directories with plugins, in order. */
+  readonly pluginPath: readonly string[];
+  readonly cacheDirectory: string;
+  readonly containerdSocket: string;
+  readonly dockerSocket: string;
+  /** podman's storage (`graphroot`) and its run-time state (`runroot`). */
+  readonly podmanRoot: string;
+  readonly podmanRunRoot: string;
+}
+
+export const DEFAULT_PATHS: NodePaths = {
+  socket: "/run/fairlead/fairlead.sock",
+  runDirectory: "/run/fairlead",
+  confDirectory: "/etc/cni/net.d",
+  pluginPath: [],
+  cacheDirectory: "/var/lib/cni",
+  containerdSocket: "/run/containerd/containerd.sock",
+  dockerSocket: "/var/run/docker.sock",
+  podmanRoot: "/var/lib/containers/storage",
+  podmanRunRoot: "/run/containers/storage",
+};

@@ -1,0 +1,141 @@
+/** Makes a sandbox: a network namespace with a name, its networks, and the files that give it names. All or nothing. */
+import { FairleadError } from "../../lib/errors.ts";
+import { setLinkUp } from "../../lib/host/links.ts";
+import { createNamedNetns, namedNetnsPath, removeNamedNetns } from "../../lib/linux/named-netns.ts";
+import { NETLINK_ROUTE, openNetlinkSocketIn } from "../../lib/linux/netlink-socket.ts";
+import { openNetns } from "../../lib/linux/netns.ts";
+import { NetlinkConnection } from "../../lib/netlink/connection.ts";
+import { UndoStack } from "../../lib/undo.ts";
+import { attach, attachmentsOf } from "../node/attach.ts";
+import { detachAll } from "../node/detach.ts";
+import type { Node } from "../node/node.ts";
+import type { PortMapping } from "../node/wishes.ts";
+import { WordedError } from "../worded-error.ts";
+import { writeSandboxFiles } from "./files.ts";
+import { type SandboxRecord, SandboxRegistry } from "./registry.ts";
+import { sandboxContainer } from "./source.ts";
+import type { NetworkWish } from "./wishes.ts";
+
+export interface SandboxWishes {
+  readonly name: string;
+  /** Empty: the network `bridge`. */
+  readonly networks: readonly NetworkWish[];
+  readonly portMappings: readonly PortMapping[];
+  readonly nameservers: readonly string[];
+  /** Default: the name. */
+  readonly hostname?: string;
+}
+
+const DEFAULT_NETWORK: NetworkWish = { reference: "bridge", wishes: {} };
+
+/** Modes that Docker gives the names of networks. */
+const MODES = new Set(["host", "none"]);
+
+/** Docker's rule for containers. */
+const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
+/** Source: include/uapi/linux/utsname.h __NEW_UTS_LEN. */
+const HOSTNAME_BYTES = 64;
+
+/** @throws WordedError; what the plugins report. Nothing is left behind then. */
+export function createSandbox(node: Node, wishes: SandboxWishes): SandboxRecord {
+  const record = newRecord(wishes);
+  const registry = new SandboxRegistry(node.paths.runDirectory);
+  const undo = new UndoStack();
+  try {
+    reserve(registry, record);
+    undo.push("forget the sandbox", () => registry.remove(record));
+    if (record.mode !== "host") makeNetns(record, undo);
+    if (record.mode === "own") attachAll(node, record, { wishes, undo });
+    writeSandboxFiles(record, registry.files(record.id), attachmentsOf(node, record.id));
+    return record;
+  } catch (thrown) {
+    throw withUndoErrors(thrown, undo.unwind());
+  }
+}
+
+function newRecord({ name, networks, nameservers, hostname = name }: SandboxWishes): SandboxRecord {
+  if (!NAME.test(name)) {
+    throw new WordedError(
+      "invalid-config",
+      `Invalid container name (${name}), only ${NAME.source.slice(1, -1)} are allowed`,
+    );
+  }
+  if (new TextEncoder().encode(hostname).length > HOSTNAME_BYTES || hostname === "")
+    throw new WordedError("invalid-config", `invalid hostname format: ${hostname}`);
+  const mode = modeOf(networks);
+  return {
+    name,
+    id: randomId(),
+    netns: mode === "host" ? "" : namedNetnsPath(name),
+    mode,
+    hostname,
+    createdAt: new Date().toISOString(),
+    nameservers,
+  };
+}
+
+function modeOf(networks: readonly NetworkWish[]): SandboxRecord["mode"] {
+  const special = networks.find(({ reference }) => MODES.has(reference));
+  if (special === undefined) return "own";
+  if (networks.length === 1) return special.reference === "host" ? "host" : "none";
+  throw new WordedError(
+    "invalid-config",
+    "conflicting options: cannot attach both user-defined and non-user-defined network-modes",
+  );
+}
+
+/** 64 hexadecimal digits. */
+function randomId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(32));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function reserve(registry: SandboxRegistry, record: SandboxRecord): void {
+  if (registry.add(record)) return;
+  const holder = registry.find(record.name)?.id ?? "";
+  throw new WordedError(
+    "already-exists",
+    `Conflict. The sandbox name "${record.name}" is already in use by sandbox "${holder}". You have to remove that sandbox to be able to reuse that name.`,
+  );
+}
+
+function makeNetns({ name }: SandboxRecord, undo: UndoStack): void {
+  const path = createNamedNetns(name);
+  undo.push("remove the network namespace", () => void removeNamedNetns(name));
+  const netns = openNetns(path);
+  const connection = new NetlinkConnection(openNetlinkSocketIn(netns, NETLINK_ROUTE));
+  try {
+    setLinkUp(connection, "lo");
+  } finally {
+    connection.close();
+    netns.close();
+  }
+}
+
+function attachAll(
+  node: Node,
+  record: SandboxRecord,
+  { wishes, undo }: { readonly wishes: SandboxWishes; readonly undo: UndoStack },
+): void {
+  const container = sandboxContainer(record);
+  undo.push("detach", () => detachAll(node, container, { force: true }));
+  const networks = wishes.networks.length === 0 ? [DEFAULT_NETWORK] : wishes.networks;
+  for (const [index, { reference, wishes: own }] of networks.entries()) {
+    // Ports are published once, on the first network, as Docker does on the one with the default route.
+    const portMappings = index === 0 ? wishes.portMappings : [];
+    attach(node, container, { reference, wishes: { ...own, portMappings } });
+  }
+}
+
+function withUndoErrors(thrown: unknown, failures: readonly Error[]): unknown {
+  if (failures.length === 0) return thrown;
+  const reason = thrown instanceof Error ? thrown.message : String(thrown);
+  const left = failures.map(({ message }) => message).join("; ");
+  return new FairleadError({
+    code: thrown instanceof FairleadError ? thrown.code : "internal",
+    operation: "create sandbox",
+    reason,
+    hint: `and not all could be taken back: ${left}`,
+    cause: thrown,
+  });
+}
