@@ -11,6 +11,11 @@ export const TREE: readonly TreeEntry[] = [
     load: async () => (await import("./commands/network.ts")).network,
   },
   {
+    name: "sandbox",
+    summary: "Manage sandboxes: containers that are nothing but a network namespace",
+    load: async () => (await import("./commands/sandbox.ts")).sandbox,
+  },
+  {
     name: "ipam",
     summary: "Show what the IPAM service knows: pools, leases, who had which address",
     load: async () => (await import("./commands/ipam.ts")).ipam,

@@ -27,6 +27,8 @@ pluginExecContract("processes", () => ({ exec: processExec(), path: (name) => jo
 test("a plugin that hangs is killed and reported", () => {
   const startedAt = performance.now();
   const hang = { path: join(folder, "hang"), env: {}, stdin: new Uint8Array() };
-  expect(() => processExec(200).execFile(hang)).toThrow(expect.objectContaining({ code: "timeout" }));
+  expect(() => processExec({ timeoutMs: 200 }).execFile(hang)).toThrow(
+    expect.objectContaining({ code: "timeout" }),
+  );
   expect(performance.now() - startedAt).toBeLessThan(10_000);
 });

@@ -1,0 +1,61 @@
+/** Options of `fairlead sandbox …`; where `docker run` has one, it has that name. */
+import { NODE_OPTIONS } from "../node/options.ts";
+import type { Input, Options } from "../spec.ts";
+import { COMMON_OPTIONS } from "./common-options.ts";
+
+const { json: JSON_OPTION, socket: SOCKET_OPTION } = COMMON_OPTIONS;
+
+/** Of the commands that speak to the service and to plugins. */
+const CONNECTED = { socket: SOCKET_OPTION, ...NODE_OPTIONS } as const satisfies Options;
+/** Of those that only look at what is on this node. */
+const LOCAL = {
+  "run-dir": NODE_OPTIONS["run-dir"],
+  "cni-cache-dir": NODE_OPTIONS["cni-cache-dir"],
+} as const satisfies Options;
+
+export const CREATE_OPTIONS = {
+  ...CONNECTED,
+  json: JSON_OPTION,
+  network: {
+    kind: "list",
+    complete: "network",
+    value: "network",
+    description: "Connect to this network (default: bridge); NETWORK[,ip=…,alias=…], 'none' or 'host'",
+  },
+  publish: {
+    kind: "list",
+    short: "p",
+    value: "list",
+    description: "Publish a port on the host: [hostIP:]hostPort:containerPort[/protocol]",
+  },
+  dns: { kind: "list", value: "list", description: "Name server, instead of those of the networks" },
+  hostname: { kind: "text", short: "h", description: "Host name inside (default: the sandbox's name)" },
+  name: { kind: "text", description: "Name of the sandbox, as in 'docker run'; instead of the argument" },
+} as const satisfies Options;
+
+export const LIST_OPTIONS = {
+  ...LOCAL,
+  json: JSON_OPTION,
+  quiet: { kind: "switch", short: "q", description: "Only the IDs" },
+  "no-trunc": { kind: "switch", description: "Whole IDs, nothing cut" },
+} as const satisfies Options;
+
+export const INSPECT_OPTIONS = { ...LOCAL } as const satisfies Options;
+
+export const EXEC_OPTIONS = { ...LOCAL } as const satisfies Options;
+
+export const REMOVE_OPTIONS = {
+  ...CONNECTED,
+  force: {
+    kind: "switch",
+    short: "f",
+    description:
+      "Even while processes run inside, and when a plugin fails; a sandbox that is not there is no error",
+  },
+} as const satisfies Options;
+
+export type CreateInput = Input<typeof CREATE_OPTIONS>;
+export type ListInput = Input<typeof LIST_OPTIONS>;
+export type InspectInput = Input<typeof INSPECT_OPTIONS>;
+export type ExecInput = Input<typeof EXEC_OPTIONS>;
+export type RemoveInput = Input<typeof REMOVE_OPTIONS>;

@@ -1,0 +1,34 @@
+/** What `fairlead sandbox rm` does. */
+import { asFairleadError } from "../../lib/errors.ts";
+import type { Io } from "../io.ts";
+import { type Node, openNode } from "../node/node.ts";
+import { pathsOf } from "../node/options.ts";
+import { SandboxRegistry } from "../sandbox/registry.ts";
+import { removeSandbox } from "../sandbox/remove.ts";
+import { findSandbox, requireSandbox } from "../sandbox/require.ts";
+import type { RemoveInput } from "./sandbox-options.ts";
+
+/** Goes on past failures, as Docker does; 1 when there was one. */
+export async function runRemove({ args, options }: RemoveInput, io: Io): Promise<number> {
+  const node = openNode(pathsOf(options));
+  let status = 0;
+  for (const reference of args) {
+    try {
+      const name = remove(node, reference, options.force);
+      if (name !== null) await io.out(`${name}\n`);
+    } catch (thrown) {
+      await io.err(`fairlead: ${asFairleadError(thrown, "remove sandbox", reference).message}\n`);
+      status = 1;
+    }
+  }
+  return status;
+}
+
+/** Its name; null when there is none and that is in order. */
+function remove(node: Node, reference: string, force: boolean): string | null {
+  const registry = new SandboxRegistry(node.paths.runDirectory);
+  const record = force ? findSandbox(registry, reference) : requireSandbox(registry, reference);
+  if (record === null) return null;
+  removeSandbox(node, record, { force });
+  return record.name;
+}
