@@ -54,7 +54,7 @@ function describe(id: string, name: string, userdata: Userdata): Container {
   const network = namespaces.find(({ type }) => type === "network");
   const common = { kind: "podman", id, name } as const;
   const pid = runningProcess(id, userdata);
-  if (pid === null) return { ...common, netns: null, mode: network === undefined ? "host" : "own" };
+  if (pid === null) return { ...common, netns: null, mode: "own" };
   if (network === undefined) return { ...common, netns: processNetns(pid), mode: "host" };
   // The named one outlives a restart of the container's process; without a name it is the process's own.
   const netns = network.path && netnsIdentity(network.path) ? network.path : processNetns(pid);

@@ -84,7 +84,11 @@ export function removeNamedNetns(name: string): boolean {
   return removeFile(path) || mounted;
 }
 
-/** Identity of the netns at `path`: equal exactly for one and the same; null when there is none there. */
+/**
+ * Identity of the netns at `path`: equal exactly for one and the same; null when there is none there.
+ *
+ * @throws SyscallError when it may not be looked at.
+ */
 export function netnsIdentity(path: string): string | null {
   try {
     const netns = openNetnsIfExists(path);
@@ -95,7 +99,9 @@ export function netnsIdentity(path: string): string | null {
       netns.close();
     }
   } catch (error) {
-    if (error instanceof FairleadError && error.code === "invalid-netns") return null;
+    // Something else is there. What may not be looked at is another matter.
+    if (error instanceof FairleadError && error.code === "invalid-netns" && !(error instanceof SyscallError))
+      return null;
     throw error;
   }
 }

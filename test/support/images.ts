@@ -38,8 +38,16 @@ interface Blob {
   readonly size: number;
 }
 
-/** Writes the images into the lab's folder. Returns the path of the tar file. */
-export async function buildImages(lab: Lab): Promise<string> {
+const built = new WeakMap<Lab, Promise<string>>();
+
+/** Writes the images into the lab's folder, once for all its runtimes. Returns the path of the tar file. */
+export function buildImages(lab: Lab): Promise<string> {
+  const images = built.get(lab) ?? writeImages(lab);
+  built.set(lab, images);
+  return images;
+}
+
+async function writeImages(lab: Lab): Promise<string> {
   requireTools("busybox", "tar");
   const rootfs = await buildRootFilesystem(lab);
   const blobs = lab.folder("image", "blobs", "sha256");
