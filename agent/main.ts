@@ -36,7 +36,13 @@ interface PartEntry {
 }
 
 /** In the order in which they are started. They are closed in reverse. */
-const PARTS: readonly PartEntry[] = [];
+const PARTS: readonly PartEntry[] = [
+  {
+    name: "networks",
+    isWanted: ({ networks }) => networks.enabled,
+    start: async (context) => (await import("./networks/main.ts")).startNetworks(context),
+  },
+];
 
 /**
  * Reads a configuration file.

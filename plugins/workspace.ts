@@ -4,8 +4,8 @@ import { NetlinkConnection } from "../lib/netlink/connection.ts";
 import { NFTables } from "../lib/netlink/nftables/nftables.ts";
 import type { UndoStack } from "../lib/undo.ts";
 
-/** Lock files of bridges; a reboot empties it. */
-export const LOCK_DIRECTORY = "/run/fairlead/locks";
+export { LOCK_DIRECTORY } from "../lib/host/bridge-lock.ts";
+
 /** Longest wait for a bridge's lock: whoever holds it exclusively is removing the bridge, which takes 40 ms. */
 export const LOCK_TIMEOUT_MS = 10_000;
 

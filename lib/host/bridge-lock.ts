@@ -2,6 +2,9 @@
 import { makeDirectories } from "../linux/files.ts";
 import { LockFile, type LockMode } from "../linux/lock-file.ts";
 
+/** Where plugins and the agent keep them. A reboot empties it. */
+export const LOCK_DIRECTORY = "/run/fairlead/locks";
+
 export interface BridgeLockSpec {
   /** Directory of the lock files; made when it is missing. On a file system that a reboot empties. */
   readonly directory: string;
@@ -31,10 +34,13 @@ export function lockBridge({ directory, bridgeName, mode, timeoutMs }: BridgeLoc
   }
 }
 
-/** Takes the lock exclusively if nobody has it; null otherwise, without waiting. */
-export function tryLockBridge(spec: Pick<BridgeLockSpec, "directory" | "bridgeName">): LockFile | null {
+/** Takes the lock, by default exclusively, if nobody's stands in the way; null otherwise, without waiting. */
+export function tryLockBridge(
+  spec: Pick<BridgeLockSpec, "directory" | "bridgeName">,
+  mode: LockMode = "exclusive",
+): LockFile | null {
   const lock = openLock(spec.directory, spec.bridgeName);
-  if (lock.tryLock("exclusive")) return lock;
+  if (lock.tryLock(mode)) return lock;
   lock.close();
   return null;
 }

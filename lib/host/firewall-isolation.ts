@@ -36,33 +36,42 @@ type Requests = readonly NetlinkRequest<unknown>[];
  *   invalid-config, kernel-refused, unavailable.
  */
 export function ensureIsolation(nft: NFTables, spec: IsolationSpec): void {
-  if (!isIsolationInPlace(nft, spec)) reach(nft, spec, withHeldGateways);
-}
-
-/**
- * Like {@link ensureIsolation}, but looks at every element and every rule, and takes away gateways that are not in `spec`.
- * One transaction if something is wrong, none otherwise.
- */
-export function repairIsolation(nft: NFTables, spec: IsolationSpec): void {
-  reach(nft, spec, (wanted) => wanted);
-}
-
-type Merge = (wanted: IsolationSpec, held: IsolationSpec | undefined) => IsolationSpec;
-
-function reach(nft: NFTables, spec: IsolationSpec, merge: Merge): void {
+  if (isIsolationInPlace(nft, spec)) return;
   isolationComment(spec);
   nft.update(`isolate network ${spec.networkName}`, () => {
     const state = readIsolation(nft);
-    const isOwn = ({ networkName }: IsolationSpec) => networkName === spec.networkName;
-    const others = state.networks.filter((held) => !isOwn(held));
+    const others = withoutNetworks(state.networks, [spec]);
     refuseSharedBridge(spec, others);
-    return requestsToReach(state, [...others, merge(spec, state.networks.find(isOwn))]);
+    const held = state.networks.find(({ networkName }) => networkName === spec.networkName);
+    return requestsToReach(state, [...others, withHeldGateways(spec, held)]);
   });
 }
 
 function withHeldGateways(wanted: IsolationSpec, held: IsolationSpec | undefined): IsolationSpec {
   if (held?.bridge !== wanted.bridge) return wanted;
   return { ...wanted, gateways: [...wanted.gateways, ...held.gateways] };
+}
+
+/**
+ * Like {@link ensureIsolation}, of several networks at once, but looks at every element and every rule, and takes away
+ * gateways that are in no spec. One transaction if something is wrong, none otherwise. A network whose bridge another one
+ * has is left out.
+ *
+ * @throws FairleadError in-use when somebody else's set or chain has a name of ours; kernel-refused, unavailable.
+ */
+export function repairIsolation(nft: NFTables, specs: readonly IsolationSpec[]): void {
+  nft.update("repair isolation of networks", () => {
+    const state = readIsolation(nft);
+    if (specs.length === 0 && state.networks.length === 0) return [];
+    const others = withoutNetworks(state.networks, specs);
+    const taken = new Set(others.map(({ bridge }) => bridge));
+    return requestsToReach(state, [...others, ...specs.filter(({ bridge }) => !taken.has(bridge))]);
+  });
+}
+
+function withoutNetworks(held: readonly IsolationSpec[], specs: readonly IsolationSpec[]): IsolationSpec[] {
+  const names = new Set(specs.map(({ networkName }) => networkName));
+  return held.filter(({ networkName }) => !names.has(networkName));
 }
 
 function refuseSharedBridge({ networkName, bridge }: IsolationSpec, others: readonly IsolationSpec[]): void {

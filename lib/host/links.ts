@@ -18,6 +18,7 @@ import {
   ifinfomsg,
   LINK_UP,
   type Link,
+  type LinkFilter,
   type LinkReference,
   linkMessage,
   linkTable,
@@ -143,12 +144,23 @@ export function setLinkUp(connection: NetlinkConnection, id: LinkId): void {
 
 /** The ports of a bridge, in no order. */
 export function listBridgePorts(connection: NetlinkConnection, bridgeIfindex: number): readonly LinkState[] {
-  const { type, flags, payload, operation, object } = getLinks({ master: bridgeIfindex });
-  return connection.dump({
-    ...{ type, flags, payload, operation, object },
-    decodeReply: (reply) => readLinkState(reply.payload),
-    accepts: (link) => link.master === bridgeIfindex,
-  });
+  return listLinks(connection, { master: bridgeIfindex }, (link) => link.master === bridgeIfindex);
+}
+
+/** The links of a kind, in no order. */
+export function listLinksOfKind(connection: NetlinkConnection, kind: string): readonly LinkState[] {
+  return listLinks(connection, { kind }, (link) => link.kind === kind);
+}
+
+/** @param accepts because kernels that do not know a filter list everything. */
+function listLinks(
+  connection: NetlinkConnection,
+  filter: LinkFilter,
+  accepts: (link: LinkState) => boolean,
+): readonly LinkState[] {
+  const { type, flags, payload, operation, object } = getLinks(filter);
+  const decodeReply = (reply: { readonly payload: Uint8Array }): LinkState => readLinkState(reply.payload);
+  return connection.dump({ type, flags, payload, operation, object, decodeReply, accepts });
 }
 
 /** The kernel's limits for Ethernet links without hardware. Source: include/uapi/linux/if_ether.h ETH_MIN_MTU, ETH_MAX_MTU. */

@@ -185,7 +185,7 @@ test("gateways of one network add up, and a thorough pass takes away what is too
   ensureIsolation(host.nft, WEB);
   ensureIsolation(host.nft, more);
   expect(host.nft.generation()).toBe(generation);
-  repairIsolation(host.nft, WEB);
+  repairIsolation(host.nft, [WEB]);
   expect(sorted(host.listJson())).toEqual(listedByNft(SCRIPT_OF_ALL));
 });
 
@@ -282,10 +282,10 @@ test.each([
   expect(() => checkIsolation(host.nft, WEB)).toThrow(
     expect.objectContaining({ code: "check-failed", message: expect.stringContaining(problem) }),
   );
-  repairIsolation(host.nft, WEB);
+  repairIsolation(host.nft, [WEB]);
   expect(sorted(host.listJson())).toEqual(listedByNft(SCRIPT_OF_ALL));
   const generation = host.nft.generation();
-  repairIsolation(host.nft, WEB);
+  repairIsolation(host.nft, [WEB]);
   expect(host.nft.generation()).toBe(generation);
 });
 

@@ -14,7 +14,9 @@ import type { NetlinkRequest } from "../request.ts";
 import { NF_ACCEPT } from "./data.ts";
 import { counterTable } from "./expr/counter.ts";
 import {
+  decodeObject,
   type InFamily,
+  NFPROTO_UNSPEC,
   NFT_MSG_DELCHAIN,
   NFT_MSG_DESTROYCHAIN,
   NFT_MSG_GETCHAIN,
@@ -138,6 +140,19 @@ export function getChain(key: ChainKey): NetlinkRequest<Chain> {
 /** The chains of a table, to be dumped. None if the table does not exist. */
 export function getChains(of: Pick<ChainKey, "family" | "table">): NetlinkRequest<Chain> {
   return listNamed(CHAIN, of);
+}
+
+/** The chains of all tables of all families, to be dumped. */
+export function getAllChains(): NetlinkRequest<Chain> {
+  return nftablesRequest<Chain>({
+    message: NFT_MSG_GETCHAIN,
+    family: NFPROTO_UNSPEC,
+    flags: 0,
+    attributes: chainTable.encode({}),
+    operation: "list nftables chains",
+    object: "",
+    decodeReply: (reply) => decodeObject(chainTable, reply),
+  });
 }
 
 /** Deletes the chain with its rules; ENOENT if there is none, EBUSY while something jumps to it. */

@@ -96,9 +96,12 @@ export function decodeObject<T>(table: Codec<T>, { payload }: NetlinkMessage): T
 
 /** How an object is named in errors: `inet fairlead postrouting`, as one writes it for nft. */
 export function objectName(family: number, ...names: readonly (string | undefined)[]): string {
-  return [FAMILY_NAMES[family] ?? `family ${family}`, ...names.filter((name) => name !== undefined)].join(
-    " ",
-  );
+  return [familyName(family), ...names.filter((name) => name !== undefined)].join(" ");
+}
+
+/** A family as nft writes it. */
+export function familyName(family: number): string {
+  return FAMILY_NAMES[family] ?? `family ${family}`;
 }
 
 const FAMILY_NAMES: Readonly<Record<number, string>> = {

@@ -1,0 +1,157 @@
+/**
+ * What a network of the service becomes on a node: a conflist, and for the bridge driver what is behind it. Pure.
+ *
+ * The predefined network `bridge` comes first among those that we write, so that a runtime which takes the first conflist
+ * takes it, as Docker's containers are on `bridge` unless they say otherwise.
+ */
+import { formatAddress, parseAddress } from "../../lib/addr/address.ts";
+import { type InterfaceAddress, type Prefix, parsePrefix } from "../../lib/addr/prefix.ts";
+import { DEFAULT_SOCKET, DEFAULT_STATE_DIR } from "../../lib/daemon/paths.ts";
+import type { Network, Subnet } from "../../lib/ipam/api.ts";
+import type { AgentConfig } from "../config.ts";
+
+/** What of the agent's configuration a conflist depends on. */
+export type ConflistSettings = Pick<AgentConfig, "serverSocket" | "stateDir"> & {
+  /** True when names are answered on the gateway addresses. */
+  readonly answersNames: boolean;
+};
+
+export interface NodeConflist {
+  readonly fileName: string;
+  readonly text: string;
+}
+
+/** A bridge as the network wants it. */
+export interface NodeBridge {
+  readonly networkId: string;
+  readonly networkName: string;
+  readonly bridge: string;
+  readonly gateways: readonly InterfaceAddress[];
+  readonly prefixes: readonly Prefix[];
+  readonly internal: boolean;
+  readonly masquerades: boolean;
+  /** icc=false */
+  readonly separate: boolean;
+  readonly mtu: number | undefined;
+}
+
+const BRIDGE_OPTION = "com.docker.network.bridge.";
+const MTU_OPTION = "com.docker.network.driver.mtu";
+
+/** How much of a network's ID its bridge is named after: all that a link's name of 15 bytes has room for. */
+const ID_DIGITS = 12;
+
+/** Source: Go strconv.ParseBool, by which Docker reads its options. */
+const FALSE_WORDS = new Set(["0", "f", "F", "false", "FALSE", "False"]);
+
+function isOn({ options }: Network, name: string): boolean {
+  return !FALSE_WORDS.has(options[BRIDGE_OPTION + name] ?? "true");
+}
+
+function mtuOf({ options }: Network): number | undefined {
+  const mtu = Number(options[MTU_OPTION] ?? "0");
+  return Number.isInteger(mtu) && mtu > 0 ? mtu : undefined;
+}
+
+function subnetsOf({ pools }: Network): readonly Subnet[] {
+  return pools.flatMap(({ subnets }) => subnets);
+}
+
+/** True for networks that the agent writes a conflist for. Those of origin "conflist" have one: their own. */
+export function hasConflist({ origin, driver }: Network): boolean {
+  return origin !== "conflist" && (driver === "bridge" || driver === "macvlan");
+}
+
+/** Null for a network that needs no bridge of ours. */
+export function nodeBridgeOf(network: Network): NodeBridge | null {
+  if (network.driver !== "bridge" || !hasConflist(network)) return null;
+  const subnets = subnetsOf(network);
+  const gateways = subnets.flatMap(({ subnet, gateway }): InterfaceAddress[] =>
+    gateway === null ? [] : [{ address: parseAddress(gateway), length: parsePrefix(subnet).length }],
+  );
+  return {
+    networkId: network.id,
+    networkName: network.name,
+    bridge: network.options[`${BRIDGE_OPTION}name`] || defaultBridgeName(network),
+    gateways,
+    prefixes: subnets.map(({ subnet }) => parsePrefix(subnet)),
+    internal: network.internal,
+    masquerades: !network.internal && isOn(network, "enable_ip_masquerade"),
+    separate: !isOn(network, "enable_icc"),
+    mtu: mtuOf(network),
+  };
+}
+
+function defaultBridgeName({ id, origin }: Network): string {
+  return origin === "predefined" ? "fl-bridge0" : `fl-${id.slice(0, ID_DIGITS)}`;
+}
+
+/** Null for a network that needs none. */
+export function conflistOf(network: Network, settings: ConflistSettings): NodeConflist | null {
+  if (!hasConflist(network)) return null;
+  const bridge = nodeBridgeOf(network);
+  const plugins = bridge ? bridgePlugins(network, bridge, settings) : [macvlanPlugin(network, settings)];
+  const conflist = {
+    cniVersion: "1.0.0",
+    // 1.1.0 alone would be refused by containerd 1.6 and 1.7 and by podman 4.3.
+    cniVersions: ["0.4.0", "1.0.0", "1.1.0"],
+    name: network.name,
+    fairlead: { networkId: network.id },
+    plugins,
+  };
+  const order = network.origin === "predefined" ? "80" : "85";
+  return {
+    fileName: `${order}-fairlead-${network.name}.conflist`,
+    text: `${JSON.stringify(conflist, null, 2)}\n`,
+  };
+}
+
+function bridgePlugins(network: Network, bridge: NodeBridge, settings: ConflistSettings): object[] {
+  const { internal, masquerades, separate, mtu, gateways } = bridge;
+  const hostBinding = network.options[`${BRIDGE_OPTION}host_binding_ipv4`];
+  const nameservers = gateways.map(({ address }) => formatAddress(address));
+  return [
+    {
+      type: "fairlead-bridge",
+      bridge: bridge.bridge,
+      isGateway: true,
+      isDefaultGateway: !internal,
+      ipMasq: masquerades,
+      hairpinMode: true,
+      isolation: true,
+      internal,
+      portIsolation: separate,
+      gatewayPriority: 0,
+      ...(mtu !== undefined && { mtu }),
+      ipam: ipamSection(settings),
+      ...(settings.answersNames && nameservers.length > 0 && { dns: { nameservers, options: ["ndots:0"] } }),
+      capabilities: { ips: true, mac: true, aliases: true },
+    },
+    {
+      type: "fairlead-portmap",
+      capabilities: { portMappings: true },
+      ...(hostBinding && { hostBinding }),
+    },
+  ];
+}
+
+function macvlanPlugin(network: Network, settings: ConflistSettings): object {
+  const { parent, macvlan_mode: mode } = network.options;
+  const mtu = mtuOf(network);
+  return {
+    type: "fairlead-macvlan",
+    ...(parent && { master: parent }),
+    ...(mode && { mode }),
+    ...(mtu !== undefined && { mtu }),
+    ...(network.pools.length > 0 && { ipam: ipamSection(settings) }),
+    capabilities: { ips: true, mac: true, aliases: true },
+  };
+}
+
+function ipamSection({ serverSocket, stateDir }: ConflistSettings): object {
+  return {
+    type: "fairlead-ipam",
+    ...(serverSocket !== DEFAULT_SOCKET && { socket: serverSocket }),
+    ...(stateDir !== DEFAULT_STATE_DIR && { stateDir }),
+  };
+}

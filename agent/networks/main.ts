@@ -1,0 +1,239 @@
+/**
+ * Networks on this node: for each network of the service its conflist, its bridge with gateway addresses, and its rules.
+ *
+ * Level-triggered: what is there is compared with what the service says now, on events about the networks that they
+ * name, and every ten seconds about all of them, because somebody may have edited a file or flushed the rules. What no
+ * longer belongs to a network goes away, but only on evidence: an event that names it, or a list that holds the
+ * predefined networks, which every service has.
+ */
+import { setImmediate as yieldToOthers } from "node:timers/promises";
+import { asFairleadError, FairleadError } from "../../lib/errors.ts";
+import { repairIsolation } from "../../lib/host/firewall-isolation.ts";
+import type { Event, Network } from "../../lib/ipam/api.ts";
+import type { AgentProblem } from "../../lib/rpc/agent-api.ts";
+import type { FeedListener } from "../feed.ts";
+import type { AgentContext, AgentPart } from "../part.ts";
+import { type ConflistSettings, conflistOf, nodeBridgeOf } from "./conflist.ts";
+import { ConflistFiles } from "./conflist-files.ts";
+import { foreignFirewallWarnings } from "./foreign-firewall.ts";
+import {
+  ensureNodeBridge,
+  findLeftovers,
+  isolationOf,
+  type Leftover,
+  NodeNetlink,
+  removeNodeBridge,
+} from "./node-bridge.ts";
+import { PassLoop, type Work } from "./pass-loop.ts";
+import { Problems } from "./problems.ts";
+
+const NETWORK_EVENTS: ReadonlySet<string> = new Set([
+  "network-created",
+  "network-changed",
+  "network-removed",
+]);
+
+/** Objects of problems that are about no network. The blank keeps them apart from networks' names. */
+const PASS = "all networks";
+const EVIDENCE = "list of networks";
+const CONFLISTS = "conflists of removed networks";
+const BRIDGES = "bridges of removed networks";
+const ISOLATION = "rules of isolation";
+const STEPS = [PASS, EVIDENCE, CONFLISTS, BRIDGES, ISOLATION];
+
+/** Starts the part. It does not wait for the service. */
+export async function startNetworks(context: AgentContext): Promise<AgentPart> {
+  const node = new NodeNetworks(context);
+  const loop = new PassLoop({
+    revision: () => context.feed.revision,
+    pass: (work) => node.pass(work),
+    onFailure: (error) => node.passFailed(error),
+  });
+  const listener: FeedListener = {
+    onReset: () => loop.request("all"),
+    onEvent: (event) => void (NETWORK_EVENTS.has(event.kind) ? loop.request(event) : loop.note()),
+  };
+  const unsubscribe = context.feed.subscribe(listener);
+  return {
+    name: "networks",
+    applied: (revision) => loop.applied(revision),
+    problems: () => node.problems(),
+    close: async () => {
+      unsubscribe();
+      await loop.close();
+      node.close();
+    },
+  };
+}
+
+class NodeNetworks {
+  readonly #context: AgentContext;
+  readonly #settings: ConflistSettings;
+  readonly #files: ConflistFiles;
+  readonly #host = new NodeNetlink();
+  readonly #problems: Problems;
+  /** By ID: as the service told last. */
+  #known = new Map<string, Network>();
+  #warnings: readonly AgentProblem[] = [];
+
+  constructor(context: AgentContext) {
+    const { config, logger } = context;
+    this.#context = context;
+    this.#settings = { ...config, answersNames: config.dns.enabled };
+    this.#files = new ConflistFiles(config.cniConfDir);
+    this.#problems = new Problems(logger);
+  }
+
+  problems(): readonly AgentProblem[] {
+    return [...this.#problems.list(), ...this.#warnings];
+  }
+
+  passFailed(error: FairleadError): void {
+    // The service may be away for hours, and its feed says so already.
+    if (error.code !== "unavailable") this.#problems.set(PASS, error);
+    this.#host.close();
+  }
+
+  close(): void {
+    this.#host.close();
+  }
+
+  /** Brings the node to the service's state, as far as `work` goes. What is wrong with one network harms no other. */
+  async pass(work: Work): Promise<void> {
+    const networks = work === "all" ? await this.#listAll() : await this.#fetch(work);
+    for (const network of networks) {
+      await this.#attempt(network.name, () => this.#ensure(network));
+      await yieldToOthers();
+    }
+    if (this.#mayRemove(work)) await this.#removeStale(work);
+    if (work === "all") this.#lookAround(networks);
+    this.#problems.clear(PASS);
+  }
+
+  async #listAll(): Promise<readonly Network[]> {
+    const networks = await this.#context.service.listNetworks();
+    this.#known = new Map(networks.map((network) => [network.id, network]));
+    this.#problems.keepOnly(new Set([...networks.map(({ name }) => name), ...STEPS]));
+    return networks;
+  }
+
+  /** Only on evidence. A list without the predefined networks is of no service that ever ran here. */
+  #mayRemove(work: Work): boolean {
+    if (work !== "all") return work.some(isRemoval);
+    const isCredible = [...this.#known.values()].some(({ origin }) => origin === "predefined");
+    if (isCredible) this.#problems.clear(EVIDENCE);
+    else this.#problems.set(EVIDENCE, noEvidence());
+    return isCredible;
+  }
+
+  async #fetch(events: readonly Event[]): Promise<readonly Network[]> {
+    const names = [...new Set(events.map(({ networkName }) => networkName))];
+    const fetched: Network[] = [];
+    for (const name of names) {
+      const network = await this.#find(name);
+      for (const [id, known] of this.#known) if (known.name === name) this.#known.delete(id);
+      if (network === null) {
+        this.#problems.clear(name);
+        continue;
+      }
+      this.#known.set(network.id, network);
+      fetched.push(network);
+    }
+    return fetched;
+  }
+
+  async #find(name: string): Promise<Network | null> {
+    try {
+      const network = await this.#context.service.getNetwork(name);
+      // A name may be the beginning of another network's ID.
+      return network.name === name ? network : null;
+    } catch (thrown) {
+      if (thrown instanceof FairleadError && thrown.code === "not-found") return null;
+      throw thrown;
+    }
+  }
+
+  /** The conflist last: from then on containers may come. */
+  async #ensure(network: Network): Promise<void> {
+    const bridge = nodeBridgeOf(network);
+    if (bridge) await ensureNodeBridge(this.#host, bridge);
+    const conflist = conflistOf(network, this.#settings);
+    if (conflist === null) return;
+    if (this.#files.ensure(conflist, network.name, this.#files.list())) {
+      this.#context.logger.info(
+        { network: network.name, file: conflist.fileName },
+        "agent: conflist written",
+      );
+    }
+  }
+
+  /** Conflists first: from then on no new container comes. */
+  async #removeStale(work: Work): Promise<void> {
+    const isGone = goneBy(work, this.#known);
+    const files = this.#files.list().filter(({ networkId }) => networkId !== null && isGone(networkId));
+    await this.#attempt(CONFLISTS, () => this.#files.remove(files));
+    for (const { networkName } of files) {
+      this.#context.logger.info({ network: networkName }, "agent: conflist removed");
+    }
+    await this.#attempt(BRIDGES, async () => {
+      const knownNames = new Set([...this.#known.values()].map(({ name }) => name));
+      const removed = work === "all" ? [] : work.filter(isRemoval).map(({ networkName }) => networkName);
+      const goneNames = new Set(removed.filter((name) => !knownNames.has(name)));
+      const leftovers = findLeftovers(this.#host, { isGone, knownNames, goneNames });
+      for (const leftover of leftovers) await this.#removeBridge(leftover);
+    });
+  }
+
+  async #removeBridge(leftover: Leftover): Promise<void> {
+    const { bridge, networkNames } = leftover;
+    if (!(await removeNodeBridge(this.#host, leftover))) return;
+    this.#context.logger.info({ bridge, networks: networkNames }, "agent: bridge removed");
+  }
+
+  /** What no event tells: rules that somebody changed, firewalls of others. */
+  #lookAround(networks: readonly Network[]): void {
+    const bridges = networks.map(nodeBridgeOf).filter((bridge) => bridge !== null);
+    void this.#attempt(ISOLATION, () => repairIsolation(this.#host.nft, bridges.map(isolationOf)));
+    const forwards = bridges.some(({ internal }) => !internal);
+    this.#warn(forwards ? foreignFirewallWarnings(this.#host.nft) : []);
+  }
+
+  #warn(warnings: readonly AgentProblem[]): void {
+    const before = new Set(this.#warnings.map(({ object }) => object));
+    this.#warnings = warnings;
+    for (const { object, message } of warnings) {
+      if (!before.has(object))
+        this.#context.logger.warn({ reason: message }, "agent: a foreign firewall may drop");
+    }
+  }
+
+  async #attempt(object: string, action: () => void | Promise<void>): Promise<void> {
+    try {
+      await action();
+      this.#problems.clear(object);
+    } catch (thrown) {
+      this.#problems.set(object, asFairleadError(thrown, "apply network", object));
+      this.#host.close();
+    }
+  }
+}
+
+/** Which networks are gone for certain. */
+function goneBy(work: Work, known: ReadonlyMap<string, Network>): (networkId: string) => boolean {
+  if (work === "all") return (id) => !known.has(id);
+  const removed = new Set(work.filter(isRemoval).map(({ networkId }) => networkId));
+  return (id) => removed.has(id) && !known.has(id);
+}
+
+function isRemoval({ kind }: Event): boolean {
+  return kind === "network-removed";
+}
+
+function noEvidence(): FairleadError {
+  return new FairleadError({
+    code: "internal",
+    operation: "list networks",
+    reason: "the service names none of the networks that every service has",
+    hint: "nothing was removed from this node; check that the right server listens on serverSocket",
+  });
+}

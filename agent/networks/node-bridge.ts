@@ -1,0 +1,201 @@
+/**
+ * Bridges of networks on this node: made before the first container comes, so that names can be answered on their
+ * gateway addresses, and removed after the last one went.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { FairleadError } from "../../lib/errors.ts";
+import { ensureBridge, ensureGatewayAddresses, removeBridgeIfUnused } from "../../lib/host/bridge.ts";
+import {
+  bridgeAliasOf,
+  bridgeMacOf,
+  keptBridgeAliasOf,
+  networkIdOfKeptBridge,
+} from "../../lib/host/bridge-identity.ts";
+import { LOCK_DIRECTORY, tryLockBridge } from "../../lib/host/bridge-lock.ts";
+import { ensureMasquerade, removeMasquerade } from "../../lib/host/firewall.ts";
+import { ensureIsolation, listIsolation, removeIsolation } from "../../lib/host/firewall-isolation.ts";
+import type { IsolationSpec } from "../../lib/host/firewall-isolation-in-place.ts";
+import { findLink, type LinkState, listLinksOfKind } from "../../lib/host/links.ts";
+import { ensureForwarding, ignoreRouterAdvertisements } from "../../lib/host/settings.ts";
+import type { LockMode } from "../../lib/linux/lock-file.ts";
+import { NETLINK_NETFILTER, NETLINK_ROUTE, openNetlinkSocket } from "../../lib/linux/netlink-socket.ts";
+import { NetlinkConnection } from "../../lib/netlink/connection.ts";
+import { NFTables } from "../../lib/netlink/nftables/nftables.ts";
+import { setLink } from "../../lib/netlink/route/link.ts";
+import type { NodeBridge } from "./conflist.ts";
+
+/** Longest wait for a bridge's lock, and how long between two looks: the process answers names meanwhile. */
+const LOCK_WAIT_MS = 2_000;
+const LOCK_PAUSE_MS = 10;
+
+/**
+ * Sockets to the kernel. They stay open, because closing one that removed nftables objects takes 13 ms, and are opened
+ * anew after a failure, whose late answers might wait in them.
+ */
+export class NodeNetlink {
+  #route: NetlinkConnection | null = null;
+  #netfilter: NetlinkConnection | null = null;
+
+  get route(): NetlinkConnection {
+    this.#route ??= new NetlinkConnection(openNetlinkSocket(NETLINK_ROUTE));
+    return this.#route;
+  }
+
+  get nft(): NFTables {
+    this.#netfilter ??= new NetlinkConnection(openNetlinkSocket(NETLINK_NETFILTER));
+    return new NFTables(this.#netfilter);
+  }
+
+  /** Closes the sockets; the next use opens others. */
+  close(): void {
+    this.#route?.close();
+    this.#netfilter?.close();
+    this.#route = null;
+    this.#netfilter = null;
+  }
+}
+
+/** How the network is kept apart from others. */
+export function isolationOf({
+  networkName,
+  bridge,
+  gateways,
+  internal,
+  separate,
+}: NodeBridge): IsolationSpec {
+  return { networkName, bridge, gateways: gateways.map(({ address }) => address), internal, separate };
+}
+
+/**
+ * Makes everything that the network has on the node besides its conflist. Idempotent.
+ *
+ * @throws FairleadError already-exists, in-use, timeout, kernel-refused, …
+ */
+export async function ensureNodeBridge(host: NodeNetlink, wanted: NodeBridge): Promise<void> {
+  await withLock(wanted.bridge, "shared", () => {
+    const link = makeBridge(host, wanted);
+    ensureGatewayAddresses(host.route, { link, addresses: wanted.gateways });
+    ensureIsolation(host.nft, isolationOf(wanted));
+    if (!wanted.internal) {
+      for (const family of new Set(wanted.gateways.map(({ address }) => address.family)))
+        ensureForwarding(family);
+    }
+    const { networkName, prefixes, bridge } = wanted;
+    if (wanted.masquerades && prefixes.length > 0) {
+      ensureMasquerade(host.nft, { networkName, prefixes, bridge });
+    } else {
+      removeMasquerade(host.nft, networkName);
+    }
+  });
+}
+
+function makeBridge(host: NodeNetlink, { networkId, networkName, bridge, mtu }: NodeBridge): LinkState {
+  const alias = keptBridgeAliasOf(networkId);
+  const { link, created } = ensureBridge(host.route, {
+    name: bridge,
+    mac: () => bridgeMacOf(bridge),
+    ...(mtu !== undefined && { mtu }),
+    alias,
+  });
+  if (created) ignoreRouterAdvertisements(bridge);
+  const keptFor = networkIdOfKeptBridge(link.alias);
+  if (keptFor !== null && keptFor !== networkId) throw bridgeOfAnother(bridge, keptFor);
+  // Made by an ADD, after a reboot or while no agent ran. One without our alias is the administrator's, and stays that.
+  if (link.alias === bridgeAliasOf(networkName)) {
+    host.route.execute([setLink({ ifindex: link.ifindex }, { alias })]);
+  }
+  return link;
+}
+
+function bridgeOfAnother(bridge: string, networkId: string): FairleadError {
+  return new FairleadError({
+    code: "in-use",
+    operation: "make bridge",
+    object: bridge,
+    reason: `it still has containers of network ${networkId}, which was removed or has the same bridge name`,
+    hint: "remove these containers, or give one of the networks another bridge name",
+  });
+}
+
+/** What a network that is gone left behind. */
+export interface Leftover {
+  readonly bridge: string;
+  /** Names whose rules refer to the bridge. */
+  readonly networkNames: readonly string[];
+}
+
+/**
+ * Removes the bridge if it has no ports, and then the rules. Returns false when it has some: to be tried again.
+ * @throws FairleadError timeout, kernel-refused, …
+ */
+export async function removeNodeBridge(
+  host: NodeNetlink,
+  { bridge, networkNames }: Leftover,
+): Promise<boolean> {
+  return withLock(bridge, "exclusive", () => {
+    const link = findLink(host.route, bridge);
+    if (link && networkIdOfKeptBridge(link.alias) !== null && !removeBridgeIfUnused(host.route, bridge))
+      return false;
+    for (const networkName of networkNames) {
+      removeIsolation(host.nft, networkName);
+      removeMasquerade(host.nft, networkName);
+    }
+    return true;
+  });
+}
+
+/** What is known about networks that are there, and that are not. */
+export interface Census {
+  /** Networks that are gone for certain, by ID. */
+  readonly isGone: (networkId: string) => boolean;
+  readonly knownNames: ReadonlySet<string>;
+  /** Names of networks that are gone for certain. */
+  readonly goneNames: ReadonlySet<string>;
+}
+
+/**
+ * Bridges that are kept for networks that are gone; rules of networks that are gone, and of those without a bridge.
+ *
+ * An ADD makes the bridge first and the rules after, so rules without a bridge are nobody's.
+ */
+export function findLeftovers(host: NodeNetlink, { isGone, knownNames, goneNames }: Census): Leftover[] {
+  const isolated = listIsolation(host.nft).filter(({ networkName }) => !knownNames.has(networkName));
+  const kept = listLinksOfKind(host.route, "bridge").filter(({ alias }) => {
+    const networkId = networkIdOfKeptBridge(alias);
+    return networkId !== null && isGone(networkId);
+  });
+  const orphans = isolated.filter(
+    ({ networkName, bridge }) => goneNames.has(networkName) || findLink(host.route, bridge) === null,
+  );
+  const names = new Set([...kept.map(({ ifname }) => ifname), ...orphans.map(({ bridge }) => bridge)]);
+  return [...names].map((bridge) => ({
+    bridge,
+    networkNames: isolated.filter((one) => one.bridge === bridge).map(({ networkName }) => networkName),
+  }));
+}
+
+async function withLock<T>(bridgeName: string, mode: LockMode, action: () => T): Promise<T> {
+  const spec = { directory: LOCK_DIRECTORY, bridgeName };
+  for (let waitedMs = 0; ; waitedMs += LOCK_PAUSE_MS) {
+    const lock = tryLockBridge(spec, mode);
+    if (lock) {
+      try {
+        return action();
+      } finally {
+        lock.close();
+      }
+    }
+    if (waitedMs >= LOCK_WAIT_MS) throw lockTimeout(bridgeName);
+    await sleep(LOCK_PAUSE_MS);
+  }
+}
+
+function lockTimeout(bridgeName: string): FairleadError {
+  return new FairleadError({
+    code: "timeout",
+    operation: "lock bridge",
+    object: bridgeName,
+    reason: `others have used it for ${LOCK_WAIT_MS} ms`,
+    hint: `see who does with: fuser -v ${LOCK_DIRECTORY}/bridge-${bridgeName}.lock`,
+  });
+}
