@@ -8,6 +8,7 @@ import { formatAddress, parseAddress } from "../../lib/addr/address.ts";
 import { type InterfaceAddress, type Prefix, parsePrefix } from "../../lib/addr/prefix.ts";
 import { DEFAULT_SOCKET, DEFAULT_STATE_DIR } from "../../lib/daemon/paths.ts";
 import type { Network, Subnet } from "../../lib/ipam/api.ts";
+import { OPTION, readBridgeOptions } from "../../lib/ipam/network-options.ts";
 import type { AgentConfig } from "../config.ts";
 
 /** What of the agent's configuration a conflist depends on. */
@@ -32,25 +33,8 @@ export interface NodeBridge {
   readonly masquerades: boolean;
   /** icc=false */
   readonly separate: boolean;
-  readonly mtu: number | undefined;
-}
-
-const BRIDGE_OPTION = "com.docker.network.bridge.";
-const MTU_OPTION = "com.docker.network.driver.mtu";
-
-/** How much of a network's ID its bridge is named after: all that a link's name of 15 bytes has room for. */
-const ID_DIGITS = 12;
-
-/** Source: Go strconv.ParseBool, by which Docker reads its options. */
-const FALSE_WORDS = new Set(["0", "f", "F", "false", "FALSE", "False"]);
-
-function isOn({ options }: Network, name: string): boolean {
-  return !FALSE_WORDS.has(options[BRIDGE_OPTION + name] ?? "true");
-}
-
-function mtuOf({ options }: Network): number | undefined {
-  const mtu = Number(options[MTU_OPTION] ?? "0");
-  return Number.isInteger(mtu) && mtu > 0 ? mtu : undefined;
+  /** Bytes; null: what the kernel gives. */
+  readonly mtu: number | null;
 }
 
 function subnetsOf({ pools }: Network): readonly Subnet[] {
@@ -66,24 +50,21 @@ export function hasConflist({ origin, driver }: Network): boolean {
 export function nodeBridgeOf(network: Network): NodeBridge | null {
   if (network.driver !== "bridge" || !hasConflist(network)) return null;
   const subnets = subnetsOf(network);
+  const { bridge, icc, ipMasquerade, mtu } = readBridgeOptions(network);
   const gateways = subnets.flatMap(({ subnet, gateway }): InterfaceAddress[] =>
     gateway === null ? [] : [{ address: parseAddress(gateway), length: parsePrefix(subnet).length }],
   );
   return {
     networkId: network.id,
     networkName: network.name,
-    bridge: network.options[`${BRIDGE_OPTION}name`] || defaultBridgeName(network),
+    bridge,
     gateways,
     prefixes: subnets.map(({ subnet }) => parsePrefix(subnet)),
     internal: network.internal,
-    masquerades: !network.internal && isOn(network, "enable_ip_masquerade"),
-    separate: !isOn(network, "enable_icc"),
-    mtu: mtuOf(network),
+    masquerades: !network.internal && ipMasquerade,
+    separate: !icc,
+    mtu,
   };
-}
-
-function defaultBridgeName({ id, origin }: Network): string {
-  return origin === "predefined" ? "fl-bridge0" : `fl-${id.slice(0, ID_DIGITS)}`;
 }
 
 /** Null for a network that needs none. */
@@ -108,7 +89,7 @@ export function conflistOf(network: Network, settings: ConflistSettings): NodeCo
 
 function bridgePlugins(network: Network, bridge: NodeBridge, settings: ConflistSettings): object[] {
   const { internal, masquerades, separate, mtu, gateways } = bridge;
-  const hostBinding = network.options[`${BRIDGE_OPTION}host_binding_ipv4`];
+  const { hostBinding } = readBridgeOptions(network);
   const nameservers = gateways.map(({ address }) => formatAddress(address));
   return [
     {
@@ -122,7 +103,7 @@ function bridgePlugins(network: Network, bridge: NodeBridge, settings: ConflistS
       internal,
       portIsolation: separate,
       gatewayPriority: 0,
-      ...(mtu !== undefined && { mtu }),
+      ...(mtu !== null && { mtu }),
       ipam: ipamSection(settings),
       ...(settings.answersNames && nameservers.length > 0 && { dns: { nameservers, options: ["ndots:0"] } }),
       capabilities: { ips: true, mac: true, aliases: true },
@@ -130,19 +111,18 @@ function bridgePlugins(network: Network, bridge: NodeBridge, settings: ConflistS
     {
       type: "fairlead-portmap",
       capabilities: { portMappings: true },
-      ...(hostBinding && { hostBinding }),
+      ...(hostBinding !== null && { hostBinding }),
     },
   ];
 }
 
 function macvlanPlugin(network: Network, settings: ConflistSettings): object {
-  const { parent, macvlan_mode: mode } = network.options;
-  const mtu = mtuOf(network);
+  const { [OPTION.parent]: parent, [OPTION.macvlanMode]: mode, [OPTION.mtu]: mtu } = network.options;
   return {
     type: "fairlead-macvlan",
     ...(parent && { master: parent }),
     ...(mode && { mode }),
-    ...(mtu !== undefined && { mtu }),
+    ...(mtu && { mtu: Number(mtu) }),
     ...(network.pools.length > 0 && { ipam: ipamSection(settings) }),
     capabilities: { ips: true, mac: true, aliases: true },
   };

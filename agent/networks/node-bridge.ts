@@ -94,7 +94,7 @@ function makeBridge(host: NodeNetlink, { networkId, networkName, bridge, mtu }: 
   const { link, created } = ensureBridge(host.route, {
     name: bridge,
     mac: () => bridgeMacOf(bridge),
-    ...(mtu !== undefined && { mtu }),
+    ...(mtu !== null && { mtu }),
     alias,
   });
   if (created) ignoreRouterAdvertisements(bridge);

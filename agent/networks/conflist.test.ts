@@ -1,0 +1,141 @@
+import type { CreateNetworkRequest, Network } from "../../lib/ipam/api.ts";
+import { parseConflist } from "../../lib/runtime/conflist.ts";
+import { openTestService, type TestService } from "../../test/support/ipam-fronts.ts";
+import { type ConflistSettings, conflistOf, hasConflist, nodeBridgeOf } from "./conflist.ts";
+
+const SETTINGS: ConflistSettings = {
+  serverSocket: "/run/fairlead/fairlead.sock",
+  stateDir: "/var/lib/fairlead",
+  answersNames: true,
+};
+const CALLER = { actor: "test", node: "n1" };
+
+let under: TestService;
+beforeAll(async () => {
+  under = await openTestService();
+});
+afterAll(() => under.service.close());
+
+function create(request: CreateNetworkRequest): Promise<Network> {
+  return under.service.createNetwork(request, CALLER);
+}
+
+function plugins(network: Network, settings = SETTINGS): Record<string, unknown>[] {
+  return JSON.parse(conflistOf(network, settings)?.text ?? "").plugins;
+}
+
+test("a bridge network, whole", async () => {
+  const network = await create({
+    name: "web",
+    subnets: [{ subnet: "10.1.0.0/24" }, { subnet: "fd00:1::/64", gateway: "fd00:1::9" }],
+  });
+  const { fileName, text } = conflistOf(network, SETTINGS) ?? { fileName: "", text: "" };
+  expect(fileName).toBe("85-fairlead-web.conflist");
+  expect(JSON.parse(text)).toEqual({
+    cniVersion: "1.0.0",
+    cniVersions: ["0.4.0", "1.0.0", "1.1.0"],
+    name: "web",
+    fairlead: { networkId: network.id },
+    plugins: [
+      {
+        type: "fairlead-bridge",
+        bridge: `fl-${network.id.slice(0, 12)}`,
+        isGateway: true,
+        isDefaultGateway: true,
+        ipMasq: true,
+        hairpinMode: true,
+        isolation: true,
+        internal: false,
+        portIsolation: false,
+        gatewayPriority: 0,
+        ipam: { type: "fairlead-ipam" },
+        dns: { nameservers: ["10.1.0.1", "fd00:1::9"], options: ["ndots:0"] },
+        capabilities: { ips: true, mac: true, aliases: true },
+      },
+      { type: "fairlead-portmap", capabilities: { portMappings: true } },
+    ],
+  });
+  // What a runtime reads.
+  expect(parseConflist(new TextEncoder().encode(text), fileName).name).toBe("web");
+});
+
+test("an internal network has no default route and is not masqueraded", async () => {
+  const network = await create({ name: "inner", internal: true });
+  expect(plugins(network)[0]).toMatchObject({
+    isDefaultGateway: false,
+    ipMasq: false,
+    internal: true,
+    isolation: true,
+  });
+  expect(nodeBridgeOf(network)).toMatchObject({ internal: true, masquerades: false });
+});
+
+test("Docker's options do what they do there", async () => {
+  const network = await create({
+    name: "opts",
+    options: {
+      "com.docker.network.bridge.name": "br-opts",
+      "com.docker.network.bridge.enable_icc": "false",
+      "com.docker.network.bridge.enable_ip_masquerade": "0",
+      "com.docker.network.bridge.host_binding_ipv4": "127.0.0.1",
+      "com.docker.network.driver.mtu": "1400",
+    },
+  });
+  const [bridge, portmap] = plugins(network);
+  expect(bridge).toMatchObject({ bridge: "br-opts", portIsolation: true, ipMasq: false, mtu: 1400 });
+  expect(portmap).toMatchObject({ hostBinding: "127.0.0.1" });
+  expect(nodeBridgeOf(network)).toMatchObject({
+    bridge: "br-opts",
+    separate: true,
+    masquerades: false,
+    mtu: 1400,
+  });
+});
+
+test("another socket or state directory is named, and without names there is no dns section", async () => {
+  const network = await create({ name: "elsewhere" });
+  const [bridge] = plugins(network, { serverSocket: "/tmp/s", stateDir: "/tmp/d", answersNames: false });
+  expect(bridge?.["ipam"]).toEqual({ type: "fairlead-ipam", socket: "/tmp/s", stateDir: "/tmp/d" });
+  expect(bridge).not.toHaveProperty("dns");
+});
+
+test("a network without a gateway gives none to the bridge", async () => {
+  const network = await create({ name: "nogw", subnets: [{ subnet: "10.3.0.0/24", gateway: null }] });
+  expect(nodeBridgeOf(network)?.gateways).toEqual([]);
+  expect(plugins(network)[0]).not.toHaveProperty("dns");
+});
+
+test("macvlan has its parent, and IPAM where there are subnets", async () => {
+  const plain = await create({
+    name: "mv",
+    driver: "macvlan",
+    options: { parent: "eth9", macvlan_mode: "private" },
+  });
+  expect(plugins(plain)).toEqual([
+    {
+      type: "fairlead-macvlan",
+      master: "eth9",
+      mode: "private",
+      capabilities: { ips: true, mac: true, aliases: true },
+    },
+  ]);
+  expect(nodeBridgeOf(plain)).toBeNull();
+  const given = await create({
+    name: "mv2",
+    driver: "macvlan",
+    subnets: [{ subnet: "10.4.0.0/24" }],
+    options: { parent: "eth9" },
+  });
+  expect(plugins(given)[0]).toMatchObject({ ipam: { type: "fairlead-ipam" } });
+});
+
+test("the predefined bridge comes first, host and none are no conflists, declared networks have their own", async () => {
+  const network = await create({ name: "any" });
+  const options = { "com.docker.network.bridge.name": "fl-bridge0" };
+  const bridge: Network = { ...network, name: "bridge", origin: "predefined", options };
+  expect(conflistOf(bridge, SETTINGS)?.fileName).toBe("80-fairlead-bridge.conflist");
+  expect(nodeBridgeOf(bridge)?.bridge).toBe("fl-bridge0");
+  for (const driver of ["host", "null"]) expect(conflistOf({ ...bridge, driver }, SETTINGS)).toBeNull();
+  const declared: Network = { ...network, origin: "conflist" };
+  expect([hasConflist(declared), nodeBridgeOf(declared)]).toEqual([false, null]);
+});
