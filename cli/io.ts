@@ -1,7 +1,10 @@
 /** Where the command line reads from and writes to: passed in, so that tests play the terminal. */
+
 import { SyscallError } from "../lib/linux/errno.ts";
 import { writeAll } from "../lib/linux/stdio.ts";
 import { readLine, terminalColumns } from "../lib/linux/terminal.ts";
+import type { Connections } from "./service.ts";
+import { directConnections } from "./service-direct.ts";
 
 export interface Io {
   /** Writes to stdout. Resolves when the text is out. */
@@ -9,10 +12,10 @@ export interface Io {
   err(text: string): Promise<void>;
   /** Width of the terminal in characters; null when stdout is none: nothing is cut then. */
   readonly columns: number | null;
-  /** True when stderr is a terminal: somebody watches. Absent: false. */
-  readonly watched?: boolean;
   /** The next line of stdin without its end; null at the end of the input. Absent: there is no input. */
   readLine?(): Promise<string | null>;
+  /** Absent: over HTTP of the runtime. */
+  readonly connections?: Connections;
 }
 
 const encoder = new TextEncoder();
@@ -25,11 +28,14 @@ export function processIo(): Io {
     get columns() {
       return terminalColumns(1);
     },
-    get watched() {
-      return terminalColumns(2) !== null;
-    },
     readLine: async () => readLine(0),
+    connections: directConnections(tellWatcher),
   };
+}
+
+/** One line on stderr, when somebody watches. */
+function tellWatcher(what: string): void {
+  if (terminalColumns(2) !== null) write(2, `${what} …\n`);
 }
 
 function write(fd: number, text: string): void {

@@ -7,6 +7,7 @@
 import { asFairleadError } from "../lib/errors.ts";
 import type { Io } from "./io.ts";
 import { HelpWanted, parseCommandLine, UsageError } from "./parse.ts";
+import { Refusal } from "./refusal.ts";
 import { type CommandSpec, DEFAULT_USAGE_STATUS, type GroupSpec, type UsageStatus } from "./spec.ts";
 import { TREE } from "./tree.ts";
 
@@ -17,6 +18,10 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   try {
     return await dispatch(argv, io);
   } catch (thrown) {
+    if (thrown instanceof Refusal) {
+      await io.err(`fairlead: ${thrown.message}\n`);
+      return thrown.status;
+    }
     const error = asFairleadError(thrown, "run command");
     await io.err(`fairlead: ${error.message}\n`);
     if (thrown !== error && thrown instanceof Error) await io.err(`${thrown.stack}\n`);

@@ -4,7 +4,6 @@ import type {
   Endpoint,
   EndpointFilter,
   Finding,
-  IpamService,
   Lease,
   LeaseFilter,
   LeaseState,
@@ -14,11 +13,12 @@ import type {
   ServiceInfo,
   Tenancy,
 } from "../../lib/ipam/api.ts";
-import { createHttpClient } from "../../lib/rpc/http-client.ts";
 import type { Io } from "../io.ts";
 import { formatJson } from "../output/json.ts";
 import { type Column, formatTable } from "../output/table.ts";
 import { formatInstant, parseInstant } from "../output/time.ts";
+import { CLI_CALLER, type CliService } from "../service.ts";
+import { withService } from "../with-service.ts";
 
 export interface CommonOptions {
   readonly socket: string;
@@ -38,29 +38,21 @@ export interface HistoryOptions {
   readonly addressSpace?: string;
 }
 
-/** The server fills in who calls: this is only what the interface asks for. */
-const CALLER = { actor: "cli", node: "" };
-
 /** Runs `body` with a client of the service at the socket. */
 export async function withIpam(
   io: Io,
   { socket, json = false }: CommonOptions,
   body: (run: IpamRun) => Promise<number>,
 ): Promise<number> {
-  const client = createHttpClient({ endpoint: { socket } });
-  try {
-    return await body(new IpamRun(client, io, json));
-  } finally {
-    client.close();
-  }
+  return withService(io, socket, (service) => body(new IpamRun(service, io, json)));
 }
 
 export class IpamRun {
-  readonly #service: IpamService;
+  readonly #service: CliService;
   readonly #io: Io;
   readonly #json: boolean;
 
-  constructor(service: IpamService, io: Io, json: boolean) {
+  constructor(service: CliService, io: Io, json: boolean) {
     this.#service = service;
     this.#io = io;
     this.#json = json;
@@ -72,7 +64,7 @@ export class IpamRun {
       network === undefined ? await this.#service.listNetworks() : [await this.#service.getNetwork(network)];
     const statuses: NetworkStatus[] = [];
     for (const { name } of wanted) {
-      statuses.push(await this.#service.networkStatus({ networkName: name }, CALLER));
+      statuses.push(await this.#service.networkStatus({ networkName: name }, CLI_CALLER));
     }
     if (this.#json) return this.#print(formatJson({ service, networks: statuses }));
     const pools = statuses.flatMap((status) => status.pools.map((usage) => ({ status, usage })));

@@ -1,4 +1,5 @@
-import { type Column, formatTable, printable } from "./table.ts";
+import { printable } from "./printable.ts";
+import { type Column, formatTable } from "./table.ts";
 
 interface Row {
   readonly name: string;

@@ -1,5 +1,6 @@
 /** Tables without borders: a line of headings, a line per row, two spaces between columns. */
 import Table from "cli-table3";
+import { printable } from "./printable.ts";
 
 export interface Column<Row> {
   readonly heading: string;
@@ -53,14 +54,6 @@ function narrow<Row>(
     widths[candidates.indexOf(widest)] = widest - 1;
   }
   return widths;
-}
-
-/** Control characters (escape sequences among them) as `\u001b`. */
-export function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => {
-    const code = character.codePointAt(0) ?? 0;
-    return `\\u${code.toString(16).padStart(4, "0")}`;
-  });
 }
 
 const NO_BORDERS = {

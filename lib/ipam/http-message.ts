@@ -15,9 +15,16 @@ export interface HttpResponse {
   readonly body: string;
 }
 
+type Method = "GET" | "POST" | "DELETE";
+
 /** A request with a JSON body (or none) that asks the server to close the connection afterwards. */
-export function encodeRequest(method: "GET" | "POST" | "DELETE", path: string, body?: unknown): Uint8Array {
-  const payload = body === undefined ? new Uint8Array() : encoder.encode(JSON.stringify(body));
+export function encodeRequest(method: Method, path: string, body?: unknown): Uint8Array {
+  return encodeTextRequest(method, path, body === undefined ? "" : JSON.stringify(body));
+}
+
+/** The same with a body that is JSON text already; empty: none. */
+export function encodeTextRequest(method: Method, path: string, body: string): Uint8Array {
+  const payload = encoder.encode(body);
   const head =
     `${method} ${path} HTTP/1.1\r\nHost: fairlead\r\nConnection: close\r\n` +
     `Content-Type: application/json\r\nContent-Length: ${payload.length}\r\n\r\n`;

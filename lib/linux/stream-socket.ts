@@ -11,6 +11,7 @@ import {
   invokeOrThrow,
   SyscallError,
 } from "./errno.ts";
+import { POLLIN, pollFd } from "./stdio.ts";
 import { AF_UNIX, SO_RCVTIMEO, SO_SNDTIMEO, SOCK_CLOEXEC, SOCK_STREAM, setTimeoutOption } from "./socket.ts";
 
 /** Longest path: `sun_path` has 108 bytes, one of them the NUL. Source: include/uapi/linux/un.h. */
@@ -38,6 +39,8 @@ interface Conversation extends ExchangeOptions {
 
 /** A request that was sent, and whose answer is still to come. */
 export interface PendingExchange {
+  /** Waits for the first of the answer, at most so long; true when there is something. Closes nothing. */
+  isAnswered(withinMs: number): boolean;
   /** Waits for the answer and closes the connection. To be called once. @throws as {@link exchange} */
   finish(): Uint8Array;
 }
@@ -58,7 +61,10 @@ export function beginExchange(path: string, request: Uint8Array, options: Exchan
     closeFd(fd);
     throw error;
   }
-  return { finish: () => receiveAndClose(conversation) };
+  return {
+    isAnswered: (withinMs) => pollFd(fd, POLLIN, performance.now() + withinMs, path),
+    finish: () => receiveAndClose(conversation),
+  };
 }
 
 function receiveAndClose(conversation: Conversation): Uint8Array {

@@ -1,0 +1,153 @@
+/** What `fairlead network create` does. */
+import { tryParsePrefix } from "../../lib/addr/prefix.ts";
+import type { CreateNetworkRequest, Network, SubnetSpec } from "../../lib/ipam/api.ts";
+import type { AgentProblem } from "../../lib/rpc/agent-api.ts";
+import type { Io } from "../io.ts";
+import { readHostPrefixes } from "../network/host-prefixes.ts";
+import { matchSubnets } from "../network/subnets.ts";
+import { createRefusal, refuseReservedName } from "../network/words.ts";
+import { formatJson } from "../output/json.ts";
+import { Refusal } from "../refusal.ts";
+import { CLI_CALLER, type CliService } from "../service.ts";
+import { withService } from "../with-service.ts";
+import { followOnNode, warn } from "./network-follow.ts";
+import type { CreateInput } from "./network-options.ts";
+
+type CreateOptions = CreateInput["options"];
+
+export async function runCreate({ args: [name = ""], options }: CreateInput, io: Io): Promise<number> {
+  const request = createRequest(name, options);
+  const network = await withService(io, options.socket, (service) => create(service, request, io, options));
+  await io.out(options.json ? formatJson(network) : `${network.id}\n`);
+  return 0;
+}
+
+/** The network is there and on this node, or not at all. */
+async function create(
+  service: CliService,
+  request: CreateNetworkRequest,
+  io: Io,
+  options: CreateOptions,
+): Promise<Network> {
+  const network = await createOrRefuse(service, request);
+  const problems = await followOnNode(io, options["agent-socket"], [network.name]);
+  const errors = problems.filter(({ severity }) => severity === "error");
+  if (errors.length > 0) return takeBack(service, network, errors, io, options);
+  for (const { message } of problems) await warn(io, message);
+  return network;
+}
+
+async function createOrRefuse(service: CliService, request: CreateNetworkRequest): Promise<Network> {
+  try {
+    return await service.createNetwork(request, CLI_CALLER);
+  } catch (thrown) {
+    throw createRefusal(thrown, { name: request.name, driver: request.driver ?? "" });
+  }
+}
+
+/** A network that this node cannot have is removed again. */
+async function takeBack(
+  service: CliService,
+  { name, id }: Network,
+  errors: readonly AgentProblem[],
+  io: Io,
+  options: CreateOptions,
+): Promise<never> {
+  const reason = errors.map(({ message }) => message).join("; ");
+  try {
+    await service.removeNetwork(id, CLI_CALLER);
+  } catch (cause) {
+    throw new Refusal(`network ${name} is made, but not on this node: ${reason}`, 1, cause);
+  }
+  await followOnNode(io, options["agent-socket"], []);
+  throw new Refusal(`network ${name} cannot be made on this node: ${reason}`);
+}
+
+/** @throws Refusal for what makes no sense, before anybody is asked. */
+export function createRequest(name: string, options: CreateOptions): CreateNetworkRequest {
+  refuseReservedName(name);
+  refuseUnsupported(options);
+  const subnets = matchSubnets({
+    subnets: options.subnet,
+    ranges: options["ip-range"],
+    gateways: options.gateway,
+    auxAddresses: options["aux-address"],
+  });
+  const { driver, ipv6, internal, attachable } = options;
+  return {
+    name,
+    driver,
+    subnets,
+    ipv6,
+    internal,
+    attachable,
+    options: options.opt,
+    labels: labelsOf(options.label),
+    ...ipamOptions(options["ipam-opt"]),
+    ...(needsPool(subnets, ipv6) && { avoid: readHostPrefixes() }),
+  };
+}
+
+function needsPool(subnets: readonly SubnetSpec[], ipv6: boolean): boolean {
+  const has6 = subnets.some(({ subnet }) => tryParsePrefix(subnet)?.address.family === 6);
+  return subnets.length === 0 || (ipv6 && !has6);
+}
+
+/** Several labels of one key: the last one counts. */
+function labelsOf(labels: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    labels.map((label) => {
+      const equals = label.indexOf("=");
+      return equals < 0 ? [label, ""] : [label.slice(0, equals), label.slice(equals + 1)];
+    }),
+  );
+}
+
+const IPAM_DRIVERS = new Set(["default", "fairlead"]);
+
+function refuseUnsupported(options: CreateOptions): void {
+  const { driver, scope } = options;
+  if (options.ingress) throw new Refusal("--ingress: there is no swarm, and so no routing mesh");
+  if (options["config-only"] || options["config-from"] !== undefined) {
+    throw new Refusal(
+      "--config-only, --config-from: there is no swarm; give the options to the network itself",
+    );
+  }
+  if (scope === "swarm") throw new Refusal("cannot create a swarm scoped network when swarm is not active");
+  if (scope !== undefined && scope !== "" && scope !== "local") {
+    throw new Refusal(`scope ${JSON.stringify(scope)} is not supported; networks have scope local`);
+  }
+  if (driver === "host" || driver === "null") {
+    throw new Refusal(`only one instance of ${JSON.stringify(driver)} network is allowed`);
+  }
+  const ipamDriver = options["ipam-driver"];
+  if (!IPAM_DRIVERS.has(ipamDriver)) {
+    throw new Refusal(
+      `plugin ${JSON.stringify(ipamDriver)} not found; IPAM drivers are default and fairlead`,
+    );
+  }
+}
+
+type IpamOptions = Pick<CreateNetworkRequest, "maxAttachments" | "coolingSeconds" | "addressSpace">;
+
+const IPAM_OPTIONS: Readonly<Record<string, (value: string) => IpamOptions>> = {
+  "max-attachments": (value) => ({ maxAttachments: wholeNumber("max-attachments", value) }),
+  "cooling-seconds": (value) => ({ coolingSeconds: wholeNumber("cooling-seconds", value) }),
+  "address-space": (value) => ({ addressSpace: value }),
+};
+
+function ipamOptions(given: Readonly<Record<string, string>>): IpamOptions {
+  const parts = Object.entries(given).map(([key, value]) => {
+    const read = Object.hasOwn(IPAM_OPTIONS, key) ? IPAM_OPTIONS[key] : undefined;
+    if (read !== undefined) return read(value);
+    throw new Refusal(
+      `IPAM option ${JSON.stringify(key)} is not known; known are ${Object.keys(IPAM_OPTIONS).join(", ")}`,
+    );
+  });
+  return Object.assign({}, ...parts) as IpamOptions;
+}
+
+function wholeNumber(key: string, value: string): number {
+  if (/^\d{1,15}$/.test(value)) return Number(value);
+  throw new Refusal(`IPAM option ${key}: ${JSON.stringify(value)} is not a whole number`);
+}
