@@ -20,7 +20,7 @@ const SLOW_MS = 1_000;
 /** @param onSlow told once what is waited for when an answer takes longer than a second. */
 export function directConnections(onSlow: (what: string) => void): Connections {
   return {
-    service: (socket) => directService(socket, onSlow),
+    service: (socket) => ({ service: directService(socket, onSlow), close: () => {} }),
     agent: (socket) => ({ sync: async () => sync(socket, onSlow) }),
   };
 }

@@ -6,7 +6,10 @@ import { createHttpClient } from "../lib/rpc/http-client.ts";
 import type { Connections } from "./service.ts";
 
 export const httpConnections: Connections = {
-  service: (socket) => createHttpClient({ endpoint: { socket } }),
+  service: (socket) => {
+    const client = createHttpClient({ endpoint: { socket } });
+    return { service: client, close: () => client.close() };
+  },
   agent: (socket) => ({ sync: () => sync(socket) }),
 };
 

@@ -26,9 +26,15 @@ export interface CliAgent {
   sync(): Promise<SyncAnswer>;
 }
 
+/** A service, and the end of its connections. */
+export interface OpenService {
+  readonly service: CliService;
+  close(): void;
+}
+
 /** How service and agent are reached; part of `Io`, so that tests stand in for both. */
 export interface Connections {
-  service(socket: string): CliService & { close?(): void };
+  service(socket: string): OpenService;
   agent(socket: string): CliAgent;
 }
 

@@ -12,10 +12,10 @@ export async function withService<T>(
   socket: string,
   body: (service: CliService) => Promise<T>,
 ): Promise<T> {
-  const service = (await connectionsOf(io)).service(socket);
+  const { service, close } = (await connectionsOf(io)).service(socket);
   try {
     return await body(service);
   } finally {
-    service.close?.();
+    close();
   }
 }
