@@ -11,8 +11,8 @@ import {
   invokeOrThrow,
   SyscallError,
 } from "./errno.ts";
-import { POLLIN, pollFd } from "./stdio.ts";
 import { AF_UNIX, SO_RCVTIMEO, SO_SNDTIMEO, SOCK_CLOEXEC, SOCK_STREAM, setTimeoutOption } from "./socket.ts";
+import { POLLIN, pollFd } from "./stdio.ts";
 
 /** Longest path: `sun_path` has 108 bytes, one of them the NUL. Source: include/uapi/linux/un.h. */
 const PATH_BYTES = 107;
