@@ -5,7 +5,7 @@ import type { AgentProblem } from "../../lib/rpc/agent-api.ts";
 import type { Io } from "../io.ts";
 import { readHostPrefixes } from "../network/host-prefixes.ts";
 import { matchSubnets } from "../network/subnets.ts";
-import { createRefusal, refuseReservedName } from "../network/words.ts";
+import { refusalOf, refuseReservedName } from "../network/words.ts";
 import { formatJson } from "../output/json.ts";
 import { Refusal } from "../refusal.ts";
 import { CLI_CALLER, type CliService } from "../service.ts";
@@ -41,7 +41,7 @@ async function createOrRefuse(service: CliService, request: CreateNetworkRequest
   try {
     return await service.createNetwork(request, CLI_CALLER);
   } catch (thrown) {
-    throw createRefusal(thrown, { name: request.name, driver: request.driver ?? "" });
+    throw refusalOf(thrown);
   }
 }
 
@@ -106,7 +106,7 @@ function labelsOf(labels: readonly string[]): Record<string, string> {
 const IPAM_DRIVERS = new Set(["default", "fairlead"]);
 
 function refuseUnsupported(options: CreateOptions): void {
-  const { driver, scope } = options;
+  const { scope } = options;
   if (options.ingress) throw new Refusal("--ingress: there is no swarm, and so no routing mesh");
   if (options["config-only"] || options["config-from"] !== undefined) {
     throw new Refusal(
@@ -116,9 +116,6 @@ function refuseUnsupported(options: CreateOptions): void {
   if (scope === "swarm") throw new Refusal("cannot create a swarm scoped network when swarm is not active");
   if (scope !== undefined && scope !== "" && scope !== "local") {
     throw new Refusal(`scope ${JSON.stringify(scope)} is not supported; networks have scope local`);
-  }
-  if (driver === "host" || driver === "null") {
-    throw new Refusal(`only one instance of ${JSON.stringify(driver)} network is allowed`);
   }
   const ipamDriver = options["ipam-driver"];
   if (!IPAM_DRIVERS.has(ipamDriver)) {

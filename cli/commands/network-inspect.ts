@@ -2,7 +2,7 @@
 import type { Io } from "../io.ts";
 import { readable } from "../network/list-format.ts";
 import { inspectView } from "../network/view.ts";
-import { asRefusal, networkRefusal } from "../network/words.ts";
+import { refusalOf } from "../network/words.ts";
 import type { Refusal } from "../refusal.ts";
 import type { CliService } from "../service.ts";
 import { compileTemplate } from "../template/evaluate.ts";
@@ -44,7 +44,7 @@ async function look(service: CliService, wanted: readonly string[]): Promise<See
         network.attachments === 0 ? [] : await service.listEndpoints({ networkName: network.name });
       views.push(inspectView(network, endpoints));
     } catch (thrown) {
-      refusals.push(networkRefusal(asRefusal(thrown).cause ?? thrown, one));
+      refusals.push(refusalOf(thrown));
     }
   }
   return { views, refusals };

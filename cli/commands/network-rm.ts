@@ -1,10 +1,9 @@
 /** What `fairlead network rm` does. */
-import { asFairleadError, errorToJson, FairleadError } from "../../lib/errors.ts";
-import type { Network } from "../../lib/ipam/api.ts";
+import { errorToJson, FairleadError } from "../../lib/errors.ts";
 import type { Io } from "../io.ts";
-import { inUse, networkRefusal, predefined } from "../network/words.ts";
+import { refusalOf } from "../network/words.ts";
 import { formatJson } from "../output/json.ts";
-import { Refusal } from "../refusal.ts";
+import type { Refusal } from "../refusal.ts";
 import { CLI_CALLER, type CliService } from "../service.ts";
 import { withService } from "../with-service.ts";
 import { followOnNode, warn } from "./network-follow.ts";
@@ -50,26 +49,9 @@ async function removeOne(
     await service.removeNetwork(wanted, CLI_CALLER);
     return null;
   } catch (thrown) {
-    const error = asFairleadError(thrown, "remove network", wanted);
-    if (force && error.code === "not-found") return "absent";
-    return explain(service, wanted, error);
-  }
-}
-
-async function explain(service: CliService, wanted: string, error: FairleadError): Promise<Refusal> {
-  if (error.code !== "in-use" && error.code !== "permission-denied") return networkRefusal(error, wanted);
-  const network = await lookUp(service, wanted);
-  if (network === null) return networkRefusal(error, wanted);
-  if (network.origin === "predefined") return new Refusal(predefined(network.name), 1, error);
-  return error.code === "in-use" ? inUse(network, error) : networkRefusal(error, wanted);
-}
-
-/** Null when it has gone meanwhile. */
-async function lookUp(service: CliService, wanted: string): Promise<Network | null> {
-  try {
-    return await service.getNetwork(wanted);
-  } catch {
-    return null;
+    const refusal = refusalOf(thrown);
+    const absent = refusal.cause instanceof FairleadError && refusal.cause.code === "not-found";
+    return force && absent ? "absent" : refusal;
   }
 }
 

@@ -105,7 +105,7 @@ describe("create", () => {
       "Pool overlaps with other one on this address space; network web has 10.1.2.0/24",
     ],
     [["--gateway", "10.1.2.1", "x"], "every ip-range or gateway must have a corresponding subnet"],
-    [["-d", "host", "x"], 'only one instance of "host" network is allowed'],
+    [["-d", "nope", "x"], 'plugin "nope" not found; use one of bridge'],
     [["--ipam-driver", "nope", "x"], 'plugin "nope" not found'],
     [["--ipam-opt", "a=b", "x"], 'IPAM option "a" is not known'],
     [["--scope", "swarm", "x"], "cannot create a swarm scoped network when swarm is not active"],
@@ -260,7 +260,7 @@ describe("rm", () => {
     expect(await b.run("rm", "a", "nosuch", "used", "b")).toEqual({
       status: 1,
       out: "a\nb\n",
-      err: `fairlead: No such network: nosuch\nfairlead: error while removing network: network used id ${id} has active endpoints; containers: c1\n`,
+      err: `fairlead: No such network: nosuch\nfairlead: error while removing network: network used id ${id} has active endpoints: c1-name\n`,
     });
     expect(b.syncs).toBe(1);
   });

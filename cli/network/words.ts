@@ -2,94 +2,60 @@
  * What Docker says when something about a network does not work, for the errors of our service.
  *
  * Fingers know the commands, and scripts know the texts. Where Docker's text leaves out what helps (which network a
- * subnet overlaps, what uses a network), that follows behind a semicolon. docs/docker-differences.md lists them.
+ * subnet overlaps, who uses a network), that follows behind a semicolon. docs/docker-differences.md lists them.
  *
  * Source: moby v20.10 (daemon/network.go, libnetwork/error.go, libnetwork/ipamutils), docker/cli v20.10.
  */
 import { asFairleadError, type FairleadError } from "../../lib/errors.ts";
 import { Refusal } from "../refusal.ts";
 
-/** Networks that there are from the start. `default` is Docker's other name for `bridge`. */
-const PREDEFINED = new Set(["bridge", "host", "none"]);
-const RESERVED_NAMES = new Set([...PREDEFINED, "default"]);
+/** Docker's words for the rule of the service that was broken; null: our own words are as good. */
+type Words = (error: FairleadError) => string | null;
 
-export function isPredefined(name: string): boolean {
-  return PREDEFINED.has(name);
+const WORDS: Readonly<Record<string, Words>> = {
+  "network-exists": ({ details }) => `network with name ${details["network"]} already exists`,
+  "network-not-found": ({ details }) => `No such network: ${details["network"]}`,
+  "network-ambiguous": ({ details }) =>
+    `network ${details["network"]} is ambiguous (${details["matches"]} matches found based on ID prefix)`,
+  "network-predefined": ({ details }) =>
+    `${details["network"]} is a pre-defined network and cannot be removed`,
+  "network-in-use": ({ details }) =>
+    `error while removing network: network ${details["network"]} id ${details["networkId"]} has active endpoints${users(details)}`,
+  "subnet-overlap": ({ details }) =>
+    `Pool overlaps with other one on this address space; network ${details["otherNetwork"]} has ${details["otherSubnet"]}`,
+  "default-pools-exhausted": ({ details, reason }) =>
+    `could not find an available, non-overlapping IPv${details["family"] ?? 4} address pool among the defaults to assign to the network; ${reason}`,
+  "driver-unknown": ({ details, hint }) => `plugin ${JSON.stringify(details["driver"])} not found; ${hint}`,
+  "driver-single": ({ details }) =>
+    `only one instance of ${JSON.stringify(details["driver"])} network is allowed`,
+};
+
+/** Who is attached, as far as the service names them. */
+function users(details: Readonly<Record<string, unknown>>): string {
+  const endpoints = Array.isArray(details["endpoints"]) ? (details["endpoints"] as EndpointFacts[]) : [];
+  const names = endpoints.map(({ name, containerId }) => name || containerId);
+  return names.length === 0 ? "" : `: ${names.join(", ")}`;
 }
+
+interface EndpointFacts {
+  readonly name: string;
+  readonly containerId: string;
+}
+
+/** The failure in the words of Docker where it has any for it, else in ours; with Docker's exit status. */
+export function refusalOf(thrown: unknown): Refusal {
+  if (thrown instanceof Refusal) return thrown;
+  const error = asFairleadError(thrown, "network");
+  const rule = error.details["rule"];
+  const words = typeof rule === "string" && Object.hasOwn(WORDS, rule) ? WORDS[rule] : undefined;
+  return new Refusal(words?.(error) ?? error.message, 1, error);
+}
+
+/** Names of the networks that there are from the start; `default` is Docker's other name for `bridge`. */
+const RESERVED_NAMES = new Set(["bridge", "host", "none", "default"]);
 
 /** @throws Refusal for a name that nobody can give a network. */
 export function refuseReservedName(name: string): void {
   if (name === "") throw new Refusal("network name cannot be empty");
   if (RESERVED_NAMES.has(name)) throw new Refusal(`operation is not permitted on predefined ${name} network`);
-}
-
-/** What is said when a network cannot be made. */
-export function createRefusal(thrown: unknown, { name, driver }: { name: string; driver: string }): Refusal {
-  const error = asFairleadError(thrown, "create network", name);
-  const { field, otherNetwork, otherSubnet } = error.details as Readonly<Record<string, string | undefined>>;
-  switch (error.code) {
-    case "already-exists":
-      return new Refusal(`network with name ${name} already exists`, 1, error);
-    case "subnet-overlap":
-      return new Refusal(`${OVERLAP}; network ${otherNetwork} has ${otherSubnet}`, 1, error);
-    case "pool-exhausted":
-      return new Refusal(`${exhausted(error)}; ${error.reason}`, 1, error);
-    case "unsupported-field":
-    case "invalid-config":
-      return field === "driver"
-        ? new Refusal(`plugin ${JSON.stringify(driver)} not found; ${error.reason}`, 1, error)
-        : plain(error);
-    default:
-      return plain(error);
-  }
-}
-
-const OVERLAP = "Pool overlaps with other one on this address space";
-
-function exhausted({ details, reason }: FairleadError): string {
-  const family = details["family"] === 6 || /:.*\/\d/.test(reason) ? "IPv6" : "IPv4";
-  return `could not find an available, non-overlapping ${family} address pool among the defaults to assign to the network`;
-}
-
-/** What is said when a network cannot be found, read or removed. @param wanted what the user called it. */
-export function networkRefusal(thrown: unknown, wanted: string): Refusal {
-  const error = asFairleadError(thrown, "read network", wanted);
-  switch (error.code) {
-    case "not-found":
-      return new Refusal(absent(error, wanted), 1, error);
-    case "permission-denied":
-      return isPredefined(wanted) ? new Refusal(predefined(wanted), 1, error) : plain(error);
-    default:
-      return plain(error);
-  }
-}
-
-export function predefined(name: string): string {
-  return `${name} is a pre-defined network and cannot be removed`;
-}
-
-/** @param network as the service knows it. */
-export function inUse(
-  network: { readonly name: string; readonly id: string },
-  error: FairleadError,
-): Refusal {
-  const containers = error.details["containers"];
-  const who = Array.isArray(containers) ? `; containers: ${containers.join(", ")}` : "";
-  const text = `error while removing network: network ${network.name} id ${network.id} has active endpoints${who}`;
-  return new Refusal(text, 1, error);
-}
-
-function absent({ reason }: FairleadError, wanted: string): string {
-  const [, count] = /^(\d+) IDs begin with it/.exec(reason) ?? [];
-  if (count === undefined) return `No such network: ${wanted}`;
-  return `network ${wanted} is ambiguous (${count} matches found based on ID prefix)`;
-}
-
-function plain(error: FairleadError): Refusal {
-  return new Refusal(error.message, 1, error);
-}
-
-/** For everything else: our own words, Docker's exit status. */
-export function asRefusal(thrown: unknown): Refusal {
-  return thrown instanceof Refusal ? thrown : plain(asFairleadError(thrown, "network"));
 }
