@@ -42,9 +42,9 @@ describe("sources", () => {
     expect(ips(OWN, both, args)).toEqual([{ address: "10.4.0.5/24" }, { address: "10.4.0.6/24" }]);
   });
 
-  test("GATEWAY of CNI_ARGS is that of each address whose subnet it is in, wherever the address is from", () => {
+  test("GATEWAY of CNI_ARGS is that of each address whose subnet it is in, unless that names its own", () => {
     expect(ips(OWN, {}, { GATEWAY: "10.1.0.254,fd00::1" })).toEqual([
-      { address: "10.1.0.5/24", gateway: "10.1.0.254" },
+      { address: "10.1.0.5/24", gateway: "10.1.0.1" },
       { address: "fd00::5/64", gateway: "fd00::1" },
     ]);
     expect(ips(OWN, asked("10.4.0.5/24"), { GATEWAY: "10.4.0.1" })).toEqual([

@@ -54,7 +54,7 @@ interface StaticAddress {
  * The result of ADD: `ips`, `routes` and `dns`; no interfaces.
  *
  * `IP` of CNI_ARGS comes on top of the configured addresses; `args.cni.ips` takes the place of both, `runtimeConfig.ips`
- * of all three. A `GATEWAY` of CNI_ARGS is that of every address whose subnet it lies in.
+ * of all three. A `GATEWAY` of CNI_ARGS is that of every address whose subnet it lies in and that names none.
  *
  * @throws FairleadError invalid-config, naming the key.
  */
@@ -114,6 +114,7 @@ function configured({ address, gateway }: Read<typeof ADDRESS_FIELDS>, index: nu
 }
 
 function withGateway(own: StaticAddress, gateways: readonly Address[]): StaticAddress {
+  if (own.gateway) return own;
   const { address, length } = own.address;
   // The last one named wins, as with the reference.
   const gateway = gateways.findLast((each) => prefixContains(prefixOf(address, length), each));

@@ -18,7 +18,7 @@ import {
   localAddress,
   newAddress,
 } from "../netlink/route/address.ts";
-import { IFF_PROMISC, IFF_UP, type LinkChange, newLink, setLink } from "../netlink/route/link.ts";
+import { IF_OPER_UP, IFF_PROMISC, IFF_UP, type LinkChange, newLink, setLink } from "../netlink/route/link.ts";
 import { RT_SCOPE_LINK } from "../netlink/route/route.ts";
 import { checkMtu, findLink, getLinkState, type LinkState, listBridgePorts, removeLink } from "./links.ts";
 
@@ -150,7 +150,9 @@ function requireBridge({ ifname, kind }: LinkState): void {
  * Source: net/bridge/br_stp_if.c br_stp_recalculate_bridge_id.
  */
 export function keepMacOfEmptyBridge(connection: NetlinkConnection, bridge: LinkState): void {
-  if (bridge.hasCarrier || listBridgePorts(connection, bridge.ifindex).length > 0) return;
+  // Only a bridge with a port that is up is up itself; one that never had a port is "unknown".
+  if (bridge.raw.operstate === IF_OPER_UP) return;
+  if (listBridgePorts(connection, bridge.ifindex).length > 0) return;
   connection.execute([setLink({ ifindex: bridge.ifindex }, { address: bridge.mac })]);
 }
 

@@ -12,7 +12,6 @@ import {
   deleteLink,
   getLink,
   getLinks,
-  IFF_LOWER_UP,
   IFF_PROMISC,
   IFF_UP,
   ifinfomsg,
@@ -40,8 +39,6 @@ export interface LinkState {
   /** Administratively up, which says nothing about the carrier. */
   readonly isUp: boolean;
   readonly isPromiscuous: boolean;
-  /** The wire is there: a bridge has one while a port of it has. */
-  readonly hasCarrier: boolean;
   /** ifindex of the bridge that it is a port of; null when it is none. */
   readonly master: number | null;
   /** ifindex of the peer (veth) or of the link below; in the netns `linkNetnsId` when that is not null. */
@@ -87,7 +84,6 @@ function readLinkState(payload: Uint8Array): LinkState {
     kind: some.linkInfo?.kind ?? "",
     isUp: (some.flags & IFF_UP) !== 0,
     isPromiscuous: (some.flags & IFF_PROMISC) !== 0,
-    hasCarrier: (some.flags & IFF_LOWER_UP) !== 0,
     master: some.master ?? null,
     link: some.link ?? null,
     linkNetnsId: some.linkNetnsId ?? null,

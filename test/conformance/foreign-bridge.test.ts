@@ -1,0 +1,159 @@
+/**
+ * A container joins a bridge of the administrator's, with an address that was named by hand: what is on the bridge and on
+ * the host is as it was while the container is there, and after.
+ */
+import { canPing } from "../support/lab.ts";
+import { command } from "../support/lab-process.ts";
+import { type AnyResult, type Configuration, type Container, PluginLab } from "../support/plugin-lab.ts";
+
+jest.setTimeout(120_000);
+
+let lab: PluginLab;
+beforeAll(async () => {
+  lab = await PluginLab.open("foreign");
+});
+afterAll(() => lab?.close());
+
+const LAN_MAC = "02:00:00:00:00:99";
+const [GATEWAY, HOST, ADDRESS] = ["192.168.1.1", "192.168.1.2", "192.168.1.10/24"] as const;
+
+/** The configuration that attaches to a bridge without a network: no gateway, no masquerade, addresses by name. */
+const joining = (bridge: string, keys: Configuration = {}): Configuration => ({
+  cniVersion: "1.1.0",
+  name: `adhoc-${bridge}`,
+  type: "fairlead-bridge",
+  bridge,
+  ipam: {
+    type: "fairlead-static",
+    addresses: [{ address: ADDRESS, gateway: GATEWAY }],
+    routes: [{ dst: "0.0.0.0/0" }],
+  },
+  ...keys,
+});
+
+/** A bridge of the host with a gateway's netns on it. Returns the path of that netns. */
+async function lan(bridge: string, mtu: number): Promise<string> {
+  const name = `${lab.lab.hostNetns}-${bridge}`;
+  const gateway = await lab.lab.addNetns(name);
+  await lab.lab.host(["ip", "link", "add", bridge, "type", "bridge"]);
+  const peer = ["type", "veth", "peer", "name", "lan0", "mtu", String(mtu), "netns", name];
+  await lab.lab.host([
+    "ip",
+    "link",
+    "add",
+    `${bridge}p`,
+    "mtu",
+    String(mtu),
+    "address",
+    LAN_MAC,
+    "master",
+    bridge,
+    ...peer,
+  ]);
+  await lab.lab.host(["ip", "link", "set", `${bridge}p`, "up"]);
+  await lab.lab.host(["ip", "link", "set", bridge, "up"]);
+  await lab.lab.host(["ip", "addr", "add", `${HOST}/24`, "dev", bridge]);
+  await command(["ip", "-n", name, "link", "set", "lan0", "up"]);
+  await command(["ip", "-n", name, "addr", "add", `${GATEWAY}/24`, "dev", "lan0"]);
+  await command(["ip", "-n", name, "addr", "add", "203.0.113.1/32", "dev", "lan0"]);
+  return gateway;
+}
+
+interface ShownBridge {
+  readonly flags: readonly string[];
+  readonly address: string;
+  readonly mtu: number;
+  readonly ifalias?: string;
+  readonly linkinfo: { readonly info_data: Readonly<Record<string, unknown>> };
+}
+
+/** All that is the bridge's own, without its timers, and the host's rules and forwarding. */
+async function stateOf(bridge: string): Promise<unknown> {
+  const [link] = await lab.onHost<ShownBridge>("-d", "link", "show", "dev", bridge);
+  const addresses = await lab.hostAddresses(bridge);
+  const rules = await lab.lab.host(["nft", "-s", "list", "ruleset"]);
+  const forwarding = await lab.lab.host(["sysctl", "net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"]);
+  const timers = /timer|root_|bridge_id|designated/;
+  const settings = Object.entries(link?.linkinfo.info_data ?? {}).filter(([key]) => !timers.test(key));
+  const { flags, address, mtu, ifalias } = link as ShownBridge;
+  return { flags, address, mtu, ifalias, settings, addresses, rules, forwarding };
+}
+
+async function ports(bridge: string): Promise<string[]> {
+  const shown = await lab.onHost<{ ifname: string }>("link", "show", "master", bridge);
+  return shown.map(({ ifname }) => ifname);
+}
+
+describe("a bridge with a gateway's port on it, and jumbo frames", () => {
+  let container: Container;
+  let before: unknown;
+  let result: AnyResult;
+
+  beforeAll(async () => {
+    await lan("br1", 9000);
+    container = await lab.container();
+    before = await stateOf("br1");
+    expect(before).toMatchObject({ address: LAN_MAC, mtu: 9000, addresses: [`${HOST}/24`] });
+    result = await lab.add(container, joining("br1"));
+  });
+
+  test("is as it was while the container is on it", async () => {
+    expect(await stateOf("br1")).toEqual(before);
+    expect(await ports("br1")).toHaveLength(2);
+  });
+
+  test("lets the container reach the host, the gateway, and through the gateway what is behind it", async () => {
+    expect(result.ips).toEqual([{ address: ADDRESS, gateway: GATEWAY, interface: 2 }]);
+    expect(result.interfaces?.[2]?.mtu).toBe(9000);
+    expect(await lab.containerAddresses(container)).toEqual([ADDRESS]);
+    for (const target of [HOST, GATEWAY, "203.0.113.1"]) {
+      expect([target, await canPing(container.netns, target)]).toEqual([target, true]);
+    }
+  });
+
+  test("is in order by CHECK, and is left alone by GC", async () => {
+    await lab.succeed("CHECK", container, joining("br1", { prevResult: result }));
+    await lab.succeed("GC", undefined, joining("br1", { "cni.dev/valid-attachments": [] }));
+    expect(await lab.containerLinks(container)).toEqual([]);
+    expect(await stateOf("br1")).toEqual(before);
+    await lab.add(container, joining("br1"));
+  });
+
+  test("is as it was after DEL, and after a second one", async () => {
+    for (let round = 0; round < 2; round += 1) {
+      await lab.succeed("DEL", container, joining("br1", { prevResult: result }));
+      expect(await stateOf("br1")).toEqual(before);
+      expect(await ports("br1")).toEqual(["br1p"]);
+    }
+  });
+
+  test("is as it was after an ADD that failed", async () => {
+    const ipam = { type: "fairlead-static", addresses: [{ address: "192.168.1.11" }] };
+    const error = await lab.fail("ADD", container, joining("br1", { ipam }));
+    expect(error).toMatchObject({ code: 7, msg: expect.stringContaining("ipam.addresses[0].address") });
+    const unreachable = { ...(joining("br1")["ipam"] as object), routes: [{ dst: "::/0", gw: "fd00::1" }] };
+    await lab.fail("ADD", container, joining("br1", { ipam: unreachable }));
+    expect(await stateOf("br1")).toEqual(before);
+    expect(await ports("br1")).toEqual(["br1p"]);
+  });
+});
+
+test("a bridge without ports keeps its MAC address through the first and the last container", async () => {
+  await lab.lab.host(["ip", "link", "add", "br2", "type", "bridge"]);
+  await lab.lab.host(["ip", "link", "set", "br2", "up"]);
+  await lab.lab.host(["ip", "addr", "add", "192.168.2.2/24", "dev", "br2"]);
+  const macOf = async () => (await lab.onHost<{ address: string }>("link", "show", "br2"))[0]?.address;
+  const mac = await macOf();
+  const [first, second] = [await lab.container(), await lab.container()];
+  const at = (address: string) =>
+    joining("br2", { ipam: { type: "fairlead-static", addresses: [{ address }] } });
+  await lab.add(first, at("192.168.2.11/24"));
+  await lab.add(second, at("192.168.2.12/24"));
+  expect(await macOf()).toBe(mac);
+  expect(await canPing(first.netns, "192.168.2.2")).toBe(true);
+  expect(await canPing(first.netns, "192.168.2.12")).toBe(true);
+  await lab.succeed("DEL", first, at("192.168.2.11/24"));
+  await lab.succeed("DEL", second, at("192.168.2.12/24"));
+  expect(await macOf()).toBe(mac);
+  expect(await lab.hostAddresses("br2")).toEqual(["192.168.2.2/24"]);
+});
