@@ -8,26 +8,10 @@ import { createVethInto } from "../../lib/host/veth.ts";
 import { NETLINK_ROUTE, openNetlinkSocket, openNetlinkSocketIn } from "../../lib/linux/netlink-socket.ts";
 import { openNetns, withNetns } from "../../lib/linux/netns.ts";
 import { NetlinkConnection, type NetlinkTransport } from "../../lib/netlink/connection.ts";
+import { ANNOUNCEMENT_SNIFFER } from "../support/announcements.ts";
 import { TestNetns } from "../support/netns.ts";
 
 const MAC = "02:00:00:00:0c:01";
-
-/**
- * Prints one line for each ARP request ("arp MAC ADDRESS" of the sender) and each neighbour advertisement ("na
- * ADDRESS" that it is about) that comes in by the link.
- */
-const SNIFFER = `
-import socket, sys
-s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
-s.bind((sys.argv[1], 0))
-print("ready", flush=True)
-while True:
-    p = s.recv(2000)
-    if p[12:14] == b"\\x08\\x06":
-        print("arp", p[22:28].hex(":"), socket.inet_ntoa(p[28:32]), flush=True)
-    elif p[12:14] == b"\\x86\\xdd" and p[54] == 136:
-        print("na", socket.inet_ntop(socket.AF_INET6, p[62:78]), flush=True)
-`;
 
 test("the announcement passes the bridge and names the container's MAC, in both families", async () => {
   const [host, container] = [new TestNetns("fl-ann-h"), new TestNetns("fl-ann-c")];
@@ -43,7 +27,7 @@ test("the announcement passes the bridge and names the container's MAC, in both 
       masterIfindex: link.ifindex,
       containerMac: MAC,
     });
-    const command = [`--net=${host.path}`, "python3", "-c", SNIFFER, "br0"];
+    const command = [`--net=${host.path}`, "python3", "-c", ANNOUNCEMENT_SNIFFER, "br0"];
     sniffer = spawn("nsenter", command, { stdio: ["ignore", "pipe", "inherit"] });
     let seen = "";
     sniffer.stdout?.on("data", (data) => {
