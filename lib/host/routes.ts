@@ -5,7 +5,15 @@ import { FairleadError } from "../errors.ts";
 import type { NetlinkConnection } from "../netlink/connection.ts";
 import { isPresent, NetlinkError, type NetlinkRequest } from "../netlink/request.ts";
 import { addressFamily } from "../netlink/route/family.ts";
-import { getRoutes, newRoute, type Route, RT_TABLE_MAIN, RTN_UNICAST } from "../netlink/route/route.ts";
+import {
+  getRoutes,
+  lookUpRoute,
+  newRoute,
+  type Route,
+  RT_TABLE_MAIN,
+  RTN_UNICAST,
+} from "../netlink/route/route.ts";
+import { findLink, type LinkState } from "./links.ts";
 
 /** A route out of one link, in the words of a CNI result. */
 export interface RouteSpec {
@@ -117,4 +125,15 @@ export function routeError(error: FairleadError, route: RouteSpec | undefined): 
     details: error.details,
     cause: error,
   });
+}
+
+/** The link that packets to `address` leave by, if no gateway is in between; null otherwise, or without a route. */
+export function findDirectLink(connection: NetlinkConnection, address: Address): LinkState | null {
+  const [result] = connection.attempt([lookUpRoute({ destination: address })]);
+  if (!result.ok) {
+    if (result.error instanceof NetlinkError && UNREACHABLE.has(result.error.errnoName)) return null;
+    throw result.error;
+  }
+  const { ifindex, gateway, via } = result.replies[0] ?? {};
+  return ifindex === undefined || gateway || via ? null : findLink(connection, ifindex);
 }

@@ -48,3 +48,27 @@ export function ignoreRouterAdvertisements(ifname: string): void {
 export function enableIpv6(ifname: string): boolean {
   return [ifname, "lo"].every((name) => setSysctlIfKnown(["ipv6", "conf", name, "disable_ipv6"], "0"));
 }
+
+function loopbackRoutingKey(ifname: string): SysctlKey {
+  return ["ipv4", "conf", ifname, "route_localnet"];
+}
+
+/**
+ * Lets answers to 127.0.0.0/8 come in by a link. It also lets everything else to 127.0.0.0/8 come in by it, so filter
+ * that: see `firewall-portmap-plan.ts`.
+ */
+export function routeLoopback(ifname: string): void {
+  ensureSysctl(loopbackRoutingKey(ifname), "1");
+}
+
+/** @throws FairleadError check-failed when {@link routeLoopback} is not in effect. */
+export function checkLoopbackRouting(ifname: string): void {
+  if (readSysctl(loopbackRoutingKey(ifname)) === "1") return;
+  throw new FairleadError({
+    code: "check-failed",
+    operation: "check setting",
+    object: `net.ipv4.conf.${ifname}.route_localnet`,
+    reason: "it is not 1: published ports do not answer on 127.0.0.1",
+    hint: "something else changed it; attach the container again",
+  });
+}

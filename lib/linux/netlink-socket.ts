@@ -22,6 +22,7 @@ import {
   SO_RCVBUF,
   SO_RCVBUFFORCE,
   SO_RCVTIMEO,
+  SO_SNDBUFFORCE,
   SOCK_CLOEXEC,
   SOCK_RAW,
   SOL_SOCKET,
@@ -51,6 +52,8 @@ const DEFAULT_TIMEOUT_MS = 10_000;
 export interface NetlinkSocketOptions {
   /** Longest wait for one datagram, in milliseconds. Default 10,000. */
   readonly timeoutMs?: number;
+  /** Room for what is sent at once, in bytes. Default: the system's, some 200 KiB. */
+  readonly sendBufferBytes?: number;
 }
 
 /**
@@ -65,7 +68,7 @@ export function openNetlinkSocket(protocol: number, options: NetlinkSocketOption
   const fd = invokeOrThrow("socket", `netlink protocol ${protocol}`, (c) =>
     c.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol),
   );
-  const socket = new NetlinkSocket(fd, protocol, options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+  const socket = new NetlinkSocket(fd, protocol, options);
   try {
     socket.configure();
     return socket;
@@ -92,13 +95,15 @@ export function openNetlinkSocketIn(
 class NetlinkSocket implements NetlinkTransport {
   readonly #name: string;
   readonly #timeoutMs: number;
+  readonly #sendBufferBytes: number | undefined;
   #fd: number;
   readonly #buffer = new Uint8Array(RECEIVE_BYTES);
 
-  constructor(fd: number, protocol: number, timeoutMs: number) {
+  constructor(fd: number, protocol: number, { timeoutMs, sendBufferBytes }: NetlinkSocketOptions) {
     this.#fd = fd;
     this.#name = `netlink protocol ${protocol}`;
-    this.#timeoutMs = timeoutMs;
+    this.#timeoutMs = timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    this.#sendBufferBytes = sendBufferBytes;
   }
 
   configure(): void {
@@ -107,6 +112,9 @@ class NetlinkSocket implements NetlinkTransport {
     // Beyond the administrator's limit with CAP_NET_ADMIN, up to it without.
     if (!this.#setOption(SOL_SOCKET, SO_RCVBUFFORCE, QUEUE_BYTES, EPERM)) {
       this.#setOption(SOL_SOCKET, SO_RCVBUF, QUEUE_BYTES);
+    }
+    if (this.#sendBufferBytes !== undefined) {
+      this.#setOption(SOL_SOCKET, SO_SNDBUFFORCE, this.#sendBufferBytes, EPERM);
     }
     const kernel = new Uint8Array(12); // struct sockaddr_nl with port ID 0; connecting binds, too
     new DataView(kernel.buffer).setUint16(0, AF_NETLINK, true);

@@ -129,6 +129,12 @@ export function newElements(key: ElementsKey, elements: readonly Element[]): Net
   return change(key, elements, { message: NFT_MSG_NEWSETELEM, flags: NLM_F_CREATE | NLM_F_EXCL, operation });
 }
 
+/** Adds those of the elements that are not there; one that is stays as it is. EEXIST if it maps to something else. */
+export function ensureElements(key: ElementsKey, elements: readonly Element[]): NetlinkRequest {
+  const operation = "add elements to nftables set";
+  return change(key, elements, { message: NFT_MSG_NEWSETELEM, flags: NLM_F_CREATE, operation });
+}
+
 /** Deletes elements; ENOENT if one is not there. */
 export function deleteElements(key: ElementsKey, elements: readonly Element[]): NetlinkRequest {
   const operation = "delete elements of nftables set";

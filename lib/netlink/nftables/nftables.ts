@@ -5,7 +5,7 @@
  */
 import { FairleadError } from "../../errors.ts";
 import type { NetlinkConnection, ResultsOf } from "../connection.ts";
-import { isAbsent, type NetlinkRequest } from "../request.ts";
+import { isAbsent, type NetlinkRequest, type NetlinkResult } from "../request.ts";
 import { batch } from "./batch.ts";
 import { getGen } from "./gen.ts";
 
@@ -16,6 +16,11 @@ import { getGen } from "./gen.ts";
 export const UPDATE_ATTEMPTS = 200;
 
 const OUTDATED = Symbol("read while it changed");
+
+/** For each request of a tuple, its reply, or undefined. */
+export type FoundOf<R extends readonly NetlinkRequest<unknown>[]> = {
+  readonly [K in keyof R]: (R[K] extends NetlinkRequest<infer T> ? T : never) | undefined;
+};
 
 /**
  * Runs over a connection on a NETLINK_NETFILTER socket and, like it, serves one caller at a time.
@@ -109,6 +114,16 @@ export class NFTables {
   /** Asks several things in one datagram, and says what became of each question. They are answered one by one. */
   ask<const R extends readonly NetlinkRequest<unknown>[]>(requests: R): ResultsOf<R> {
     return this.#connection.attempt(requests);
+  }
+
+  /** Several objects in one exchange, each undefined when there is none. @throws {NetlinkError} of another refusal. */
+  findAll<const R extends readonly NetlinkRequest<unknown>[]>(requests: R): FoundOf<R> {
+    const results: readonly NetlinkResult<unknown>[] = this.ask(requests);
+    return results.map((result) => {
+      if (result.ok) return result.replies[0];
+      if (isAbsent(result.error)) return undefined;
+      throw result.error;
+    }) as FoundOf<R>;
   }
 
   /** All objects of a kind. None, when what they are in does not exist. */

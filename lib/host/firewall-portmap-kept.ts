@@ -1,0 +1,44 @@
+/**
+ * Ports of single addresses of this host that stay the host's own, whatever is published for every address: those of
+ * Fairlead's own services. Without this, publishing port 53 of a container would take the names of every network away
+ * with it, since these are served on the networks' gateway addresses.
+ */
+
+import { getChain } from "../netlink/nftables/chain.ts";
+import { element, ensureElements } from "../netlink/nftables/element.ts";
+import { removeElements } from "../netlink/nftables/elements.ts";
+import type { NFTables } from "../netlink/nftables/nftables.ts";
+import type { HostPort } from "./firewall-portmap-holder.ts";
+import { DNAT_CHAIN, DNAT_CHAIN_USES, laneFor, portKeyWithAddress } from "./firewall-portmap-plan.ts";
+import { elementsKey, wanted } from "./firewall-portmap-state.ts";
+import { requestsForPortmapTable } from "./firewall-portmap-table.ts";
+
+/**
+ * Keeps the ports for the host. Idempotent.
+ *
+ * @param owner for whoever lists the rules: "fairlead agent".
+ * @throws FairleadError kernel-refused, unavailable.
+ */
+export function keepHostPorts(nft: NFTables, ports: readonly HostPort[], owner: string): void {
+  nft.update("keep ports of this host", () => [
+    ...((nft.find(getChain(DNAT_CHAIN))?.use ?? 0) < DNAT_CHAIN_USES ? requestsForPortmapTable(nft) : []),
+    ...ports.map((port) => {
+      const { kept } = laneFor(port.hostAddress.family);
+      return ensureElements(elementsKey(kept), [element({ key: portKeyWithAddress(port), comment: owner })]);
+    }),
+  ]);
+}
+
+/** Lets the ports go. Idempotent. */
+export function releaseHostPorts(nft: NFTables, ports: readonly HostPort[]): void {
+  for (const port of ports) {
+    const { kept } = laneFor(port.hostAddress.family);
+    removeElements(nft, elementsKey(kept), [element({ key: portKeyWithAddress(port) })]);
+  }
+}
+
+/** Whether the port of this one address is kept for the host. */
+export function isKeptForHost(nft: NFTables, port: HostPort): boolean {
+  const { kept } = laneFor(port.hostAddress.family);
+  return nft.find(wanted(kept, portKeyWithAddress(port)))?.elements !== undefined;
+}
