@@ -16,7 +16,7 @@ esac
 NODE=$PWD/node_modules/node-linux-$NODE_ARCH/bin/node
 BIN=$PWD/dist/bin
 # Names under which the one executable is a CNI plugin; it dispatches on its own name.
-PLUGINS=(fairlead-bridge fairlead-ipam fairlead-loopback fairlead-macvlan fairlead-static)
+PLUGINS=(fairlead-bridge fairlead-ipam fairlead-loopback fairlead-macvlan fairlead-portmap fairlead-static)
 UNITS=(fairlead-server fairlead-agent)
 BUILD_PACKAGES=()
 TEST_PACKAGES=(iproute2 nftables iputils-ping iptables conntrack strace jq procps python3 busybox-static

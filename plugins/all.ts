@@ -4,6 +4,7 @@ import { main as staticAddresses } from "./ipam/static/main.ts";
 import { main as bridge } from "./main/bridge/main.ts";
 import { main as loopback } from "./main/loopback/main.ts";
 import { main as macvlan } from "./main/macvlan/main.ts";
+import { main as portmap } from "./meta/portmap/main.ts";
 import type { PluginName } from "./names.ts";
 import type { Remainder } from "./resident/hand-over.ts";
 import { runInProcess } from "./resident/in-process.ts";
@@ -15,6 +16,7 @@ const PLUGINS: Readonly<Record<PluginName, PluginMain>> = {
   "fairlead-ipam": ipam,
   "fairlead-loopback": loopback,
   "fairlead-macvlan": macvlan,
+  "fairlead-portmap": portmap,
   "fairlead-static": staticAddresses,
   loopback,
 };

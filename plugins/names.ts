@@ -4,6 +4,7 @@ export const PLUGIN_NAMES = [
   "fairlead-ipam",
   "fairlead-loopback",
   "fairlead-macvlan",
+  "fairlead-portmap",
   "fairlead-static",
   // containerd's CRI plugin looks for a plugin of this very name.
   "loopback",

@@ -37,7 +37,7 @@ test("reads runtimeConfig as libcni and as containerd's CRI spell it", () => {
 test("the protocol of a port mapping defaults to tcp", () => {
   const raw = { runtimeConfig: { portMappings: [{ hostPort: 1, containerPort: 2 }] } };
   expect(readFields(TABLE, raw).runtimeConfig.portMappings).toEqual([
-    { hostPort: 1, containerPort: 2, protocol: "tcp", hostIP: "" },
+    { hostPort: 1, containerPort: 2, protocol: "tcp", hostIP: "", range: 0 },
   ]);
 });
 

@@ -49,6 +49,8 @@ const PORT_MAPPING = {
   containerPort: integer({ min: 1, max: 65535 }),
   protocol: text("tcp"),
   hostIP: text(),
+  /** Ours, in podman's words: how many ports in a row, from both on. 0 and 1: the one. */
+  range: integer({ max: 65535 }),
 };
 
 export type PortMapping = Read<typeof PORT_MAPPING>;

@@ -23,6 +23,7 @@ export const FAIRLEAD_EXECUTABLES = [
   "fairlead-ipam",
   "fairlead-loopback",
   "fairlead-macvlan",
+  "fairlead-portmap",
   "fairlead-static",
 ] as const;
 

@@ -1,0 +1,101 @@
+/** ADD: decide, see that nobody listens on the ports, publish them all at once. Passes prevResult on as it is. */
+import type { Address } from "../../../lib/addr/address.ts";
+import type { AddRequest, CheckRequest } from "../../../lib/cni/request.ts";
+import type { Result } from "../../../lib/cni/result.ts";
+import { FairleadError } from "../../../lib/errors.ts";
+import { type PublishSpec, publishPorts } from "../../../lib/host/firewall-portmap.ts";
+import { formatHostPort, isOfEveryAddress } from "../../../lib/host/firewall-portmap-holder.ts";
+import { isKeptForHost } from "../../../lib/host/firewall-portmap-kept.ts";
+import type { PublishedPort } from "../../../lib/host/firewall-portmap-plan.ts";
+import { unpublishPorts } from "../../../lib/host/firewall-portmap-unpublish.ts";
+import { describeListener, findListeners, type Listener } from "../../../lib/host/listeners.ts";
+import { findDirectLink } from "../../../lib/host/routes.ts";
+import { routeLoopback } from "../../../lib/host/settings.ts";
+import { UndoStack } from "../../../lib/undo.ts";
+import { readPortmapConfig } from "./config.ts";
+import { forgetFlows } from "./flows.ts";
+import { type Host, withHost } from "./host.ts";
+import { containerAddresses, planPorts, readMappings } from "./plan.ts";
+
+export function add(request: AddRequest): Result {
+  const { prevResult, key } = request;
+  const config = readPortmapConfig(request.config.raw);
+  if (prevResult === null) throw notChained();
+  const mappings = readMappings(config);
+  if (mappings.length === 0) return prevResult;
+  const addresses = containerAddresses(prevResult, key.ifname);
+  const ports = planPorts(mappings, addresses);
+  withHost((host) => {
+    for (const port of ports) refuseListeners(port, key.containerId, host);
+    const link = config.snat ? findLinkTo(addresses, request, host) : null;
+    if (link !== null && ports.some(({ hostAddress }) => hostAddress.family === 4)) routeLoopback(link);
+    publish({ holder: key, ports, link, masqueradeAll: config.masqAll }, host);
+  });
+  return prevResult;
+}
+
+/** Both or neither: a port that is published while old connections pass it by would seem to work, for some. */
+function publish(spec: PublishSpec, host: Host): void {
+  const undo = new UndoStack();
+  publishPorts(host.nft, spec);
+  undo.push("unpublish ports", () => unpublishPorts(host.nft, spec.holder));
+  try {
+    forgetFlows(spec.ports, host);
+  } catch (error) {
+    undo.unwind();
+    throw error;
+  }
+}
+
+/** The link of the host that leads to the container; null where it is not reached directly. */
+export function findLinkTo(
+  addresses: readonly Address[],
+  { log }: Pick<AddRequest | CheckRequest, "log">,
+  host: Host,
+): string | null {
+  for (const address of addresses) {
+    const link = findDirectLink(host.route, address);
+    if (link !== null) return link.ifname;
+  }
+  log(
+    "no link of this host leads straight to the container: its published ports do not answer to this host itself",
+  );
+  return null;
+}
+
+/** @throws FairleadError in-use, which names the program. */
+function refuseListeners(port: PublishedPort, containerId: string, host: Host): void {
+  const { protocol, hostAddress: address, hostPort } = port;
+  const listener = findListeners({ protocol, address, port: hostPort }).find(
+    (one) => !isReservation(one, containerId) && !isOurs(port, one, host),
+  );
+  if (listener === undefined) return;
+  throw new FairleadError({
+    code: "in-use",
+    operation: "publish port",
+    object: formatHostPort(port),
+    reason: describeListener(listener),
+    hint: "stop that program, or publish another port",
+    details: { port: formatHostPort(port), program: listener.program, processId: listener.processId },
+  });
+}
+
+/** Some runtimes (podman's conmon) hold the port open on behalf of the container, so that nobody else takes it. */
+function isReservation({ commandLine }: Listener, containerId: string): boolean {
+  return commandLine.includes(containerId);
+}
+
+/** A service of Fairlead's on one address keeps its port there, and is in nobody's way elsewhere. */
+function isOurs(port: PublishedPort, { address }: Listener, host: Host): boolean {
+  return isOfEveryAddress(port) && isKeptForHost(host.nft, { ...port, hostAddress: address });
+}
+
+function notChained(): FairleadError {
+  return new FairleadError({
+    code: "invalid-config",
+    operation: "read network configuration",
+    object: "prevResult",
+    reason: "must be called as chained plugin: there is no prevResult",
+    hint: "put it behind a plugin that makes an interface, such as fairlead-bridge",
+  });
+}
