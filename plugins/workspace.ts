@@ -1,5 +1,10 @@
 /** What the steps of one invocation act through. */
-import { NETLINK_NETFILTER, NETLINK_ROUTE, openNetlinkSocket } from "../lib/linux/netlink-socket.ts";
+import {
+  NETLINK_NETFILTER,
+  NETLINK_ROUTE,
+  type NetlinkSocketOptions,
+  openNetlinkSocket,
+} from "../lib/linux/netlink-socket.ts";
 import { NetlinkConnection } from "../lib/netlink/connection.ts";
 import { NFTables } from "../lib/netlink/nftables/nftables.ts";
 import type { UndoStack } from "../lib/undo.ts";
@@ -11,17 +16,27 @@ export const LOCK_TIMEOUT_MS = 10_000;
 
 /** Netlink sockets in the host's namespace, opened when they are first used. */
 export class HostNetlink {
+  readonly #options: NetlinkSocketOptions;
   #route: NetlinkConnection | undefined;
   #netfilter: NetlinkConnection | undefined;
+
+  /** @param options of the netfilter socket. */
+  constructor(options: NetlinkSocketOptions = {}) {
+    this.#options = options;
+  }
 
   get route(): NetlinkConnection {
     this.#route ??= new NetlinkConnection(openNetlinkSocket(NETLINK_ROUTE));
     return this.#route;
   }
 
+  get netfilter(): NetlinkConnection {
+    this.#netfilter ??= new NetlinkConnection(openNetlinkSocket(NETLINK_NETFILTER, this.#options));
+    return this.#netfilter;
+  }
+
   get nft(): NFTables {
-    this.#netfilter ??= new NetlinkConnection(openNetlinkSocket(NETLINK_NETFILTER));
-    return new NFTables(this.#netfilter);
+    return new NFTables(this.netfilter);
   }
 
   close(): void {

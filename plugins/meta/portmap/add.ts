@@ -12,9 +12,10 @@ import { describeListener, findListeners, type Listener } from "../../../lib/hos
 import { findDirectLink } from "../../../lib/host/routes.ts";
 import { routeLoopback } from "../../../lib/host/settings.ts";
 import { UndoStack } from "../../../lib/undo.ts";
+import type { HostNetlink } from "../../workspace.ts";
 import { readPortmapConfig } from "./config.ts";
 import { forgetFlows } from "./flows.ts";
-import { type Host, withHost } from "./host.ts";
+import { withHost } from "./host.ts";
 import { containerAddresses, planPorts, readMappings } from "./plan.ts";
 
 export function add(request: AddRequest): Result {
@@ -35,7 +36,7 @@ export function add(request: AddRequest): Result {
 }
 
 /** Both or neither: a port that is published while old connections pass it by would seem to work, for some. */
-function publish(spec: PublishSpec, host: Host): void {
+function publish(spec: PublishSpec, host: HostNetlink): void {
   const undo = new UndoStack();
   publishPorts(host.nft, spec);
   undo.push("unpublish ports", () => unpublishPorts(host.nft, spec.holder));
@@ -51,7 +52,7 @@ function publish(spec: PublishSpec, host: Host): void {
 export function findLinkTo(
   addresses: readonly Address[],
   { log }: Pick<AddRequest | CheckRequest, "log">,
-  host: Host,
+  host: HostNetlink,
 ): string | null {
   for (const address of addresses) {
     const link = findDirectLink(host.route, address);
@@ -64,7 +65,7 @@ export function findLinkTo(
 }
 
 /** @throws FairleadError in-use, which names the program. */
-function refuseListeners(port: PublishedPort, containerId: string, host: Host): void {
+function refuseListeners(port: PublishedPort, containerId: string, host: HostNetlink): void {
   const { protocol, hostAddress: address, hostPort } = port;
   const listener = findListeners({ protocol, address, port: hostPort }).find(
     (one) => !isReservation(one, containerId) && !isOurs(port, one, host),
@@ -86,7 +87,7 @@ function isReservation({ commandLine }: Listener, containerId: string): boolean 
 }
 
 /** A service of Fairlead's on one address keeps its port there, and is in nobody's way elsewhere. */
-function isOurs(port: PublishedPort, { address }: Listener, host: Host): boolean {
+function isOurs(port: PublishedPort, { address }: Listener, host: HostNetlink): boolean {
   return isOfEveryAddress(port) && isKeptForHost(host.nft, { ...port, hostAddress: address });
 }
 

@@ -2,12 +2,12 @@
 import { forgetConnections } from "../../../lib/host/connections.ts";
 import type { PortProtocol } from "../../../lib/host/firewall-portmap-holder.ts";
 import { PROTOCOL_NUMBERS, type PublishedPort, targetsOf } from "../../../lib/host/firewall-portmap-plan.ts";
-import type { Host } from "./host.ts";
+import type { HostNetlink } from "../../workspace.ts";
 
 const WITHOUT_HANDSHAKE: readonly PortProtocol[] = ["udp", "sctp"];
 
 /** Makes clients of the ports be translated anew. Nothing to do, and no time spent, where all ports are TCP's. */
-export function forgetFlows(ports: readonly PublishedPort[], host: Host): void {
+export function forgetFlows(ports: readonly PublishedPort[], host: HostNetlink): void {
   for (const protocol of WITHOUT_HANDSHAKE) {
     const own = ports.filter((port) => port.protocol === protocol);
     if (own.length === 0) continue;
