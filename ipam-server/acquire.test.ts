@@ -200,10 +200,26 @@ describe("acquire", () => {
     ["address", { key: keyOf("a"), requestedAddresses: ["10.1.0.300"] }],
     ["number of addresses", { key: keyOf("a"), requestedAddresses: Array(100).fill("10.1.0.2") }],
     ["name", { key: keyOf("a"), names: [""] }],
+    ["length of name", { key: keyOf("a"), names: ["x".repeat(254)] }],
+    ["number of names", { key: keyOf("a"), names: Array(65).fill("x") }],
+    ["name for a terminal", { key: keyOf("a"), names: ["db\u001b[2J"] }],
     ["sticky name", { key: keyOf("a"), stickyName: "x".repeat(2000) }],
   ])("refuses a bad %s", async (_, request) => {
     await s.f.service.createNetwork(SMALL, ADMIN);
     await expect(s.f.service.acquire(request, NODE1)).rejects.toMatchObject({ code: "invalid-config" });
+  });
+
+  test("records each name once; one name may be of two containers, and of two interfaces of one", async () => {
+    await s.f.service.createNetwork(SMALL, ADMIN);
+    await acquire("a", { names: ["db", "_x y", "db", "DB"] });
+    await acquire("b", { names: ["db"] });
+    await s.f.service.acquire({ key: keyOf("a", "web", "eth1"), names: ["db"] }, NODE1);
+    const endpoints = await s.f.service.listEndpoints({ name: "db" });
+    expect(endpoints.map(({ containerId, ifname, names }) => [containerId, ifname, names])).toEqual([
+      ["a", "eth0", ["db", "_x y", "DB"]],
+      ["a", "eth1", ["db"]],
+      ["b", "eth0", ["db"]],
+    ]);
   });
 
   test("in an unknown network without a declaration is refused", async () => {

@@ -53,16 +53,24 @@ export function acquire(
   return confirmHeld(plan, held);
 }
 
-function planAcquire(tx: Transaction, request: AcquireRequest, caller: Caller, settings: Settings): Plan {
-  const { networkName } = checkKey(OPERATION, request.key);
-  checkText(OPERATION, "mac", request.mac);
-  checkText(OPERATION, "bootId", request.bootId);
-  checkText(OPERATION, "stickyName", request.stickyName);
-  checkNames(OPERATION, request.names ?? []);
+function planAcquire(tx: Transaction, sent: AcquireRequest, caller: Caller, settings: Settings): Plan {
+  const request = checkRequest(sent);
+  const { networkName } = request.key;
   const { network, pools } = resolveNetwork(tx, request, settings, networkName);
   for (const pool of pools) pool.settle(tx.nowMs);
   const requested = assignRequested(network, pools, request.requestedAddresses ?? []);
   return { tx, request, caller, network, pools, requested };
+}
+
+/** The request with every text checked, and each name once. */
+function checkRequest(request: AcquireRequest): AcquireRequest {
+  checkKey(OPERATION, request.key);
+  checkText(OPERATION, "mac", request.mac);
+  checkText(OPERATION, "bootId", request.bootId);
+  checkText(OPERATION, "stickyName", request.stickyName);
+  if (request.names === undefined) return request;
+  const names = checkNames(OPERATION, request.names);
+  return names === request.names ? request : { ...request, names };
 }
 
 function resolveNetwork(

@@ -92,6 +92,12 @@ class Model {
     return states.filter(([, state]) => state !== null).map(([text, state]) => `${text} ${state}`);
   }
 
+  /** `who addresses` of each holder. */
+  endpoints(): string[] {
+    const whos = new Set([...this.addresses.values()].flatMap(({ holder }) => holder?.who ?? []));
+    return [...whos].map((who) => `${who} ${this.heldBy(who).map(([text]) => text)}`);
+  }
+
   free(address: Address): void {
     if (address.holder === null) return;
     address.lastWho = address.holder.who;
@@ -303,6 +309,9 @@ async function burst(
 
 async function checkAgainst(fixture: Fixture, model: Model): Promise<void> {
   expect(brief(await fixture.service.listLeases({})).sort()).toEqual(model.list().sort());
+  const endpoints = await fixture.service.listEndpoints({ networkName: "web" });
+  const shown = endpoints.map((endpoint) => `${endpoint.containerId} ${plain(endpoint)}`);
+  expect(shown.sort()).toEqual(model.endpoints().sort());
   expect((await fixture.service.checkConsistency()).findings).toEqual([]);
   const { pools } = await fixture.service.networkStatus({ networkName: "web" }, NODE1);
   for (const { size, bound, cooling, quarantined, withheld, free } of pools) {

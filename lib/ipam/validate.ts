@@ -55,7 +55,13 @@ export function checkText(operation: string, field: string, text: string | undef
   return text;
 }
 
-/** Names of a container, recorded for the name service. */
+/** What a terminal would obey instead of showing. */
+const CONTROL_CHARACTER = /\p{Cc}/u;
+
+/**
+ * Names of a container, recorded for the name service, each once. They may be more than DNS can carry: what is not
+ * a domain name is recorded and not served. The same name on another container is no fault; both are answered.
+ */
 export function checkNames(operation: string, names: readonly string[]): readonly string[] {
   if (names.length > MOST_NAMES) {
     throw invalid(operation, "names", `there are ${names.length}, at most ${MOST_NAMES} are allowed`);
@@ -64,7 +70,11 @@ export function checkNames(operation: string, names: readonly string[]): readonl
   if (tooLong !== undefined) {
     throw invalid(operation, "names", `${quote(tooLong)} does not have 1 to ${LONGEST_NAME} characters`);
   }
-  return names;
+  const unprintable = names.find((name) => CONTROL_CHARACTER.test(name));
+  if (unprintable !== undefined) {
+    throw invalid(operation, "names", `${quote(unprintable)} holds a control character`);
+  }
+  return names.length < 2 ? names : [...new Set(names)];
 }
 
 /** A whole number within bounds, both inclusive. */
