@@ -32,6 +32,7 @@ export function checkDriver({ name, driver = DEFAULT_DRIVER, options = {} }: Cre
     const hint = `use one of ${DRIVERS.join(", ")}`;
     throw refusal(name, `there is no driver ${JSON.stringify(driver)}`, hint, {
       rule: "driver-unknown",
+      field: "driver",
       driver,
       known: DRIVERS,
     });
