@@ -15,6 +15,7 @@ import {
 } from "../lib/daemon/config-values.ts";
 import {
   DEFAULT_AGENT_SOCKET,
+  DEFAULT_CNI_CACHE_DIR,
   DEFAULT_CNI_CONF_DIR,
   DEFAULT_SOCKET,
   DEFAULT_STATE_DIR,
@@ -28,6 +29,8 @@ export interface AgentConfig {
   readonly socket: string;
   readonly stateDir: string;
   readonly cniConfDir: string;
+  /** Cache of results, in libcni's form. */
+  readonly cniCacheDir: string;
   readonly nodeName: string;
   readonly networks: { readonly enabled: boolean };
   readonly dns: {
@@ -52,6 +55,12 @@ export const CONFIG_KEYS = {
   socket: key("path", DEFAULT_AGENT_SOCKET, "Unix socket of the agent itself, mode 0600", socketPath),
   stateDir: key("path", DEFAULT_STATE_DIR, "Directory of Fairlead's state on this node", absolutePath),
   cniConfDir: key("path", DEFAULT_CNI_CONF_DIR, "Where conflists are written to", absolutePath),
+  cniCacheDir: key(
+    "path",
+    DEFAULT_CNI_CACHE_DIR,
+    "Cache of what was attached, as libcni keeps it",
+    absolutePath,
+  ),
   nodeName: key("text", "the host's name", "Name of this node", nodeName),
   "networks.enabled": key("true, false", "true", "Write conflists, keep bridges and firewall rules", yesOrNo),
   "dns.enabled": key("true, false", "true", "Answer names on each network's gateway address", yesOrNo),
@@ -88,6 +97,7 @@ export function parseAgentConfig(text: string, file: string): AgentConfig {
     socket: values.socket ?? DEFAULT_AGENT_SOCKET,
     stateDir: values.stateDir ?? DEFAULT_STATE_DIR,
     cniConfDir: values.cniConfDir ?? DEFAULT_CNI_CONF_DIR,
+    cniCacheDir: values.cniCacheDir ?? DEFAULT_CNI_CACHE_DIR,
     nodeName: values.nodeName ?? hostname(),
     networks: { enabled: values["networks.enabled"] ?? true },
     dns: { enabled: values["dns.enabled"] ?? true, upstreams: values["dns.upstreams"] ?? null },

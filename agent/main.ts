@@ -42,6 +42,11 @@ const PARTS: readonly PartEntry[] = [
     isWanted: ({ networks }) => networks.enabled,
     start: async (context) => (await import("./networks/main.ts")).startNetworks(context),
   },
+  {
+    name: "reaper",
+    isWanted: ({ reaper }) => reaper.enabled,
+    start: async (context) => (await import("./reaper.ts")).startReaper(context),
+  },
 ];
 
 /**

@@ -45,4 +45,10 @@ export const TREE: readonly TreeEntry[] = [
     summary: "Show the version of Fairlead and of what it runs on",
     load: async () => (await import("./commands/version.ts")).version,
   },
+  {
+    name: "reap",
+    summary: "Detach containers that are gone",
+    hidden: true,
+    load: async () => (await import("./commands/reap.ts")).reap,
+  },
 ];

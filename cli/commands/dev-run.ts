@@ -17,6 +17,7 @@ export interface DevOptions {
   readonly socket?: string;
   readonly stateDir?: string;
   readonly cniConfDir?: string;
+  readonly cniCacheDir?: string;
   readonly agentSocket?: string;
 }
 
@@ -41,7 +42,7 @@ export function runDev(options: DevOptions, io: Io): Promise<number> {
 }
 
 /** Through the parsers of the configuration files, so that the same rules hold for flags and files. */
-export function devConfig({ socket, stateDir, cniConfDir, agentSocket }: DevOptions): DevConfig {
+export function devConfig({ socket, stateDir, cniConfDir, cniCacheDir, agentSocket }: DevOptions): DevConfig {
   const state = { ...(stateDir !== undefined && { stateDir: resolve(stateDir) }) };
   const server = { ...state, ...(socket !== undefined && { socket: resolve(socket) }) };
   const parsed = parseConfig(JSON.stringify(server), "flags");
@@ -50,6 +51,7 @@ export function devConfig({ socket, stateDir, cniConfDir, agentSocket }: DevOpti
     serverSocket: parsed.socket,
     socket: agentSocket === undefined ? join(dirname(parsed.socket), "agent.sock") : resolve(agentSocket),
     ...(cniConfDir !== undefined && { cniConfDir: resolve(cniConfDir) }),
+    ...(cniCacheDir !== undefined && { cniCacheDir: resolve(cniCacheDir) }),
   };
   return { server: parsed, agent: parseAgentConfig(JSON.stringify(agent), "flags") };
 }

@@ -24,6 +24,13 @@ export const dev = defineCommand({
       complete: "directory",
       description: "Where conflists are written to (default: /etc/cni/net.d)",
     },
+    "cni-cache-dir": {
+      kind: "text",
+      value: "dir",
+      complete: "directory",
+      hidden: true,
+      description: "Where runtimes note what they attached (default: /var/lib/cni)",
+    },
     "agent-socket": {
       kind: "text",
       value: "path",
@@ -53,12 +60,14 @@ goes on with them.`,
       socket,
       "state-dir": stateDir,
       "cni-conf-dir": cniConfDir,
+      "cni-cache-dir": cniCacheDir,
       "agent-socket": agentSocket,
     } = options;
     const given = {
       ...(socket !== undefined && { socket }),
       ...(stateDir !== undefined && { stateDir }),
       ...(cniConfDir !== undefined && { cniConfDir }),
+      ...(cniCacheDir !== undefined && { cniCacheDir }),
       ...(agentSocket !== undefined && { agentSocket }),
     };
     return runDev(given, io);

@@ -21,7 +21,7 @@ export async function runExec(
     if (typeof program === "number") missing = program;
     else {
       enterSandbox(record, registry.files(record.id));
-      becomeProgram(program, argv);
+      missing = becomeProgram(program, argv);
     }
   });
   if (failed !== 0 || missing === 0) return failed;

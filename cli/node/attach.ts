@@ -15,12 +15,13 @@ import { makeDirectories } from "../../lib/linux/files.ts";
 import { LockFile } from "../../lib/linux/lock-file.ts";
 import { bootId } from "../../lib/linux/machine.ts";
 import { netnsIdentity } from "../../lib/linux/named-netns.ts";
-import { NETLINK_ROUTE, openNetlinkSocketIn } from "../../lib/linux/netlink-socket.ts";
+import { NETLINK_ROUTE, openNetlinkSocket, openNetlinkSocketIn } from "../../lib/linux/netlink-socket.ts";
 import { openNetns } from "../../lib/linux/netns.ts";
 import { NetlinkConnection } from "../../lib/netlink/connection.ts";
 import type { CachedAttachment, OwnerNotes } from "../../lib/runtime/cache.ts";
 import { type Conflist, withArgs } from "../../lib/runtime/conflist.ts";
 import { unservedCapabilities } from "../../lib/runtime/request-configuration.ts";
+import { evidenceNotes } from "../../lib/runtime/stale.ts";
 import type { Container } from "../containers/container.ts";
 import { WordedError } from "../worded-error.ts";
 import { linkedHosts } from "./links.ts";
@@ -183,18 +184,25 @@ function freeIfname(node: Node, { id, netns: path }: RunningContainer): string {
   });
 }
 
-/** What the reaper needs to tell, later and from outside, that the container is gone. */
+/** Also what the reaper needs to tell, later and from outside, that the container is gone. */
 function notesOf(container: RunningContainer, { interfaces }: Result, linked: string): OwnerNotes {
   const hostLinks = interfaces.filter(({ sandbox }) => !sandbox).map(({ name }) => name);
   return {
+    ...evidenceNotes(container.netns, withoutBridges(hostLinks)),
     name: container.name,
     kind: container.kind,
-    netnsIdentity: netnsIdentity(container.netns) ?? "",
-    bootId: bootId(),
-    hostLinks: hostLinks.join(","),
     attachedAt: new Date().toISOString(),
     ...(linked !== "" && { linkedHosts: linked }),
   };
+}
+
+function withoutBridges(ifnames: readonly string[]): string[] {
+  const connection = new NetlinkConnection(openNetlinkSocket(NETLINK_ROUTE));
+  try {
+    return ifnames.filter((ifname) => findLink(connection, ifname)?.kind !== "bridge");
+  } finally {
+    connection.close();
+  }
 }
 
 function worded(thrown: unknown): unknown {

@@ -1,4 +1,5 @@
 /** Where a node keeps what commands about containers need. */
+import { DEFAULT_CNI_CACHE_DIR, DEFAULT_CNI_CONF_DIR, DEFAULT_SOCKET } from "../../lib/daemon/paths.ts";
 
 /** Paths that all commands about containers share. Tests and odd installations name others. */
 export interface NodePaths {
@@ -18,11 +19,11 @@ export interface NodePaths {
 }
 
 export const DEFAULT_PATHS: NodePaths = {
-  socket: "/run/fairlead/fairlead.sock",
+  socket: DEFAULT_SOCKET,
   runDirectory: "/run/fairlead",
-  confDirectory: "/etc/cni/net.d",
+  confDirectory: DEFAULT_CNI_CONF_DIR,
   pluginPath: [],
-  cacheDirectory: "/var/lib/cni",
+  cacheDirectory: DEFAULT_CNI_CACHE_DIR,
   containerdSocket: "/run/containerd/containerd.sock",
   dockerSocket: "/var/run/docker.sock",
   podmanRoot: "/var/lib/containers/storage",

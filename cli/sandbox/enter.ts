@@ -80,8 +80,12 @@ function bindOver(source: string, target: string): void {
   if (pathExists(target)) mount(source, target, MS_BIND);
 }
 
-/** Becomes the program. Returns only by throwing. */
-export function becomeProgram(program: string, argv: readonly string[]): never {
+/** Becomes the program. Returns only when it cannot be executed: the exit status that says so. */
+export function becomeProgram(program: string, argv: readonly string[]): number {
   restoreSignals();
-  return replaceProcess(program, argv, process.env);
+  try {
+    return replaceProcess(program, argv, process.env);
+  } catch {
+    return NOT_EXECUTABLE_STATUS;
+  }
 }

@@ -139,7 +139,7 @@ export class ResultCache {
     const file = `${this.#folder}/${name}`;
     try {
       const bytes = readFileIfExists(file);
-      return bytes === null ? null : readEntry(bytes, file);
+      return bytes === null ? null : readCacheEntry(bytes, file);
     } catch (thrown) {
       if (thrown instanceof FairleadError && thrown.code === "permission-denied") throw thrown;
       return null;
@@ -147,7 +147,11 @@ export class ResultCache {
   }
 }
 
-function readEntry(bytes: Uint8Array, file: string): CachedAttachment | null {
+/**
+ * Reads one entry. Null for one of another kind: libcni before 0.7 wrote results alone.
+ * @throws FairleadError `decode-failure`, `invalid-config`
+ */
+export function readCacheEntry(bytes: Uint8Array, file: string): CachedAttachment | null {
   const reading = { operation: "read cached result", fault: "decode-failure" } as const;
   const raw = decodeJson(bytes, reading);
   if (!isObject(raw)) return null;

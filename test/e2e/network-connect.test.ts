@@ -26,7 +26,7 @@ let podmanId: string;
 
 beforeAll(async () => {
   lab = await Lab.open("connect");
-  node = await FairleadNode.start(lab);
+  node = await FairleadNode.start(lab, { reaper: false });
   for (const [name, subnet] of [
     [NETWORK, "10.91.0.0/24"],
     [OTHER, "10.92.0.0/24"],
@@ -250,5 +250,5 @@ test("removing the sandbox leaves nothing", async () => {
   await node.run("sandbox", "rm", own("box1"));
   expect(await endpointsOf(NETWORK)).toEqual([]);
   expect(readdirSync(join(node.cacheFolder, "results"))).toEqual([]);
-  expect(await lab.hostLinks()).toEqual(["eth0", `fl${NETWORK}`, `fl${OTHER}`]);
+  expect(await lab.hostLinks()).toEqual(["eth0", "fl-bridge0", `fl${NETWORK}`, `fl${OTHER}`]);
 });

@@ -6,6 +6,11 @@ import { type CommandOutcome, command, Daemon, tryCommand } from "./lab-process.
 
 const FAIRLEAD = join(FAIRLEAD_DIRECTORY, "fairlead");
 
+export interface NodeSettings {
+  /** False: server and agent are two processes, and the agent takes nothing back by itself. */
+  readonly reaper?: boolean;
+}
+
 export class FairleadNode {
   readonly conflistFolder: string;
   readonly pluginFolder: string;
@@ -25,17 +30,54 @@ export class FairleadNode {
   }
 
   /** Starts server and agent in the host netns and waits until they serve; they end with the lab. */
-  static async start(lab: Lab): Promise<FairleadNode> {
+  static async start(lab: Lab, { reaper = true }: NodeSettings = {}): Promise<FairleadNode> {
     requireFairlead();
     const node = new FairleadNode(lab);
-    const places = ["--socket", node.socket, "--state-dir", lab.folder("state")];
-    const more = ["--cni-conf-dir", node.conflistFolder, "--agent-socket", node.agentSocket];
-    const log = join(lab.directory, "fairlead.log");
-    const daemon = Daemon.start(lab.inHost(FAIRLEAD, "dev", ...places, ...more), log);
-    node.#daemon = daemon;
-    lab.defer("stop fairlead", () => daemon.stop());
-    await daemon.waitUntilReady(async () => (await node.#answers()) && node.#agentAnswers());
+    if (reaper) await node.#startDev();
+    else await node.#startApart({ reaper: { enabled: false } });
     return node;
+  }
+
+  /** As a user without configuration does. */
+  async #startDev(): Promise<void> {
+    const places = ["--socket", this.socket, "--state-dir", this.#stateFolder];
+    const caches = ["--cni-conf-dir", this.conflistFolder, "--cni-cache-dir", this.cacheFolder];
+    const daemon = this.#daemonOf("dev", ...places, ...caches, "--agent-socket", this.agentSocket);
+    await daemon.waitUntilReady(async () => (await this.#answers()) && this.#agentAnswers());
+  }
+
+  /** Server and agent as two processes, the agent with these settings. */
+  async #startApart(settings: object): Promise<void> {
+    const common = { stateDir: this.#stateFolder };
+    const server = { ...common, socket: this.socket };
+    const agent = {
+      ...common,
+      ...settings,
+      serverSocket: this.socket,
+      socket: this.agentSocket,
+      cniConfDir: this.conflistFolder,
+      cniCacheDir: this.cacheFolder,
+    };
+    const file = (name: string, content: object) => this.#lab.file(name, JSON.stringify(content)); // JSON is YAML
+    const first = this.#daemonOf("server", "--config", file("server.yaml", server));
+    await first.waitUntilReady(() => this.#answers());
+    const second = this.#daemonOf("agent", "--config", file("agent.yaml", agent));
+    await second.waitUntilReady(() => this.#agentAnswers());
+  }
+
+  #daemonOf(...args: readonly string[]): Daemon {
+    const [name = ""] = args;
+    const daemon = Daemon.start(
+      this.#lab.inHost(FAIRLEAD, ...args),
+      join(this.#lab.directory, `${name}.log`),
+    );
+    this.#daemon = daemon;
+    this.#lab.defer(`stop fairlead ${name}`, () => daemon.stop());
+    return daemon;
+  }
+
+  get #stateFolder(): string {
+    return this.#lab.folder("state");
   }
 
   /** A process in the host netns. */

@@ -1,0 +1,68 @@
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { silentLogger } from "../lib/log.ts";
+import { evidenceNotes } from "../lib/runtime/stale.ts";
+import { TemporaryDirectory } from "../test/support/ipam-fronts.ts";
+import type { AgentContext } from "./part.ts";
+import { findGone, startReaper } from "./reaper.ts";
+
+const directory = new TemporaryDirectory();
+const results = directory.file("cache/results");
+
+beforeEach(() => mkdirSync(results, { recursive: true }));
+afterEach(() => rmSync(results, { recursive: true }));
+afterAll(() => directory.remove());
+
+const context = {
+  config: { cniCacheDir: directory.file("cache"), serverSocket: directory.file("s") },
+  logger: silentLogger,
+} as unknown as AgentContext;
+
+function putEntry(containerId: string, netns: string, ours = true): string {
+  const file = join(results, `net-${containerId}-eth1`);
+  const notes = { ...evidenceNotes("/proc/self/ns/net", ["nosuchveth"]) };
+  writeFileSync(
+    file,
+    JSON.stringify({
+      kind: "cniCacheV1",
+      containerId,
+      config: btoa(JSON.stringify({ cniVersion: "1.0.0", name: "net", plugins: [{ type: "p" }] })),
+      ifName: "eth1",
+      networkName: "net",
+      netns,
+      result: { cniVersion: "1.0.0" },
+      ...(ours && { fairlead: notes }),
+    }),
+  );
+  return file;
+}
+
+test("finds containers that are gone, and no others", async () => {
+  const gone = putEntry("gone", "/nosuch/netns");
+  putEntry("alive", "/proc/self/ns/net");
+  putEntry("of-another-runtime", "/nosuch/netns", false);
+  writeFileSync(join(results, "broken"), "{");
+  expect((await findGone(results)).map(({ file }) => file)).toEqual([gone]);
+});
+
+test("a cache that does not exist holds nothing", async () => {
+  expect(await findGone(`${results}/nosuch`)).toEqual([]);
+});
+
+test("hands over what is gone, at the start and again, and goes on when that fails", async () => {
+  const gone = putEntry("gone", "/nosuch/netns");
+  const handed: (readonly string[])[] = [];
+  const twice = Promise.withResolvers<void>();
+  const reap = async (files: readonly string[]): Promise<void> => {
+    handed.push(files);
+    if (handed.length === 2) twice.resolve();
+    throw new Error("the service is away");
+  };
+  const part = await startReaper(context, { reap, intervalMs: 1 });
+  await twice.promise;
+  await part.close();
+  expect(handed.slice(0, 2)).toEqual([[gone], [gone]]);
+  const before = handed.length;
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(handed.length).toBe(before);
+});

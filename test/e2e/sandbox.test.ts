@@ -1,0 +1,220 @@
+/** `fairlead sandbox`: made whole or not at all, entered, listed, removed; and the reaper behind containers that are gone. */
+import { chmodSync, existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { FairleadNode } from "../support/fairlead-node.ts";
+import { canPing, Lab, netnsPath } from "../support/lab.ts";
+import { command, Daemon, tryCommand, waitUntil } from "../support/lab-process.ts";
+
+jest.setTimeout(90_000);
+
+const own = (name: string): string => `${name}-${process.pid}`;
+
+let lab: Lab;
+let node: FairleadNode;
+
+beforeAll(async () => {
+  lab = await Lab.open("sandbox");
+  node = await FairleadNode.start(lab);
+  for (const [name, subnet] of [
+    ["one", "10.93.0.0/24"],
+    ["two", "10.94.0.0/24"],
+  ] as const)
+    lab.file(`net.d/10-${name}.conflist`, JSON.stringify(conflist(name, subnet)));
+});
+
+afterAll(async () => {
+  const left = JSON.parse(await node.run("sandbox", "ls", "--json")) as { Name: string }[];
+  for (const { Name } of left) await node.try("sandbox", "rm", "-f", Name);
+  await lab.close();
+});
+
+function conflist(name: string, subnet: string): object {
+  const gateway = subnet.replace("0/24", "1");
+  const ipam = {
+    type: "fairlead-ipam",
+    socket: node.socket,
+    stateDir: join(lab.directory, "state"),
+    ranges: [[{ subnet }]],
+  };
+  return {
+    cniVersion: "1.0.0",
+    name,
+    plugins: [
+      {
+        type: "fairlead-bridge",
+        bridge: `flsb${name}`,
+        isGateway: true,
+        isDefaultGateway: true,
+        gatewayPriority: 0,
+        capabilities: { ips: true, mac: true },
+        dns: { nameservers: [gateway], options: ["ndots:0"] },
+        ipam,
+      },
+    ],
+  };
+}
+
+interface Inspected {
+  readonly Id: string;
+  readonly State: string;
+  readonly SandboxKey: string;
+  readonly Networks: Readonly<Record<string, { readonly Interface: string; readonly IPAddress: string }>>;
+}
+
+async function inspect(name: string): Promise<Inspected> {
+  const [found] = JSON.parse(await node.run("sandbox", "inspect", name)) as Inspected[];
+  if (found === undefined) throw new Error(`no sandbox ${name}`);
+  return found;
+}
+
+const output = async (name: string, ...argv: string[]): Promise<string> =>
+  (await node.exec(name, ...argv)).stdout.trim();
+const cached = (): string[] => readdirSync(join(node.cacheFolder, "results"));
+
+test("a sandbox on two networks has their interfaces, name servers and names", async () => {
+  const name = own("multi");
+  const id = (
+    await node.run("sandbox", "create", "--network", "one", "--network", "two,ip=10.94.0.9", name)
+  ).trim();
+  expect(id).toMatch(/^[0-9a-f]{64}$/);
+  const { Networks, State, SandboxKey } = await inspect(id.slice(0, 8));
+  expect([State, SandboxKey]).toEqual(["ready", netnsPath(name)]);
+  expect(Networks["two"]).toMatchObject({ Interface: "eth1", IPAddress: "10.94.0.9" });
+  expect(await output(name, "hostname")).toBe(name);
+  expect(await output(name, "cat", "/etc/resolv.conf")).toBe(
+    `# Written by fairlead for sandbox ${name}.\nnameserver 10.93.0.1\nnameserver 10.94.0.1\noptions ndots:0`,
+  );
+  expect(await output(name, "getent", "hosts", name)).toContain("10.9");
+  expect(await command(["ip", "netns", "list"])).toContain(name);
+  await node.run("sandbox", "rm", name);
+  expect([existsSync(netnsPath(name)), cached()]).toEqual([false, []]);
+});
+
+test("a process inside sees the networks that come and go", async () => {
+  const name = own("watch");
+  await node.run("sandbox", "create", "--network", "one", name);
+  const loop =
+    "for i in $(seq 100); do if grep -q 10.94.0.1 /etc/resolv.conf; then echo seen; exit; fi; sleep 0.1; done; echo no";
+  const watching = node.exec(name, "sh", "-c", loop);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  await node.run("network", "connect", "two", name);
+  expect((await watching).stdout).toBe("seen\n");
+  await node.run("network", "disconnect", "two", name);
+  expect(await output(name, "cat", "/etc/resolv.conf")).not.toContain("10.94.0.1");
+  await node.run("sandbox", "rm", name);
+});
+
+test("exec gives the command's status, its streams and its signals' defaults", async () => {
+  const name = own("exec");
+  await node.run("sandbox", "create", "--network", "none", name);
+  const run = async (...argv: string[]) => (await node.exec(name, ...argv)).status;
+  expect([
+    await run("sh", "-c", "exit 42"),
+    await run("--", "true"),
+    await run("nosuch"),
+    await run(lab.file("data", "no program")),
+  ]).toEqual([42, 0, 127, 126]);
+  const script = lab.file("garbage", "\u007fELF nonsense");
+  chmodSync(script, 0o755);
+  expect(await run(script)).toBe(126);
+  const sigpipe = await node.exec(name, "grep", "SigIgn", "/proc/self/status");
+  expect(sigpipe.stdout.trim()).toBe("SigIgn:\t0000000000000000");
+  const typed = await tryCommand(node.argv(["sandbox", "exec", name, "cat"]), { input: "typed" });
+  expect(typed.stdout).toBe("typed");
+  const mounts = await output(name, "cat", "/proc/self/mounts");
+  expect(mounts).toContain(" /etc/resolv.conf ");
+  expect(readFileSync("/proc/self/mounts", "utf8")).not.toContain(" /etc/resolv.conf ext");
+  await node.run("sandbox", "rm", name);
+});
+
+test("a sandbox whose second network cannot be had leaves nothing behind", async () => {
+  const name = own("half");
+  const { status, stderr } = await node.try(
+    "sandbox",
+    "create",
+    "--network",
+    "one",
+    "--network",
+    "nosuch",
+    name,
+  );
+  expect([status, stderr]).toEqual([1, "fairlead: network nosuch not found\n"]);
+  expect([
+    existsSync(netnsPath(name)),
+    cached(),
+    (await node.try("sandbox", "inspect", name)).status,
+  ]).toEqual([false, [], 1]);
+});
+
+test.each([
+  [["create", "--network", "one", "a"], "Invalid container name (a)"],
+  [["create", "--network", "none", "--network", "one", "xx"], "conflicting options"],
+  [["create", "--network", "one,ip", "xx"], 'invalid network "one,ip"'],
+  [["create", "-p", "80", "xx"], 'invalid published port "80"'],
+  [["create", "--dns", "x", "xx"], "x is not an ip address"],
+  [["rm", "nosuch"], "No such sandbox: nosuch"],
+  [["exec", "nosuch", "true"], "No such sandbox: nosuch"],
+])("sandbox %j: %s", async (words, message) => {
+  const { status, stderr } = await node.try("sandbox", ...words);
+  expect([status, stderr]).toEqual([1, expect.stringContaining(message)]);
+});
+
+test("of many that create one name at once, one succeeds; different names all do", async () => {
+  const name = own("race");
+  const same = await Promise.all(
+    Array.from({ length: 4 }, () => node.try("sandbox", "create", "--network", "one", name)),
+  );
+  expect(same.filter(({ status }) => status === 0)).toHaveLength(1);
+  expect(same.find(({ status }) => status === 1)?.stderr).toContain(
+    `The sandbox name "${name}" is already in use`,
+  );
+  const names = Array.from({ length: 4 }, (_, index) => own(`many${index}`));
+  await Promise.all(names.map((each) => node.run("sandbox", "create", "--network", "one", each)));
+  expect(cached()).toHaveLength(5);
+  expect((await node.try("sandbox", "rm", name, ...names)).stdout.split("\n")).toHaveLength(6);
+});
+
+test("none is refused by connect until it is left; processes inside keep a sandbox from being removed", async () => {
+  const name = own("none");
+  await node.run("sandbox", "create", "--network", "none", name);
+  const refused = await node.try("network", "connect", "one", name);
+  expect(refused.stderr).toContain("one of the networks in private (none) mode");
+  await node.run("network", "disconnect", "none", name);
+  await node.run("network", "connect", "one", name);
+  const sleeper = Daemon.start(
+    node.argv(["sandbox", "exec", name, "sleep", "60"]),
+    join(lab.directory, "sleep.log"),
+  );
+  // The command line has become the command when its words are the command's.
+  await sleeper.waitUntilReady(async () =>
+    readFileSync(`/proc/${sleeper.pid}/cmdline`, "utf8").startsWith("sleep"),
+  );
+  expect((await node.try("sandbox", "rm", name)).stderr).toContain("(sleep)");
+  await node.run("sandbox", "rm", "-f", name);
+  expect(sleeper.running).toBe(true);
+  await sleeper.stop();
+});
+
+test("a sandbox whose namespace was taken away shows as gone, and its addresses come back", async () => {
+  const name = own("lost");
+  await node.run("sandbox", "create", "--network", "one", name);
+  await command(["ip", "netns", "del", name]);
+  expect((await inspect(name)).State).toBe("gone");
+  expect((await node.exec(name, "true")).stderr).toContain("is gone");
+  // The agent takes back what it held; nobody asked.
+  expect(await waitUntil(async () => cached().length === 0, 20_000)).toBe(true);
+  await node.run("sandbox", "rm", name);
+});
+
+test("a bare netns that goes away is released by itself, one that stays is not", async () => {
+  const stays = await lab.addContainer("stays");
+  const goes = own("goes");
+  await command(["ip", "netns", "add", goes]);
+  await node.run("network", "connect", "--netns", stays, "one");
+  await node.run("network", "connect", "--netns", netnsPath(goes), "one");
+  expect(cached()).toHaveLength(2);
+  await command(["ip", "netns", "del", goes]);
+  expect(await waitUntil(async () => cached().length === 1, 20_000)).toBe(true);
+  expect(await canPing(stays, "10.93.0.1")).toBe(true);
+  await node.run("network", "disconnect", "--netns", stays, "one");
+});
