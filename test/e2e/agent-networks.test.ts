@@ -1,0 +1,258 @@
+/** What the agent makes of networks on a node, with the built executable. Needs root, ip and nft. */
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Network } from "../../lib/ipam/api.ts";
+import { AgentLab, CALLER } from "../support/agent-lab.ts";
+import { FAIRLEAD_DIRECTORY } from "../support/lab-plugins.ts";
+import { command, labEnvironment, waitUntil } from "../support/lab-process.ts";
+
+jest.setTimeout(120_000);
+
+/** Between two passes of the agent over everything, and some more. */
+const PASS_MS = 15_000;
+
+let under: AgentLab;
+beforeEach(async () => {
+  under = await AgentLab.open("agent", { dns: { enabled: false }, workers: 0 });
+});
+afterEach(() => under?.close());
+
+async function start(): Promise<void> {
+  await under.startServer();
+  await under.startAgent();
+  await under.agent.sync();
+}
+
+async function create(name: string, request: object = {}): Promise<Network> {
+  const network = await under.service.createNetwork({ name, ...request }, CALLER);
+  expect((await under.agent.sync()).problems).toEqual([]);
+  return network;
+}
+
+const bridgeOf = ({ id }: Network) => `fl-${id.slice(0, 12)}`;
+const conflistPath = (name: string) => join(under.cniConfDir, `85-fairlead-${name}.conflist`);
+
+interface ShownLink {
+  readonly ifname: string;
+  readonly flags: readonly string[];
+  readonly ifalias?: string;
+  readonly address: string;
+  readonly addr_info: readonly {
+    readonly local: string;
+    readonly prefixlen: number;
+    readonly scope: string;
+  }[];
+}
+
+async function links(): Promise<ShownLink[]> {
+  return JSON.parse(await under.lab.host(["ip", "-j", "-d", "addr"])) as ShownLink[];
+}
+
+async function bridges(): Promise<string[]> {
+  const shown = JSON.parse(
+    await under.lab.host(["ip", "-j", "link", "show", "type", "bridge"]),
+  ) as ShownLink[];
+  return shown.flatMap(({ ifname }) => ifname ?? []).sort();
+}
+
+const ruleset = () => under.lab.host(["nft", "list", "ruleset"]);
+
+test("a network is on the node when a sync answers, and gone when it is removed", async () => {
+  await start();
+  expect(readdirSync(under.cniConfDir)).toEqual(["80-fairlead-bridge.conflist"]);
+  expect(await bridges()).toEqual(["fl-bridge0"]);
+  const web = await create("web", { subnets: [{ subnet: "10.61.0.0/24" }, { subnet: "fd00:61::/64" }] });
+  const conflist = JSON.parse(readFileSync(conflistPath("web"), "utf8"));
+  expect(conflist).toMatchObject({ name: "web", fairlead: { networkId: web.id } });
+  const link = (await links()).find(({ ifname }) => ifname === bridgeOf(web));
+  expect(link?.flags).toContain("UP");
+  const addresses = link?.addr_info.filter(({ scope }) => scope === "global");
+  expect(addresses?.map(({ local, prefixlen }) => `${local}/${prefixlen}`)).toEqual([
+    "10.61.0.1/24",
+    "fd00:61::1/64",
+  ]);
+  const rules = await ruleset();
+  expect(rules).toContain(`"${bridgeOf(web)}" . 10.61.0.0/24 : goto masq-`);
+  expect(rules).toContain(`"${bridgeOf(web)}" . 10.61.0.1`);
+  expect(await under.lab.host(["sysctl", "-n", "net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"])).toBe(
+    "1\n1\n",
+  );
+
+  await under.service.removeNetwork("web", CALLER);
+  expect((await under.agent.sync()).problems).toEqual([]);
+  expect(readdirSync(under.cniConfDir)).toEqual(["80-fairlead-bridge.conflist"]);
+  expect(await bridges()).toEqual(["fl-bridge0"]);
+  expect(await ruleset()).not.toContain(bridgeOf(web));
+});
+
+test("a network of the same name right after is the new one", async () => {
+  await start();
+  const first = await create("web");
+  await under.service.removeNetwork("web", CALLER);
+  const second = await create("web");
+  expect(second.id).not.toBe(first.id);
+  expect(JSON.parse(readFileSync(conflistPath("web"), "utf8")).fairlead.networkId).toBe(second.id);
+  expect(await bridges()).toEqual([bridgeOf(second), "fl-bridge0"].sort());
+  const rules = await ruleset();
+  expect([rules.includes(bridgeOf(first)), rules.includes(bridgeOf(second))]).toEqual([false, true]);
+});
+
+test("what changed while the agent was dead is right after its start", async () => {
+  await start();
+  const old = await create("old");
+  const kept = await create("kept");
+  await under.killAgent();
+  await under.service.removeNetwork("old", CALLER);
+  const fresh = await under.service.createNetwork({ name: "fresh" }, CALLER);
+  expect(existsSync(conflistPath("old"))).toBe(true);
+  await under.startAgent();
+  expect((await under.agent.sync()).problems).toEqual([]);
+  expect([existsSync(conflistPath("old")), existsSync(conflistPath("fresh"))]).toEqual([false, true]);
+  expect(await bridges()).toEqual([bridgeOf(kept), bridgeOf(fresh), "fl-bridge0"].sort());
+  expect(await ruleset()).not.toContain(bridgeOf(old));
+});
+
+test("a service that restarts is followed on", async () => {
+  await start();
+  await under.stopServer();
+  expect((await under.agent.status()).service).toMatchObject({ connected: false });
+  await under.startServer();
+  await create("later");
+  expect(existsSync(conflistPath("later"))).toBe(true);
+  expect((await under.agent.status()).service).toMatchObject({ connected: true, reason: "" });
+});
+
+test("an agent that starts before its service gets there", async () => {
+  await under.startAgent();
+  await expect(under.agent.sync()).rejects.toMatchObject({ code: "unavailable" });
+  await under.startServer();
+  await create("web");
+  expect(existsSync(conflistPath("web"))).toBe(true);
+});
+
+test("what others did to it is mended: files, bridge, rules", async () => {
+  await start();
+  const web = await create("web");
+  const db = await create("db");
+  const text = readFileSync(conflistPath("web"), "utf8");
+  writeFileSync(conflistPath("web"), text.replace('"isolation": true', '"isolation": false'));
+  rmSync(conflistPath("db"));
+  await under.lab.host(["ip", "link", "del", bridgeOf(db)]);
+  await under.lab.host(["nft", "flush", "ruleset"]);
+  const isMended = async (): Promise<boolean> => {
+    const rules = await ruleset();
+    return (
+      readFileSync(conflistPath("web"), "utf8") === text &&
+      existsSync(conflistPath("db")) &&
+      (await bridges()).includes(bridgeOf(db)) &&
+      [web, db].every((network) => rules.includes(`"${bridgeOf(network)}" comment`)) &&
+      rules.includes("chain isolation-forward") &&
+      rules.includes(`"${bridgeOf(web)}" . `)
+    );
+  };
+  expect(await waitUntil(isMended, PASS_MS)).toBe(true);
+});
+
+test("a file of somebody else is kept, and what that means is said", async () => {
+  mkdirSync(under.cniConfDir, { recursive: true });
+  const foreign = join(under.cniConfDir, "10-mine.conflist");
+  writeFileSync(foreign, '{"cniVersion":"1.0.0","name":"web","plugins":[{"type":"bridge"}]}');
+  await start();
+  await under.service.createNetwork({ name: "web" }, CALLER);
+  const { problems } = await under.agent.sync();
+  expect(problems).toEqual([
+    { severity: "error", object: "web", message: expect.stringContaining("10-mine.conflist") },
+  ]);
+  expect((await under.agent.status()).parts[0]).toEqual({ name: "networks", problems });
+  expect(existsSync(conflistPath("web"))).toBe(false);
+  expect(readFileSync(foreign, "utf8")).toContain('"type":"bridge"');
+  expect(under.agentLog()).toContain("10-mine.conflist");
+  await under.service.removeNetwork("web", CALLER);
+  expect((await under.agent.sync()).problems).toEqual([]);
+  expect(existsSync(foreign)).toBe(true);
+});
+
+test("a bridge with a port outlives its network until the port is gone", async () => {
+  await start();
+  const web = await create("web");
+  const inHost = (...argv: string[]) => under.lab.host(["ip", ...argv]);
+  await inHost("link", "add", "stray", "type", "veth", "peer", "name", "stray2");
+  await inHost("link", "set", "stray", "master", bridgeOf(web));
+  await under.service.removeNetwork("web", CALLER);
+  await under.agent.sync();
+  expect(existsSync(conflistPath("web"))).toBe(false);
+  expect(await bridges()).toContain(bridgeOf(web));
+  expect(await ruleset()).toContain(bridgeOf(web));
+  await inHost("link", "del", "stray");
+  expect(await waitUntil(async () => !(await bridges()).includes(bridgeOf(web)), PASS_MS)).toBe(true);
+  expect(await waitUntil(async () => !(await ruleset()).includes(bridgeOf(web)), PASS_MS)).toBe(true);
+});
+
+test("a bridge of the administrator is used, and stays", async () => {
+  await start();
+  await under.lab.host(["ip", "link", "add", "br-mine", "type", "bridge"]);
+  await create("web", { options: { "com.docker.network.bridge.name": "br-mine" } });
+  expect((await links()).find(({ ifname }) => ifname === "br-mine")?.flags).toContain("UP");
+  expect(await ruleset()).toContain("br-mine");
+  await under.service.removeNetwork("web", CALLER);
+  await under.agent.sync();
+  expect(await bridges()).toEqual(["br-mine", "fl-bridge0"]);
+  expect(await ruleset()).not.toContain("br-mine");
+});
+
+test("after a reboot everything comes back, also when an ADD was first", async () => {
+  await start();
+  const web = await create("web");
+  const conflist = JSON.parse(readFileSync(conflistPath("web"), "utf8"));
+  await under.killAgent();
+  await under.lab.host(["nft", "flush", "ruleset"]);
+  for (const bridge of await bridges()) await under.lab.host(["ip", "link", "del", bridge]);
+  await plugin("ADD", conflist);
+  expect((await links()).find(({ ifname }) => ifname === bridgeOf(web))?.ifalias).toBe("fairlead:web");
+  await under.startAgent();
+  expect((await under.agent.sync()).problems).toEqual([]);
+  expect((await links()).find(({ ifname }) => ifname === bridgeOf(web))?.ifalias).toBe(
+    `fairlead-network:${web.id}`,
+  );
+  expect(await bridges()).toContain("fl-bridge0");
+  await plugin("DEL", conflist);
+  // The runtime's garbage collection leaves what the agent keeps.
+  await plugin("GC", { ...conflist, cniVersion: "1.1.0" });
+  expect(await bridges()).toContain(bridgeOf(web));
+  expect(await ruleset()).toContain(`"${bridgeOf(web)}" comment`);
+});
+
+test("a firewall that drops what containers send is told of, and left alone", async () => {
+  await start();
+  const script = "table ip filter { chain FORWARD { type filter hook forward priority 0; policy drop; }; }";
+  await under.lab.host(["nft", "-f", "-"], { input: script });
+  const warned = async (): Promise<boolean> => {
+    const { parts } = await under.agent.status();
+    return parts.some(({ problems }) => problems.some(({ object }) => object === "chain ip filter FORWARD"));
+  };
+  expect(await waitUntil(warned, PASS_MS)).toBe(true);
+  expect(under.agentLog()).toContain("chain ip filter FORWARD drops");
+  expect(await ruleset()).toMatch(
+    /chain FORWARD \{\s+type filter hook forward priority filter; policy drop;\s+\}/,
+  );
+});
+
+/** Runs the first plugin of a conflist as a runtime does, for a container of its own. */
+async function plugin(
+  verb: string,
+  conflist: { plugins: object[]; [key: string]: unknown },
+): Promise<string> {
+  const netns = `${under.lab.hostNetns}-c`;
+  if (verb === "ADD") await under.lab.addContainer("c");
+  const { name, cniVersion, plugins } = conflist;
+  const attachments = verb === "GC" ? { "cni.dev/valid-attachments": [] } : {};
+  return command(under.lab.inHost(join(FAIRLEAD_DIRECTORY, "fairlead-bridge")), {
+    env: {
+      ...labEnvironment(),
+      CNI_COMMAND: verb,
+      CNI_PATH: FAIRLEAD_DIRECTORY,
+      ...(verb !== "GC" && { CNI_CONTAINERID: "c1", CNI_NETNS: `/run/netns/${netns}`, CNI_IFNAME: "eth0" }),
+    },
+    input: JSON.stringify({ ...plugins[0], name, cniVersion, ...attachments }),
+  });
+}
