@@ -126,7 +126,12 @@ test("macvlan has its parent, and IPAM where there are subnets", async () => {
     subnets: [{ subnet: "10.4.0.0/24" }],
     options: { parent: "eth9" },
   });
-  expect(plugins(given)[0]).toMatchObject({ ipam: { type: "fairlead-ipam" } });
+  expect(plugins(given)[0]).toMatchObject({
+    isDefaultGateway: true,
+    gatewayPriority: 0,
+    ipam: { type: "fairlead-ipam" },
+  });
+  expect(plugins({ ...given, internal: true })[0]).toMatchObject({ isDefaultGateway: false });
 });
 
 test("the predefined bridge comes first, host and none are no conflists, declared networks have their own", async () => {

@@ -123,7 +123,11 @@ function macvlanPlugin(network: Network, settings: ConflistSettings): object {
     ...(parent && { master: parent }),
     ...(mode && { mode }),
     ...(mtu && { mtu: Number(mtu) }),
-    ...(network.pools.length > 0 && { ipam: ipamSection(settings) }),
+    ...(network.pools.length > 0 && {
+      isDefaultGateway: !network.internal,
+      gatewayPriority: 0,
+      ipam: ipamSection(settings),
+    }),
     capabilities: { ips: true, mac: true, aliases: true },
   };
 }
