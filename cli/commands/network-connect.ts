@@ -92,7 +92,8 @@ function wishesOf(options: ConnectInput["options"]): AttachmentWishes {
 }
 
 function connectDevice(node: Node, container: Container, options: ConnectInput["options"]): void {
-  requireConnectable(container, null);
+  // A container on the network "none" has none by choice, and gets this one by choice: Pipework's usual case.
+  if (container.mode !== "none") requireConnectable(container, null);
   requireRunning(container);
   const { ip, ip6, ...wishes } = wishesOf(options);
   const addresses = [ip, ip6].filter((address) => address !== undefined);
