@@ -2,8 +2,16 @@
  * A container joins a bridge of the administrator's, with an address that was named by hand: what is on the bridge and on
  * the host is as it was while the container is there, and after.
  */
+import {
+  BEHIND_LAN,
+  bridgePorts,
+  bridgeState,
+  LAN_GATEWAY,
+  LAN_HOST,
+  LAN_MAC,
+  makeLan,
+} from "../support/administrators-bridge.ts";
 import { canPing } from "../support/lab.ts";
-import { command } from "../support/lab-process.ts";
 import { type AnyResult, type Configuration, type Container, PluginLab } from "../support/plugin-lab.ts";
 
 jest.setTimeout(120_000);
@@ -14,8 +22,7 @@ beforeAll(async () => {
 });
 afterAll(() => lab?.close());
 
-const LAN_MAC = "02:00:00:00:00:99";
-const [GATEWAY, HOST, ADDRESS] = ["192.168.1.1", "192.168.1.2", "192.168.1.10/24"] as const;
+const ADDRESS = "192.168.1.10/24";
 
 /** The configuration that attaches to a bridge without a network: no gateway, no masquerade, addresses by name. */
 const joining = (bridge: string, keys: Configuration = {}): Configuration => ({
@@ -25,64 +32,14 @@ const joining = (bridge: string, keys: Configuration = {}): Configuration => ({
   bridge,
   ipam: {
     type: "fairlead-static",
-    addresses: [{ address: ADDRESS, gateway: GATEWAY }],
+    addresses: [{ address: ADDRESS, gateway: LAN_GATEWAY }],
     routes: [{ dst: "0.0.0.0/0" }],
   },
   ...keys,
 });
 
-/** A bridge of the host with a gateway's netns on it. Returns the path of that netns. */
-async function lan(bridge: string, mtu: number): Promise<string> {
-  const name = `${lab.lab.hostNetns}-${bridge}`;
-  const gateway = await lab.lab.addNetns(name);
-  await lab.lab.host(["ip", "link", "add", bridge, "type", "bridge"]);
-  const peer = ["type", "veth", "peer", "name", "lan0", "mtu", String(mtu), "netns", name];
-  await lab.lab.host([
-    "ip",
-    "link",
-    "add",
-    `${bridge}p`,
-    "mtu",
-    String(mtu),
-    "address",
-    LAN_MAC,
-    "master",
-    bridge,
-    ...peer,
-  ]);
-  await lab.lab.host(["ip", "link", "set", `${bridge}p`, "up"]);
-  await lab.lab.host(["ip", "link", "set", bridge, "up"]);
-  await lab.lab.host(["ip", "addr", "add", `${HOST}/24`, "dev", bridge]);
-  await command(["ip", "-n", name, "link", "set", "lan0", "up"]);
-  await command(["ip", "-n", name, "addr", "add", `${GATEWAY}/24`, "dev", "lan0"]);
-  await command(["ip", "-n", name, "addr", "add", "203.0.113.1/32", "dev", "lan0"]);
-  return gateway;
-}
-
-interface ShownBridge {
-  readonly flags: readonly string[];
-  readonly address: string;
-  readonly mtu: number;
-  readonly ifalias?: string;
-  readonly linkinfo: { readonly info_data: Readonly<Record<string, unknown>> };
-}
-
-/** All that is the bridge's own, without its timers, and the host's rules and forwarding. */
-async function stateOf(bridge: string): Promise<unknown> {
-  const [link] = await lab.onHost<ShownBridge>("-d", "link", "show", "dev", bridge);
-  const addresses = await lab.hostAddresses(bridge);
-  const rules = await lab.lab.host(["nft", "-s", "list", "ruleset"]);
-  const forwarding = await lab.lab.host(["sysctl", "net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"]);
-  const timers = /timer|root_|bridge_id|designated/;
-  const settings = Object.entries(link?.linkinfo.info_data ?? {}).filter(([key]) => !timers.test(key));
-  const { flags, address, mtu, ifalias } = link as ShownBridge;
-  return { flags, address, mtu, ifalias, settings, addresses, rules, forwarding };
-}
-
-async function ports(bridge: string): Promise<string[]> {
-  const shown = await lab.onHost<{ ifname: string }>("link", "show", "master", bridge);
-  return shown.map(({ ifname }) => ifname);
-}
+const stateOf = (bridge: string) => bridgeState(lab.lab, bridge);
+const ports = (bridge: string) => bridgePorts(lab.lab, bridge);
 
 describe("a bridge with a gateway's port on it, and jumbo frames", () => {
   let container: Container;
@@ -90,10 +47,10 @@ describe("a bridge with a gateway's port on it, and jumbo frames", () => {
   let result: AnyResult;
 
   beforeAll(async () => {
-    await lan("br1", 9000);
+    await makeLan(lab.lab, "br1", 9000);
     container = await lab.container();
     before = await stateOf("br1");
-    expect(before).toMatchObject({ address: LAN_MAC, mtu: 9000, addresses: [`${HOST}/24`] });
+    expect(before).toMatchObject({ address: LAN_MAC, mtu: 9000, addresses: [`${LAN_HOST}/24`] });
     result = await lab.add(container, joining("br1"));
   });
 
@@ -103,10 +60,10 @@ describe("a bridge with a gateway's port on it, and jumbo frames", () => {
   });
 
   test("lets the container reach the host, the gateway, and through the gateway what is behind it", async () => {
-    expect(result.ips).toEqual([{ address: ADDRESS, gateway: GATEWAY, interface: 2 }]);
+    expect(result.ips).toEqual([{ address: ADDRESS, gateway: LAN_GATEWAY, interface: 2 }]);
     expect(result.interfaces?.[2]?.mtu).toBe(9000);
     expect(await lab.containerAddresses(container)).toEqual([ADDRESS]);
-    for (const target of [HOST, GATEWAY, "203.0.113.1"]) {
+    for (const target of [LAN_HOST, LAN_GATEWAY, BEHIND_LAN]) {
       expect([target, await canPing(container.netns, target)]).toEqual([target, true]);
     }
   });
