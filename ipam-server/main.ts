@@ -2,10 +2,10 @@
 import { readConfigFile, runDaemon } from "../lib/daemon/run.ts";
 import type { Logger } from "../lib/log.ts";
 import { parseConfig, type ServerConfig } from "./config.ts";
-import { type RunningServer, startServer } from "./start.ts";
+import { type RunningServer, type StartOptions, startServer } from "./start.ts";
 
 export { CONFIG_KEYS, parseConfig, type ServerConfig } from "./config.ts";
-export { type RunningServer, startServer } from "./start.ts";
+export { type RunningServer, type StartOptions, startServer } from "./start.ts";
 
 /**
  * Reads a configuration file.
@@ -15,21 +15,17 @@ export function loadConfig(file: string): ServerConfig {
   return parseConfig(readConfigFile(file, "conf/server.yaml"), file);
 }
 
-export interface ServeOptions {
-  readonly config: ServerConfig;
-  readonly logger: Logger;
-}
-
 /**
  * Runs a server until it is told to end, and returns the exit status of the process, as `runDaemon` says.
  *
  * @throws FairleadError what keeps it from starting.
  */
-export function serve({ config, logger }: ServeOptions): Promise<number> {
+export function serve(options: StartOptions): Promise<number> {
+  const { logger } = options;
   return runDaemon({
     title: "fairlead server",
     logger,
-    start: () => startServer(config, logger),
+    start: () => startServer(options),
     onReady: (server) => logReady(server, logger),
   });
 }

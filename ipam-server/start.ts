@@ -9,7 +9,6 @@ import type { Caller, IpamService, NetworkStatusRequest } from "../lib/ipam/api.
 import type { Logger } from "../lib/log.ts";
 import { VERSION } from "../lib/version.ts";
 import type { ServerConfig, TcpAddress, UnixAddress } from "./config.ts";
-import { hostPrefixes } from "./host-prefixes.ts";
 import { createHttpFront, type HttpFrontOptions } from "./http/front.ts";
 import { IntentReplay } from "./intents.ts";
 import { createMetrics } from "./metrics.ts";
@@ -38,24 +37,32 @@ export interface RunningServer {
   close(): Promise<void>;
 }
 
+export interface StartOptions {
+  readonly config: ServerConfig;
+  readonly logger: Logger;
+  /** What this machine reaches by other ways: the predefined `bridge` gets no subnet that hides it. */
+  readonly hostPrefixes: () => readonly string[];
+}
+
 /**
  * Starts a server. When it fails, nothing is left running and the reason is thrown.
  * @throws FairleadError: what keeps it from starting, and what to do.
  */
-export async function startServer(config: ServerConfig, logger: Logger): Promise<RunningServer> {
+export async function startServer(options: StartOptions): Promise<RunningServer> {
   const closers = new Closers();
   try {
-    return await start(config, logger, closers);
+    return await start(options, closers);
   } catch (thrown) {
     await closers.close();
     throw thrown;
   }
 }
 
-async function start(config: ServerConfig, logger: Logger, closers: Closers): Promise<RunningServer> {
+async function start(options: StartOptions, closers: Closers): Promise<RunningServer> {
+  const { config, logger } = options;
   makeStateDir(config.stateDir);
   const failure = Promise.withResolvers<FairleadError>();
-  const service = await openService(config, logger, failure.resolve);
+  const service = await openService(options, failure.resolve);
   closers.add(() => service.close());
   const caller = { actor: `uid:${process.getuid?.() ?? 0}`, node: config.nodeName };
   const validators = createValidators();
@@ -78,8 +85,7 @@ async function start(config: ServerConfig, logger: Logger, closers: Closers): Pr
 }
 
 function openService(
-  config: ServerConfig,
-  logger: Logger,
+  { config, logger, hostPrefixes }: StartOptions,
   onFatal: (error: FairleadError) => void,
 ): Promise<RunningService> {
   const { stateDir, coolingSeconds } = config;

@@ -9,6 +9,7 @@ import {
   startServer,
 } from "../../ipam-server/main.ts";
 import { type Daemon, runDaemon } from "../../lib/daemon/run.ts";
+import { readHostPrefixes } from "../../lib/host/host-prefixes.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { Io } from "../io.ts";
 import { stderrLogger } from "./daemon-output.ts";
@@ -62,7 +63,7 @@ interface Dev extends Daemon {
 }
 
 async function startDev(config: DevConfig, logger: Logger): Promise<Dev> {
-  const server = await startServer(config.server, logger);
+  const server = await startServer({ config: config.server, logger, hostPrefixes: readHostPrefixes });
   try {
     const agent = await startAgent({ config: config.agent, logger, service: server.service });
     const close = async (): Promise<void> => {

@@ -1,9 +1,9 @@
 /** What `fairlead network create` does. */
 import { tryParsePrefix } from "../../lib/addr/prefix.ts";
+import { readHostPrefixes } from "../../lib/host/host-prefixes.ts";
 import type { CreateNetworkRequest, Network, SubnetSpec } from "../../lib/ipam/api.ts";
 import type { AgentProblem } from "../../lib/rpc/agent-api.ts";
 import type { Io } from "../io.ts";
-import { readHostPrefixes } from "../network/host-prefixes.ts";
 import { matchSubnets } from "../network/subnets.ts";
 import { refusalOf, refuseReservedName } from "../network/words.ts";
 import { formatJson } from "../output/json.ts";

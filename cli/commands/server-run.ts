@@ -1,5 +1,6 @@
 /** What `fairlead server` does. */
 import { CONFIG_KEYS, loadConfig, parseConfig, serve } from "../../ipam-server/main.ts";
+import { readHostPrefixes } from "../../lib/host/host-prefixes.ts";
 import type { Io } from "../io.ts";
 import { showConfigKeys, stderrLogger } from "./daemon-output.ts";
 
@@ -12,7 +13,8 @@ export interface ServerOptions {
 
 export async function runServer({ config: file, check = false }: ServerOptions, io: Io): Promise<number> {
   const config = file === undefined ? parseConfig("", "defaults") : loadConfig(file);
-  if (!check) return serve({ config, logger: stderrLogger(config.log.level, config.log.format) });
+  const logger = stderrLogger(config.log.level, config.log.format);
+  if (!check) return serve({ config, logger, hostPrefixes: readHostPrefixes });
   await io.out(`${file ?? "the default configuration"} is valid\n`);
   return 0;
 }

@@ -1,7 +1,7 @@
 /** What this host reaches by other ways: a subnet out of the default pools must not hide it. */
-import { addressFromBytes, formatAddress, tryParseAddress } from "../../lib/addr/address.ts";
-import { formatPrefix, type Prefix, prefixOf } from "../../lib/addr/prefix.ts";
-import { readFileIfExists } from "../../lib/linux/files.ts";
+import { addressFromBytes, formatAddress, tryParseAddress } from "../addr/address.ts";
+import { formatPrefix, type Prefix, prefixOf } from "../addr/prefix.ts";
+import { readFileIfExists } from "../linux/files.ts";
 
 /** As many as the service takes; the widest first. */
 const MOST_PREFIXES = 4096;
