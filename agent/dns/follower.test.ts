@@ -1,0 +1,151 @@
+import type { Endpoint, Event, Network } from "../../lib/ipam/api.ts";
+import { silentLogger } from "../../lib/log.ts";
+import { endpointOf, networkOf } from "../../test/support/dns-fixture.ts";
+import { Follower } from "./follower.ts";
+import { Names } from "./names.ts";
+
+let networks: Network[];
+let endpoints: Endpoint[];
+let asked: string[];
+let broken: boolean;
+let changed: string[][];
+let names: Names;
+let follower: Follower;
+
+beforeEach(() => {
+  networks = [networkOf("net", { subnets: { "10.1.0.0/24": "10.1.0.1" } })];
+  endpoints = [];
+  asked = [];
+  broken = false;
+  changed = [];
+  names = new Names();
+  follower = new Follower({
+    service: {
+      listNetworks: async () => {
+        asked.push("networks");
+        if (broken) throw new Error("away");
+        return networks;
+      },
+      listEndpoints: async ({ networkName, containerId }) => {
+        asked.push(`${networkName ?? "*"}/${containerId ?? "*"}`);
+        if (broken) throw new Error("away");
+        return endpoints.filter(
+          (one) =>
+            (networkName ?? one.networkName) === one.networkName &&
+            (containerId ?? one.containerId) === one.containerId,
+        );
+      },
+    },
+    names,
+    logger: silentLogger,
+    linksOf: (containerId) => {
+      if (containerId === "broken") throw new Error("no file");
+      return [{ target: "db", alias: `${containerId}-db` }];
+    },
+    onChanged: (touched) => changed.push([...touched]),
+  });
+});
+afterEach(() => follower.close());
+
+function event(kind: Event["kind"], containerId = "", networkName = "net"): void {
+  follower.onEvent({ kind, containerId, networkName } as Event);
+}
+
+const found = (name: string, networkName = "net", source = "10.1.0.99") => {
+  const asker = names.askerAt(networkName, source);
+  return asker ? names.find(asker, name).length : -1;
+};
+
+test("a reset lists everything, and forgets what is not there any more", async () => {
+  endpoints = [endpointOf("net", "a", ["10.1.0.2/24"]), endpointOf("net", "b", ["10.1.0.3/24"])];
+  follower.onReset();
+  await follower.settled();
+  expect([found("a"), found("b")]).toEqual([1, 1]);
+  endpoints = [endpointOf("net", "b", ["10.1.0.3/24"])];
+  follower.onReset();
+  await follower.settled();
+  expect([found("a"), found("b")]).toEqual([0, 1]);
+});
+
+test("an event makes one question about its container, however many there are", async () => {
+  follower.onReset();
+  await follower.settled();
+  asked = [];
+  endpoints = [endpointOf("net", "a", ["10.1.0.2/24"])];
+  event("lease-bound", "a");
+  await follower.settled();
+  expect(asked).toEqual(["net/a"]);
+  expect(changed.at(-1)).toEqual(["net"]);
+  expect(found("a")).toBe(1);
+  asked = [];
+  endpoints = [];
+  event("lease-bound", "a");
+  event("lease-bound", "a");
+  event("lease-released", "a");
+  event("lease-released", "a");
+  await follower.settled();
+  expect(found("a")).toBe(0);
+  expect(asked.length).toBeLessThanOrEqual(2);
+});
+
+test("networks come and go by their events, or with the first attachment to one that is not known", async () => {
+  follower.onReset();
+  await follower.settled();
+  networks = [...networks, networkOf("new", { subnets: { "10.2.0.0/24": "10.2.0.1" } })];
+  event("network-created", "", "new");
+  await follower.settled();
+  expect(names.network("new")).toBeDefined();
+  networks = [networkOf("third", { subnets: { "10.3.0.0/24": "10.3.0.1" } })];
+  endpoints = [endpointOf("third", "a", ["10.3.0.2/24"])];
+  event("lease-bound", "a", "third");
+  await follower.settled();
+  expect(found("a", "third", "10.3.0.9")).toBe(1);
+  expect(names.network("net")).toBeUndefined();
+});
+
+test("events about no container need nothing", async () => {
+  follower.onReset();
+  await follower.settled();
+  asked = [];
+  event("address-reserved");
+  event("server-started");
+  await follower.settled();
+  expect(asked).toEqual([]);
+});
+
+test("while the service is away nothing is forgotten, and everything is made up for", async () => {
+  follower.onReset();
+  await follower.settled();
+  endpoints = [endpointOf("net", "a", ["10.1.0.2/24"])];
+  broken = true;
+  event("lease-bound", "a");
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(follower.trouble).toBe("away");
+  expect(found("a")).toBe(0);
+  broken = false;
+  await follower.settled();
+  expect(found("a")).toBe(1);
+  expect(follower.trouble).toBe("");
+});
+
+test("links are read for the predefined bridge; a file that cannot be read costs the links only", async () => {
+  networks = [networkOf("bridge", { origin: "predefined", subnets: { "10.9.0.0/24": "10.9.0.1" } })];
+  endpoints = [
+    endpointOf("bridge", "db", ["10.9.0.2/24"]),
+    endpointOf("bridge", "app", ["10.9.0.3/24"]),
+    endpointOf("bridge", "broken", ["10.9.0.4/24"]),
+  ];
+  follower.onReset();
+  await follower.settled();
+  expect(found("app-db", "bridge", "10.9.0.3")).toBe(1);
+  expect(found("app-db", "bridge", "10.9.0.2")).toBe(0);
+  expect(names.memberCount).toBe(3);
+});
+
+test("closing ends every wait", async () => {
+  broken = true;
+  follower.onReset();
+  const waiting = follower.settled();
+  follower.close();
+  await waiting;
+});

@@ -1,0 +1,196 @@
+import { parseAddress } from "../../lib/addr/address.ts";
+import { ednsOf, ednsRecord } from "../../lib/dns/edns.ts";
+import { decodeMessage, type Message, NO_FLAGS } from "../../lib/dns/message.ts";
+import { endpointOf, networkOf, queryOf } from "../../test/support/dns-fixture.ts";
+import { mutatedMessages } from "../../test/support/dns-mutations.ts";
+import { type DnsCounters, newCounters } from "./counters.ts";
+import { Names } from "./names.ts";
+import { type ForwardedQuery, QueryHandler, type QuerySource } from "./query-handler.ts";
+
+const UDP: QuerySource = { networkName: "net", address: "10.1.0.2", transport: "udp" };
+const TCP: QuerySource = { ...UDP, transport: "tcp" };
+
+let names: Names;
+let counters: DnsCounters;
+let forwarded: ForwardedQuery[];
+let upstream: Uint8Array | null;
+let random: number;
+let handler: QueryHandler;
+
+beforeEach(() => {
+  names = new Names();
+  names.setNetworks([networkOf("net", { subnets: { "10.1.0.0/24": "10.1.0.1" } })]);
+  names.setEndpoints({
+    networkName: "net",
+    containerId: "web",
+    endpoints: [endpointOf("net", "web", ["10.1.0.2/24"])],
+    links: [],
+  });
+  counters = newCounters();
+  forwarded = [];
+  upstream = null;
+  random = 0;
+  const ask = async (query: ForwardedQuery) => {
+    forwarded.push(query);
+    return upstream;
+  };
+  handler = new QueryHandler({ names, counters, forwarder: { ask }, random: () => random });
+});
+
+function addMany(count: number): void {
+  for (let index = 0; index < count; index++) {
+    const containerId = `m${index}`;
+    const endpoints = [endpointOf("net", containerId, [`10.1.0.${index + 10}/24`], ["many"])];
+    names.setEndpoints({ networkName: "net", containerId, endpoints, links: [] });
+  }
+}
+
+async function answer(bytes: Uint8Array, source = UDP): Promise<Message | null> {
+  const reply = await handler.handle(bytes, source);
+  return reply && decodeMessage(reply);
+}
+
+const addresses = (message: Message | null) =>
+  message?.answers.map((one) => (one.type === "A" ? (one.data as { address: unknown }).address : one.type));
+
+test("an address is answered in the case of the question, authoritatively, for two seconds", async () => {
+  expect(await answer(queryOf("WeB"))).toEqual({
+    id: 0x1234,
+    flags: {
+      ...NO_FLAGS,
+      response: true,
+      authoritative: true,
+      recursionDesired: true,
+      recursionAvailable: true,
+    },
+    questions: [{ name: "WeB", type: "A", class: 1 }],
+    answers: [{ name: "WeB", type: "A", class: 1, ttl: 2, data: { address: parseAddress("10.1.0.2") } }],
+    authority: [],
+    additional: [],
+  });
+  expect(counters).toMatchObject({ received: 1, answered: 1 });
+});
+
+test("no data and no such name come with an SOA record that lets them be kept for a second", async () => {
+  const soa = { name: "", type: "SOA", ttl: 1, data: { minimum: 1 } };
+  expect(await answer(queryOf("web", "AAAA"))).toMatchObject({
+    flags: { responseCode: 0 },
+    answers: [],
+    authority: [soa],
+  });
+  expect(await answer(queryOf("nosuch"))).toMatchObject({
+    flags: { responseCode: 3 },
+    answers: [],
+    authority: [soa],
+  });
+  expect(counters).toMatchObject({ noData: 1, noName: 1, forwarded: 0 });
+});
+
+test("an address has its name", async () => {
+  const { answers } = (await answer(queryOf("2.0.1.10.in-addr.arpa", "PTR"))) ?? {};
+  expect(answers).toMatchObject([{ type: "PTR", data: { host: "web.net" } }]);
+});
+
+test("several addresses begin anywhere, and all are there", async () => {
+  addMany(3);
+  const list = (from: number) =>
+    [0, 1, 2].map((index) => parseAddress(`10.1.0.${10 + ((index + from) % 3)}`));
+  for (const [value, from] of [
+    [0, 0],
+    [0.4, 1],
+    [0.99, 2],
+  ] as const) {
+    random = value;
+    expect(addresses(await answer(queryOf("many")))).toEqual(list(from));
+  }
+});
+
+test("what does not fit is truncated over UDP, at 512 bytes or what EDNS says up to 1,232, and whole over TCP", async () => {
+  addMany(200);
+  const withEdns = (udpBytes: number) => queryOf("many", "A", { additional: [ednsRecord({ udpBytes })] });
+  const lengths: number[] = [];
+  for (const query of [queryOf("many"), withEdns(100), withEdns(1000), withEdns(4096)]) {
+    const reply = (await handler.handle(query, UDP)) ?? new Uint8Array();
+    expect(decodeMessage(reply).flags.truncated).toBe(true);
+    lengths.push(reply.length);
+  }
+  expect(lengths.map((length) => Math.ceil(length / 16) * 16)).toEqual([512, 512, 1008, 1232]);
+  const whole = await answer(queryOf("many"), TCP);
+  expect(whole?.flags.truncated).toBe(false);
+  expect(whole?.answers).toHaveLength(200);
+});
+
+test("EDNS is answered with EDNS, and only then", async () => {
+  const reply = await answer(queryOf("web", "A", { additional: [ednsRecord({ udpBytes: 4096 })] }));
+  expect(reply && ednsOf(reply)).toMatchObject({ udpBytes: 1232, version: 0 });
+  const later = await answer(
+    queryOf("web", "A", { additional: [ednsRecord({ udpBytes: 512, version: 1 })] }),
+  );
+  expect(later && ednsOf(later)).toMatchObject({ responseCodeUpper: 1, version: 0 });
+  expect(later?.flags.responseCode).toBe(0);
+});
+
+test("a name of the world goes upstream; its answer comes back as it is", async () => {
+  upstream = queryOf("example.com", "A", { flags: { ...NO_FLAGS, response: true } });
+  expect(await answer(queryOf("example.com"))).toMatchObject({ flags: { response: true } });
+  expect(forwarded).toMatchObject([{ client: "10.1.0.2", head: { question: { name: "example.com" } } }]);
+  expect(counters).toMatchObject({ forwarded: 1, upstreamFailures: 0 });
+});
+
+test("no answer from upstream is a server failure; one that is too long for UDP is truncated", async () => {
+  expect(await answer(queryOf("example.com"))).toMatchObject({ flags: { responseCode: 2 } });
+  expect(counters).toMatchObject({ forwarded: 1, upstreamFailures: 1 });
+  upstream = new Uint8Array(600);
+  expect(await answer(queryOf("example.com"))).toMatchObject({ flags: { truncated: true }, answers: [] });
+  expect(await handler.handle(queryOf("example.com"), TCP)).toHaveLength(600);
+});
+
+test("without recursion nobody else is asked", async () => {
+  const flags = { ...NO_FLAGS, recursionDesired: false };
+  expect(await answer(queryOf("example.com", "A", { flags }))).toMatchObject({ flags: { responseCode: 5 } });
+  expect(addresses(await answer(queryOf("web", "A", { flags })))).toHaveLength(1);
+  expect(forwarded).toEqual([]);
+});
+
+test.each([
+  ["an answer", queryOf("web", "A", { flags: { ...NO_FLAGS, response: true } })],
+  ["less than a header", new Uint8Array(11)],
+  ["nothing", new Uint8Array()],
+])("%s gets no answer", (_what, bytes) => {
+  expect(handler.handle(bytes, UDP)).toBeNull();
+  expect(counters.dropped).toBe(1);
+});
+
+test("an address that is not on the network gets no answer, whatever it asks", () => {
+  for (const address of ["192.0.2.1", "10.2.0.2", "127.0.0.1"]) {
+    expect(handler.handle(queryOf("web"), { ...UDP, address })).toBeNull();
+  }
+  expect(handler.handle(queryOf("web"), { ...UDP, networkName: "gone" })).toBeNull();
+  expect(counters.dropped).toBe(4);
+});
+
+test.each([
+  ["no question", queryOf("web", "A", { questions: [] }), 1],
+  [
+    "two questions",
+    queryOf("web", "A", { questions: [0, 1].map(() => ({ name: "web", type: "A" as const, class: 1 })) }),
+    1,
+  ],
+  ["bytes after it", Uint8Array.from([...queryOf("web"), 0]), 1],
+  ["a question cut off", queryOf("web").slice(0, 14), 1],
+  ["an update", queryOf("web", "A", { flags: { ...NO_FLAGS, opcode: 5 } }), 4],
+])("a query with %s is answered with its code", async (_what, bytes, code) => {
+  expect(await answer(bytes)).toMatchObject({ id: 0x1234, flags: { responseCode: code, response: true } });
+  expect(counters.malformed).toBe(1);
+});
+
+test("10,000 damaged messages: each gets an answer that can be read, or none", async () => {
+  for (const bytes of mutatedMessages(7, 10_000)) {
+    const reply = await handler.handle(bytes, UDP);
+    if (reply === null) continue;
+    const { id, flags } = decodeMessage(reply);
+    if (!flags.response || id !== (((bytes[0] ?? 0) << 8) | (bytes[1] ?? 0)))
+      throw new Error("not an answer");
+  }
+  expect(counters.received).toBe(10_000);
+});

@@ -1,0 +1,174 @@
+/**
+ * One query in, one answer out: the same for UDP and TCP.
+ *
+ * What is no query gets no answer, and neither does an address that is not on the network whose gateway it asks: a
+ * server that answers everybody can be made to flood anybody.
+ */
+import { ednsOf, udpLimit } from "../../lib/dns/edns.ts";
+import { HEADER_BYTES, OPCODE_QUERY, readHeader } from "../../lib/dns/header.ts";
+import {
+  decodeHead,
+  decodeMessage,
+  LONGEST_MESSAGE_BYTES,
+  type Message,
+  type Question,
+} from "../../lib/dns/message.ts";
+import type { DnsCounters } from "./counters.ts";
+import { type Decision, decide } from "./decide.ts";
+import type { Asker, Names } from "./names.ts";
+import { decidedReply, emptyReply, LARGEST_UDP_BYTES, type QueryHead, truncatedReply } from "./reply.ts";
+
+/** Where a query came from. */
+export interface QuerySource {
+  /** Network of the gateway address that was asked. */
+  readonly networkName: string;
+  readonly address: string;
+  readonly transport: "udp" | "tcp";
+}
+
+/** Asks somebody else. */
+export interface Forwarder {
+  /**
+   * Resolves with the answer under the query's own id; null when nobody answered, or too much is under way.
+   * Never rejects.
+   */
+  ask(query: ForwardedQuery): Promise<Uint8Array | null>;
+}
+
+export interface ForwardedQuery {
+  readonly head: QueryHead & { readonly question: Question };
+  readonly authenticData: boolean;
+  /** Address of the asker: what it may have under way is limited. */
+  readonly client: string;
+}
+
+/** An answer, or null for none. A promise only where somebody else has to be asked. */
+export type Reply = Uint8Array | null | Promise<Uint8Array | null>;
+
+export interface QueryHandlerOptions {
+  readonly names: Names;
+  readonly forwarder: Forwarder;
+  readonly counters: DnsCounters;
+  /** From 0 to 1, exclusive: where a list of addresses begins. */
+  readonly random: () => number;
+}
+
+/** Why there is nothing to decide about: nothing is answered, or only a code. */
+type Fault = "drop" | "formatError" | "notImplemented" | "badVersion";
+
+const KIND_COUNTERS = {
+  addresses: "answered",
+  pointers: "answered",
+  "no-data": "noData",
+  "no-name": "noName",
+  refused: "refused",
+  forward: "forwarded",
+} as const satisfies Record<Decision["kind"], keyof DnsCounters>;
+
+export class QueryHandler {
+  readonly #options: QueryHandlerOptions;
+
+  constructor(options: QueryHandlerOptions) {
+    this.#options = options;
+  }
+
+  /** Never throws; the bytes are not kept. */
+  handle(bytes: Uint8Array, source: QuerySource): Reply {
+    const { names, counters } = this.#options;
+    counters.received++;
+    const asker = names.askerAt(source.networkName, source.address);
+    const fault = asker === null ? "drop" : faultOfHeader(bytes);
+    if (asker === null || fault === "drop") {
+      counters.dropped++;
+      return null;
+    }
+    const message = fault === null ? tryDecode(bytes) : null;
+    if (message === null) return this.#refuse(headOfBytes(bytes), fault ?? "formatError");
+    const [question, ...others] = message.questions;
+    const head = headOf(message);
+    if (question === undefined || others.length > 0) return this.#refuse(head, "formatError");
+    if (head.edns && head.edns.version > 0) return this.#refuse(head, "badVersion");
+    return this.#decide(message, { ...head, question }, { asker, source });
+  }
+
+  #refuse(head: QueryHead, fault: Exclude<Fault, "drop">): Uint8Array {
+    this.#options.counters.malformed++;
+    return emptyReply(head, fault);
+  }
+
+  #decide(
+    message: Message,
+    head: QueryHead & { readonly question: Question },
+    { asker, source }: { asker: Asker; source: QuerySource },
+  ): Reply {
+    const { names, counters } = this.#options;
+    const decision = decide(names, asker, head.question);
+    const isForeign = decision.kind === "forward";
+    // Who does not want recursion does not want somebody else's answer.
+    const settled = isForeign && !head.recursionDesired ? ({ kind: "refused" } as const) : decision;
+    counters[KIND_COUNTERS[settled.kind]]++;
+    const limit = limitOf(head, source);
+    if (settled.kind !== "forward") return decidedReply(head, this.#rotated(settled), limit);
+    const query = { head, authenticData: message.flags.authenticData, client: source.address };
+    return this.#forward(query, limit);
+  }
+
+  async #forward(query: ForwardedQuery, limitBytes: number): Promise<Uint8Array> {
+    const { forwarder, counters } = this.#options;
+    const answer = await forwarder.ask(query);
+    if (answer === null) {
+      counters.upstreamFailures++;
+      return emptyReply(query.head, "serverFailure");
+    }
+    return answer.length <= limitBytes ? answer : truncatedReply(query.head);
+  }
+
+  #rotated<T extends Decision>(decision: T): T {
+    if (decision.kind !== "addresses") return decision;
+    const { addresses } = decision;
+    const from = Math.floor(this.#options.random() * addresses.length);
+    return { ...decision, addresses: [...addresses.slice(from), ...addresses.slice(0, from)] };
+  }
+}
+
+/** Looks at the header only: what is not a standard query is not decoded. Null: nothing wrong. */
+function faultOfHeader(bytes: Uint8Array): Fault | null {
+  if (bytes.length < HEADER_BYTES) return "drop";
+  const { response, opcode } = readHeader(bytes).value;
+  if (response) return "drop";
+  return opcode === OPCODE_QUERY ? null : "notImplemented";
+}
+
+function tryDecode(bytes: Uint8Array): Message | null {
+  try {
+    return decodeMessage(bytes);
+  } catch {
+    return null;
+  }
+}
+
+function headOf({ id, flags, questions, additional }: Message): QueryHead {
+  const { opcode, recursionDesired, checkingDisabled } = flags;
+  return {
+    id,
+    opcode,
+    recursionDesired,
+    checkingDisabled,
+    question: questions[0] ?? null,
+    edns: ednsOf({ additional }),
+  };
+}
+
+/** Of a message that cannot be read as a whole: with its question, if that can be. */
+function headOfBytes(bytes: Uint8Array): QueryHead {
+  try {
+    return headOf({ ...decodeHead(bytes), answers: [], authority: [], additional: [] });
+  } catch {
+    const { id, ...flags } = readHeader(bytes).value;
+    return headOf({ id, flags, questions: [], answers: [], authority: [], additional: [] });
+  }
+}
+
+function limitOf({ edns }: QueryHead, { transport }: QuerySource): number {
+  return transport === "tcp" ? LONGEST_MESSAGE_BYTES : udpLimit(edns, LARGEST_UDP_BYTES);
+}

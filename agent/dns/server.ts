@@ -1,0 +1,133 @@
+/** The node's DNS server, put together: names that follow the service, listeners that follow the names. */
+import { readContainerLinks } from "../../lib/host/container-links.ts";
+import type { Event, IpamService } from "../../lib/ipam/api.ts";
+import type { Logger } from "../../lib/log.ts";
+import type { AgentProblem } from "../../lib/rpc/agent-api.ts";
+import { type DnsCounters, newCounters } from "./counters.ts";
+import { Follower } from "./follower.ts";
+import { DNS_PORT, Listeners } from "./listeners.ts";
+import { Names } from "./names.ts";
+import { QueryHandler } from "./query-handler.ts";
+import { TCP_LIMITS, TcpClients, type TcpLimits } from "./tcp-clients.ts";
+import { type ForwarderLimits, UpstreamForwarder } from "./upstream-forwarder.ts";
+import { type Upstream, Upstreams } from "./upstreams.ts";
+
+/** How long {@link DnsServer.applied} waits for gateway addresses that are about to appear. */
+const LISTEN_LIMIT_MS = 2_000;
+
+export interface DnsServerOptions {
+  readonly service: Pick<IpamService, "listNetworks" | "listEndpoints">;
+  readonly logger: Logger;
+  /** Servers that are asked about the world; null: those of the host's resolv.conf. */
+  readonly upstreams: readonly string[] | null;
+  /** Where links of containers are kept: `/run/fairlead`. */
+  readonly runDir: string;
+  /** Default: 53. */
+  readonly port?: number;
+  readonly tcpLimits?: TcpLimits;
+  readonly forwarderLimits?: ForwarderLimits;
+}
+
+/** What it has done, and how much there is of everything. */
+export interface DnsFigures extends DnsCounters {
+  readonly networks: number;
+  readonly attachments: number;
+  readonly listeners: number;
+  readonly connections: number;
+  /** Questions that are under way upstream. */
+  readonly outstanding: number;
+}
+
+const monotonic = (): number => performance.now();
+
+export class DnsServer {
+  readonly #counters = newCounters();
+  readonly #names = new Names();
+  readonly #follower: Follower;
+  readonly #listeners: Listeners;
+  readonly #clients: TcpClients;
+  readonly #forwarder: UpstreamForwarder;
+
+  constructor(options: DnsServerOptions) {
+    const { service, logger, runDir } = options;
+    const counters = this.#counters;
+    const onClosed = (): void => void counters.connectionsClosed++;
+    this.#clients = new TcpClients({ limits: options.tcpLimits ?? TCP_LIMITS, now: monotonic, onClosed });
+    this.#forwarder = new UpstreamForwarder({
+      upstreams: new Upstreams({ configured: options.upstreams, now: monotonic }),
+      isOurselves: (upstream) => this.#isOurselves(upstream),
+      now: monotonic,
+      ...(options.forwarderLimits && { limits: options.forwarderLimits }),
+    });
+    const handler = new QueryHandler({
+      names: this.#names,
+      forwarder: this.#forwarder,
+      counters,
+      random: Math.random,
+    });
+    this.#listeners = new Listeners({
+      handler,
+      clients: this.#clients,
+      logger,
+      port: options.port ?? DNS_PORT,
+    });
+    this.#follower = new Follower({
+      service,
+      names: this.#names,
+      logger,
+      linksOf: (containerId) => readContainerLinks({ runDir, containerId }),
+      onChanged: (touched) => this.#onChanged(touched),
+    });
+    void this.#clients.watch();
+  }
+
+  onReset(): void {
+    this.#follower.onReset();
+  }
+
+  onEvent(event: Event): void {
+    this.#follower.onEvent(event);
+  }
+
+  /** Resolves when what was handed over is answered from, and addresses that are about to appear are listened on. */
+  async applied(): Promise<void> {
+    await this.#follower.settled();
+    await this.#listeners.settled(LISTEN_LIMIT_MS);
+  }
+
+  problems(): readonly AgentProblem[] {
+    const { trouble } = this.#follower;
+    const stale: AgentProblem[] =
+      trouble === ""
+        ? []
+        : [{ severity: "warning", object: "names", message: `names may be out of date: ${trouble}` }];
+    return [...stale, ...this.#listeners.problems()];
+  }
+
+  figures(): DnsFigures {
+    return {
+      ...this.#counters,
+      networks: this.#names.networks.length,
+      attachments: this.#names.memberCount,
+      listeners: this.#listeners.openCount,
+      connections: this.#clients.count,
+      outstanding: this.#forwarder.outstanding,
+    };
+  }
+
+  /** Answers nothing any more. */
+  close(): void {
+    this.#follower.close();
+    this.#listeners.close();
+    this.#clients.close();
+  }
+
+  #onChanged(touched: ReadonlySet<string>): void {
+    this.#listeners.update(this.#names.networks);
+    for (const networkName of touched) this.#listeners.retry(networkName);
+  }
+
+  #isOurselves({ address, port }: Upstream): boolean {
+    return port === this.#listeners.port && this.#listeners.isWanted(address);
+  }
+}
