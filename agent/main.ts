@@ -43,6 +43,11 @@ const PARTS: readonly PartEntry[] = [
     start: async (context) => (await import("./networks/main.ts")).startNetworks(context),
   },
   {
+    name: "dns",
+    isWanted: ({ dns }) => dns.enabled,
+    start: async (context) => (await import("./dns/main.ts")).startDns(context),
+  },
+  {
     name: "reaper",
     isWanted: ({ reaper }) => reaper.enabled,
     start: async (context) => (await import("./reaper.ts")).startReaper(context),
@@ -191,7 +196,11 @@ class Calls {
   }
 
   #partStatuses(): AgentPartStatus[] {
-    return this.#parts.map((part) => ({ name: part.name, problems: part.problems?.() ?? [] }));
+    return this.#parts.map((part) => ({
+      name: part.name,
+      problems: part.problems?.() ?? [],
+      figures: part.figures?.() ?? {},
+    }));
   }
 
   async #serviceTrouble(): Promise<string> {

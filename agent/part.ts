@@ -10,7 +10,15 @@ import type { ServiceFeed } from "./feed.ts";
 /** The service as the agent uses it: the service itself under `fairlead dev`, the client of its socket otherwise. */
 export type NodeService = Pick<
   IpamService,
-  "listNetworks" | "getNetwork" | "listLeases" | "listEvents" | "watchEvents" | "release" | "gc" | "info"
+  | "listNetworks"
+  | "getNetwork"
+  | "listLeases"
+  | "listEndpoints"
+  | "listEvents"
+  | "watchEvents"
+  | "release"
+  | "gc"
+  | "info"
 >;
 
 export interface AgentContext {
@@ -36,6 +44,8 @@ export interface AgentPart {
   applied(revision: number): Promise<void>;
   /** What is not as it should be, and why. Absent: the part has none. */
   problems?(): readonly AgentProblem[];
+  /** What it has done since it started, and how much there is of what it keeps. Absent: the part does not count. */
+  figures?(): Readonly<Record<string, number>>;
   /** Leaves what it made on the node. Idempotent. */
   close(): Promise<void>;
 }

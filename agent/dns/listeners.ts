@@ -21,6 +21,9 @@ export const DNS_PORT = 53;
 /** Pauses between attempts, doubling from the first to the most. */
 const RETRY_MS = { first: 50, most: 5_000 };
 
+/** How long after it became wanted an address may be about to appear: somebody is making its bridge. */
+const EXPECTED_MS = 2_000;
+
 /** Only these have a gateway address on this host. */
 const DRIVERS_WITH_GATEWAY: readonly string[] = ["bridge", "overlay"];
 
@@ -93,11 +96,10 @@ export class Listeners {
     }
   }
 
-  /** Resolves when no listener that may soon open is left, at the latest after `limitMs`. */
-  async settled(limitMs: number): Promise<void> {
-    const endAt = performance.now() + limitMs;
+  /** Resolves when no listener is left that may open any moment. */
+  async settled(): Promise<void> {
     for (const listener of this.#byAddress.values()) listener.retry();
-    while (performance.now() < endAt && [...this.#byAddress.values()].some((one) => one.isExpected)) {
+    while ([...this.#byAddress.values()].some((one) => one.isExpected)) {
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS.first));
     }
   }
@@ -137,6 +139,7 @@ class Listener {
   /** A removed network's address may be that of the next one, whose queries the same sockets then take. */
   wanted: Wanted;
   readonly #options: ListenersOptions & { readonly port: number };
+  readonly #since = performance.now();
   #udp: Socket | null = null;
   #tcp: Server | null = null;
   #timer: NodeJS.Timeout | undefined;
@@ -154,10 +157,12 @@ class Listener {
     return this.#tcp !== null;
   }
 
-  /** Not open, and whoever makes its bridge is known to do so: a network of the API. */
+  /** Being tried for the first time, or of a network whose bridge the agent is about to make. */
   get isExpected(): boolean {
-    const isWaiting = this.#error === null || this.#error.code === "EADDRNOTAVAIL";
-    return !this.isOpen && isWaiting && this.wanted.network.origin !== "conflist";
+    if (this.isOpen) return false;
+    if (this.#error === null) return true;
+    const isNew = performance.now() - this.#since < EXPECTED_MS;
+    return isNew && this.#error.code === "EADDRNOTAVAIL" && this.wanted.network.origin !== "conflist";
   }
 
   get problem(): AgentProblem | null {

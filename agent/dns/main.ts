@@ -19,6 +19,7 @@ export async function startDns({ service, feed, config, logger }: AgentContext):
     name: "dns",
     applied: () => server.applied(),
     problems: () => server.problems(),
+    figures: () => ({ ...server.figures() }),
     close: async () => {
       stop();
       server.close();

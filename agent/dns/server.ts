@@ -12,9 +12,6 @@ import { TCP_LIMITS, TcpClients, type TcpLimits } from "./tcp-clients.ts";
 import { type ForwarderLimits, UpstreamForwarder } from "./upstream-forwarder.ts";
 import { type Upstream, Upstreams } from "./upstreams.ts";
 
-/** How long {@link DnsServer.applied} waits for gateway addresses that are about to appear. */
-const LISTEN_LIMIT_MS = 2_000;
-
 export interface DnsServerOptions {
   readonly service: Pick<IpamService, "listNetworks" | "listEndpoints">;
   readonly logger: Logger;
@@ -92,7 +89,7 @@ export class DnsServer {
   /** Resolves when what was handed over is answered from, and addresses that are about to appear are listened on. */
   async applied(): Promise<void> {
     await this.#follower.settled();
-    await this.#listeners.settled(LISTEN_LIMIT_MS);
+    await this.#listeners.settled();
   }
 
   problems(): readonly AgentProblem[] {

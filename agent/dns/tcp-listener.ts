@@ -21,7 +21,7 @@ export interface ListenerOptions {
 /** @throws with the `code` of the system: EADDRNOTAVAIL, EADDRINUSE, … */
 export async function listenTcp(options: ListenerOptions): Promise<Server> {
   const server = createServer({ allowHalfOpen: false, noDelay: true }, (socket) => serve(socket, options));
-  server.listen({ host: options.address, port: options.port, backlog: BACKLOG, ipv6Only: true });
+  server.listen({ host: options.address, port: options.port, backlog: BACKLOG });
   await once(server, "listening");
   // Once it listens, what fails is one connection, never the server.
   server.on("error", () => {});

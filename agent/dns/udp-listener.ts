@@ -10,7 +10,7 @@ const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
 /** @throws with the `code` of the system: EADDRNOTAVAIL, EADDRINUSE, … */
 export async function listenUdp(options: Omit<ListenerOptions, "clients">): Promise<Socket> {
   const type = isIPv6(options.address) ? "udp6" : "udp4";
-  const socket = createSocket({ type, ipv6Only: true });
+  const socket = createSocket(type);
   try {
     socket.bind({ address: options.address, port: options.port, exclusive: true });
     await once(socket, "listening");

@@ -13,6 +13,8 @@ export interface AgentProblem {
 export interface AgentPartStatus {
   readonly name: string;
   readonly problems: readonly AgentProblem[];
+  /** Counters since the start, and present sizes, by name. */
+  readonly figures: Readonly<Record<string, number>>;
 }
 
 /** Answer of `GET /v1/agent/status`. */
