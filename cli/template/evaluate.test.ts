@@ -86,7 +86,7 @@ test.each([
   ["{{.Bogus}}", 'template: :1:2: executing "" at <.Bogus>: map has no entry for key "Bogus"'],
   ["{{.IPAM.Bogus}}", 'template: :1:7: executing "" at <.IPAM.Bogus>: map has no entry for key "Bogus"'],
   ["a\n {{.Bogus}}", 'template: :2:3: executing "" at <.Bogus>: map has no entry for key "Bogus"'],
-  ["{{.Name.Foo}}", "can't evaluate field Foo in type string"],
+  ["{{.Name.Foo}}", "can't evaluate field Foo in type interface {}"],
   ["{{index .IPAM.Config 5}}", "at <index .IPAM.Config 5>: error calling index: index out of range: 5"],
   ["{{.Name .Name}}", "Name has arguments but cannot be invoked as function"],
   ["{{range .Name}}{{end}}", "range can't iterate over web"],

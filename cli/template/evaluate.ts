@@ -160,7 +160,9 @@ class Run {
     if (value instanceof GoStruct) return this.#fieldOf(value, name, source);
     if (isMap(value)) return value.get(name) ?? null;
     if (value === null) throw this.#error(source, `nil data; no entry for key ${JSON.stringify(name)}`);
-    throw this.#error(source, fieldProblem(name, value));
+    // Docker has fallen back to the JSON by then, whose values are of no type.
+    const loose = this.#variables[0]?.value instanceof GoStruct && this.#variables[0].value.typeName === "";
+    throw this.#error(source, fieldProblem(name, value, loose));
   }
 
   /** By its name in Go, or by its key in JSON, which Docker falls back to. */
@@ -191,8 +193,8 @@ class Run {
   }
 }
 
-function fieldProblem(name: string, value: GoValue): string {
-  return `can't evaluate field ${name} in type ${typeName(value)}`;
+function fieldProblem(name: string, value: GoValue, isLoose = false): string {
+  return `can't evaluate field ${name} in type ${isLoose ? "interface {}" : typeName(value)}`;
 }
 
 const NOWHERE: Source = { at: 0, text: "" };

@@ -110,7 +110,8 @@ export class FairleadNode {
 
   /** The command line of `fairlead GROUP COMMAND …` with this node's places behind the two words. */
   argv([group = "", word = "", ...rest]: readonly string[]): string[] {
-    return this.#lab.inHost(FAIRLEAD, group, word, ...this.#places(`${group} ${word}`), ...rest);
+    const words = word === "" ? [group] : [group, word];
+    return this.#lab.inHost(FAIRLEAD, ...words, ...this.#places(words.join(" ")), ...rest);
   }
 
   #places(called: string): string[] {
@@ -120,7 +121,8 @@ export class FairleadNode {
     if (["sandbox ls", "sandbox inspect", "sandbox exec"].includes(called)) return local;
     if (["sandbox create", "sandbox rm", "network connect", "network disconnect"].includes(called))
       return [...node, "--cni-bin-dir", this.pluginFolder];
-    const isChange = ["network create", "network rm", "network prune"].includes(called);
+    if (called === "network") return [];
+    const isChange = ["network create", "network rm", "network remove", "network prune"].includes(called);
     return isChange ? [...service, "--agent-socket", this.agentSocket] : service;
   }
 

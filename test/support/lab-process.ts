@@ -148,6 +148,7 @@ const PACKAGE_OF: Readonly<Record<string, string>> = {
   busybox: "busybox-static",
   conmon: "conmon",
   containerd: "containerd",
+  dockerd: "docker.io",
   ctr: "containerd",
   ip: "iproute2",
   "iptables-save": "iptables",
