@@ -20,7 +20,7 @@ PLUGINS=(fairlead-bridge fairlead-ipam fairlead-loopback fairlead-macvlan fairle
 UNITS=(fairlead-server fairlead-agent)
 BUILD_PACKAGES=()
 TEST_PACKAGES=(iproute2 nftables iputils-ping iptables conntrack strace jq procps python3 busybox-static
-  containernetworking-plugins containerd runc podman conmon bind9-dnsutils)
+  containernetworking-plugins containerd runc podman conmon bind9-dnsutils docker.io bash-completion zsh fish man-db)
 DEMO_PACKAGES=(iproute2 iputils-ping nftables)
 BENCH_PACKAGES=(iproute2 nftables iptables containernetworking-plugins strace time)
 
