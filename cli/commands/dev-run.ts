@@ -9,8 +9,8 @@ import {
   startServer,
 } from "../../ipam-server/main.ts";
 import { type Daemon, runDaemon } from "../../lib/daemon/run.ts";
-import { readHostPrefixes } from "../../lib/host/host-prefixes.ts";
 import type { Logger } from "../../lib/log.ts";
+import { readHostPrefixes } from "../host-prefixes.ts";
 import type { Io } from "../io.ts";
 import { stderrLogger } from "./daemon-output.ts";
 

@@ -1,8 +1,8 @@
 /** What `fairlead network create` does. */
 import { tryParsePrefix } from "../../lib/addr/prefix.ts";
-import { readHostPrefixes } from "../../lib/host/host-prefixes.ts";
 import type { CreateNetworkRequest, Network, SubnetSpec } from "../../lib/ipam/api.ts";
 import type { AgentProblem } from "../../lib/rpc/agent-api.ts";
+import { readHostPrefixes } from "../host-prefixes.ts";
 import type { Io } from "../io.ts";
 import { matchSubnets } from "../network/subnets.ts";
 import { refusalOf, refuseReservedName } from "../network/words.ts";

@@ -1,6 +1,6 @@
 /** What `fairlead server` does. */
 import { CONFIG_KEYS, loadConfig, parseConfig, serve } from "../../ipam-server/main.ts";
-import { readHostPrefixes } from "../../lib/host/host-prefixes.ts";
+import { readHostPrefixes } from "../host-prefixes.ts";
 import type { Io } from "../io.ts";
 import { showConfigKeys, stderrLogger } from "./daemon-output.ts";
 

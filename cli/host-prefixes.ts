@@ -1,7 +1,7 @@
 /** What this host reaches by other ways: a subnet out of the default pools must not hide it. */
-import { addressFromBytes, formatAddress, tryParseAddress } from "../addr/address.ts";
-import { formatPrefix, type Prefix, prefixOf } from "../addr/prefix.ts";
-import { readFileIfExists } from "../linux/files.ts";
+import { readFileSync } from "node:fs";
+import { addressFromBytes, formatAddress, tryParseAddress } from "../lib/addr/address.ts";
+import { formatPrefix, type Prefix, prefixOf } from "../lib/addr/prefix.ts";
 
 /** As many as the service takes; the widest first. */
 const MOST_PREFIXES = 4096;
@@ -18,9 +18,13 @@ export function readHostPrefixes(): string[] {
   return [...new Set(all)].slice(0, MOST_PREFIXES);
 }
 
+/** Empty where it cannot be read: IPv6 may be off, and a host without name servers is a host. */
 function readText(path: string): string {
-  const bytes = readFileIfExists(path);
-  return bytes === null ? "" : new TextDecoder().decode(bytes);
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
 }
 
 /** Source: net/ipv4/fib_trie.c, fib_route_seq_show: hexadecimal numbers in the byte order of the machine. */

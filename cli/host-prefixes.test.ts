@@ -1,5 +1,5 @@
-import { formatPrefix } from "../addr/prefix.ts";
-import { parseRange } from "../addr/range.ts";
+import { formatPrefix } from "../lib/addr/prefix.ts";
+import { parseRange } from "../lib/addr/range.ts";
 import { parseNameServers, parseRoutes, parseRoutes6, readHostPrefixes } from "./host-prefixes.ts";
 
 describe("what the host reaches by other ways", () => {
