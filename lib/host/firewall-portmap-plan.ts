@@ -152,10 +152,16 @@ function laneOf(family: Family): PortLane {
   };
 }
 
-export const PORT_LANES: readonly PortLane[] = FAMILIES.map(laneOf);
+let madeLanes: readonly PortLane[] | undefined;
+
+/** Both lanes, always the same objects; made when first asked for, because most plugins ask for none. */
+export function portLanes(): readonly PortLane[] {
+  madeLanes ??= FAMILIES.map(laneOf);
+  return madeLanes;
+}
 
 export function laneFor(family: Family): PortLane {
-  return PORT_LANES[family === 4 ? 0 : 1] as PortLane;
+  return portLanes()[family === 4 ? 0 : 1] as PortLane;
 }
 
 /** Links of which clients and containers are masqueraded towards each other: `cni0 . cni0`. */
@@ -175,7 +181,7 @@ export function portmapSets(): SetSpec[] {
     masquerade,
     self,
   ];
-  return [...PORT_LANES.flatMap(ofLane), HAIRPIN, ATTACHMENTS, SHARED];
+  return [...portLanes().flatMap(ofLane), HAIRPIN, ATTACHMENTS, SHARED];
 }
 
 /** A chain and all the rules that it has to hold, in order. */
@@ -194,7 +200,7 @@ export function portmapChains(): PortChain[] {
     base: { type, hook, priority },
   });
   return [
-    { chain: DNAT_CHAIN, rules: PORT_LANES.flatMap(dnatRules) },
+    { chain: DNAT_CHAIN, rules: portLanes().flatMap(dnatRules) },
     { chain: base("prerouting", "nat", NF_INET_PRE_ROUTING, NF_IP_PRI_NAT_DST), rules: [localRule()] },
     { chain: base("output", "nat", NF_INET_LOCAL_OUT, NF_IP_PRI_NAT_DST), rules: [localRule()] },
     { chain: base("postrouting", "nat", NF_INET_POST_ROUTING, NF_IP_PRI_NAT_SRC), rules: masqueradeRules() },
@@ -293,8 +299,8 @@ function masqueradeRules(): Expression[][] {
   return [
     [...matchTranslated(), ...matchHairpin(NFT_META_IIFNAME), masq()],
     [...matchTranslated(), ...fromLoopback, ...matchHairpin(NFT_META_OIFNAME), masq()],
-    ...PORT_LANES.map(towardsSelf),
-    ...PORT_LANES.map(towards),
+    ...portLanes().map(towardsSelf),
+    ...portLanes().map(towards),
   ];
 }
 

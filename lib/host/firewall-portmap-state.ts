@@ -10,9 +10,9 @@ import { parseAttachment } from "./firewall-portmap-holder.ts";
 import {
   ATTACHMENTS,
   HAIRPIN,
-  PORT_LANES,
   type PortLane,
   type PublishedPort,
+  portLanes,
   readPort,
   SHARED,
 } from "./firewall-portmap-plan.ts";
@@ -55,11 +55,11 @@ export function commentOf(element: Element | undefined): string {
 export function readPortmap(nft: NFTables): PortmapState {
   const held = (set: SetSpec) => listHeld(nft, set);
   return {
-    ports: PORT_LANES.flatMap((lane) => readPorts(nft, lane)),
+    ports: portLanes().flatMap((lane) => readPorts(nft, lane)),
     attachments: held(ATTACHMENTS),
-    masqueraded: PORT_LANES.flatMap(({ masquerade }) => held(masquerade)),
-    selves: PORT_LANES.flatMap(({ self }) => held(self)),
-    kept: PORT_LANES.flatMap(({ kept }) => held(kept)),
+    masqueraded: portLanes().flatMap(({ masquerade }) => held(masquerade)),
+    selves: portLanes().flatMap(({ self }) => held(self)),
+    kept: portLanes().flatMap(({ kept }) => held(kept)),
     shared: held(SHARED),
     hairpinLinks: held(HAIRPIN).map(({ key }) => zstring.decode(key.slice(0, IFNAME.length))),
   };
@@ -79,9 +79,9 @@ function readPorts(nft: NFTables, { every, bound, standby }: PortLane): HeldPort
   return [...readPortsIn(nft, every), ...readPortsIn(nft, bound), ...readPortsIn(nft, standby)];
 }
 
-/** The ports in one map of {@link PORT_LANES}. */
+/** The ports in one map of {@link portLanes}. */
 export function readPortsIn(nft: NFTables, set: SetSpec): HeldPort[] {
-  const lane = PORT_LANES.find(({ every, bound, standby }) => [every, bound, standby].includes(set));
+  const lane = portLanes().find(({ every, bound, standby }) => [every, bound, standby].includes(set));
   const isStandby = lane?.standby === set;
   return listElements(nft, elementsKey(set)).flatMap((element) => {
     const key = element.key?.value ?? new Uint8Array(0);

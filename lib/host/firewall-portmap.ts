@@ -34,10 +34,10 @@ import {
   hairpinKey,
   laneFor,
   mapOf,
-  PORT_LANES,
   type PublishedPort,
   portKey,
   portKeyWithAddress,
+  portLanes,
   SHARED,
   selfKey,
   targetsOf,
@@ -135,7 +135,7 @@ function lookAt(nft: NFTables, { holder, ports }: PublishSpec): View {
     ...places.map(({ set, key }) => wanted(set, key)),
   ] as const);
   const bound = new Map(
-    PORT_LANES.map((lane) => {
+    portLanes().map((lane) => {
       const matters = ports.some((port) => port.hostAddress.family === lane.family && isOfEveryAddress(port));
       return [lane.family, matters ? readPortsIn(nft, lane.bound) : []];
     }),

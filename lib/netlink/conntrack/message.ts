@@ -39,34 +39,34 @@ export const IPPROTO_SCTP = 132;
  * |0008|0002| CTA_IP_V4_DST  |7f000001|      |0014|0004| CTA_IP_V6_DST
  * ```
  */
-const tupleAddresses = attributeTable("ctattr_ip", {
+const tupleAddresses = attributeTable("ctattr_ip", () => ({
   source4: attribute("CTA_IP_V4_SRC", 1, ipAddress),
   destination4: attribute("CTA_IP_V4_DST", 2, ipAddress),
   source6: attribute("CTA_IP_V6_SRC", 3, ipAddress),
   destination6: attribute("CTA_IP_V6_DST", 4, ipAddress),
-});
+}));
 
 /** Ports are big-endian. What has no ports (ICMP) keeps its attributes among the unknown ones. */
-const tupleProtocol = attributeTable("ctattr_l4proto", {
+const tupleProtocol = attributeTable("ctattr_l4proto", () => ({
   number: attribute("CTA_PROTO_NUM", 1, u8),
   sourcePort: attribute("CTA_PROTO_SRC_PORT", 2, u16be),
   destinationPort: attribute("CTA_PROTO_DST_PORT", 3, u16be),
-});
+}));
 
 /** One direction of a connection. */
-const tuple = attributeTable("ctattr_tuple", {
+const tuple = attributeTable("ctattr_tuple", () => ({
   addresses: attribute("CTA_TUPLE_IP", 1, tupleAddresses),
   protocol: attribute("CTA_TUPLE_PROTO", 2, tupleProtocol),
   zone: attribute("CTA_TUPLE_ZONE", 3, u16be),
-});
+}));
 
 export type Tuple = ValueOf<typeof tuple>;
 
 /** Bits say which parts of the tuple beside them count. In host order, unlike all else here. Linux 5.8. */
-const filterTable = attributeTable("ctattr_filter", {
+const filterTable = attributeTable("ctattr_filter", () => ({
   originalFlags: attribute("CTA_FILTER_ORIG_FLAGS", 1, u32),
   replyFlags: attribute("CTA_FILTER_REPLY_FLAGS", 2, u32),
-});
+}));
 
 /** Source: net/netfilter/nf_internals.h CTA_FILTER_F_CTA_PROTO_NUM. */
 const CTA_FILTER_F_CTA_PROTO_NUM = 1 << 3;
@@ -81,7 +81,7 @@ const CTA_FILTER_F_CTA_PROTO_NUM = 1 << 3;
  * ```
  * Source: enum ctattr_type. What Fairlead does not look at is kept as bytes.
  */
-const connectionTable = attributeTable("ctattr", {
+const connectionTable = attributeTable("ctattr", () => ({
   original: attribute("CTA_TUPLE_ORIG", 1, tuple),
   reply: attribute("CTA_TUPLE_REPLY", 2, tuple),
   status: attribute("CTA_STATUS", 3, u32be),
@@ -92,7 +92,7 @@ const connectionTable = attributeTable("ctattr", {
   id: attribute("CTA_ID", 12, u32be),
   zone: attribute("CTA_ZONE", 18, u16be),
   filter: attribute("CTA_FILTER", 25, filterTable),
-});
+}));
 
 export const connectionMessage = familyMessage(nfgenmsg, connectionTable);
 
