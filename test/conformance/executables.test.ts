@@ -14,6 +14,7 @@ const EXECUTABLES = [
   "fairlead-ipam",
   "fairlead-loopback",
   "fairlead-macvlan",
+  "fairlead-portmap",
   "fairlead-static",
 ] as const;
 

@@ -2,12 +2,12 @@
 import { isIPv6 } from "node:net";
 import { PAUSE_IMAGE, SERVE_FOREVER, WEB_PAGE } from "../support/images.ts";
 import { HOST_IPV4, INTERNET_IPV4, INTERNET_IPV6, Lab, pingShellLine } from "../support/lab.ts";
-import type { PluginConfiguration } from "../support/lab-conflist.ts";
 import { leftovers } from "../support/lab-leftovers.ts";
 import {
   bridgeConflist,
   type PluginsUnderTest,
   pluginsUnderTest,
+  portmapOf,
   stageConflist,
   stagePlugins,
   TEST_SUBNETS,
@@ -21,7 +21,6 @@ jest.setTimeout(120_000);
 const NETWORK = "cri";
 const BRIDGE = "flcri0";
 const HOST_PORT = 18080;
-const PORTMAP: PluginConfiguration = { type: "portmap", capabilities: { portMappings: true } };
 
 let lab: Lab;
 let plugins: PluginsUnderTest;
@@ -34,7 +33,7 @@ beforeAll(async () => {
   lab.defer("remove the pods' cgroup", async () => removePodCgroup());
   plugins = pluginsUnderTest(lab);
   await plugins.start();
-  const network = { name: NETWORK, bridge: BRIDGE, subnets: TEST_SUBNETS, chained: [PORTMAP] };
+  const network = { name: NETWORK, bridge: BRIDGE, subnets: TEST_SUBNETS, chained: [portmapOf(plugins)] };
   const containerd = await Containerd.start(lab, {
     pluginFolder: stagePlugins(lab, plugins.cniPath),
     conflistFolder: stageConflist(lab, bridgeConflist(plugins, network)),
@@ -100,11 +99,22 @@ test("a pod has the DNS server that the kubelet chose", async () => {
   expect((await cri.exec(first, "cat", "/etc/resolv.conf")).output).toContain("nameserver 198.51.100.53");
 });
 
-test("the host port of a chained portmap leads to the pod, from the host, from outside and from the other pod", async () => {
+test("the host port leads to the pod, from the host, from outside, from the other pod and from itself", async () => {
   expect(await loadPage("host", `http://127.0.0.1:${HOST_PORT}/`)).toBe(WEB_PAGE);
   expect(await loadPage("internet", `http://${HOST_IPV4}:${HOST_PORT}/`)).toBe(WEB_PAGE);
-  const page = await cri.exec(second, "timeout", "3", "wget", "-qO-", `http://${HOST_IPV4}:${HOST_PORT}/`);
-  expect(page).toEqual({ status: 0, output: WEB_PAGE });
+  for (const pod of [first, second]) {
+    const page = await cri.exec(pod, "timeout", "3", "wget", "-qO-", `http://${HOST_IPV4}:${HOST_PORT}/`);
+    expect(page).toEqual({ status: 0, output: WEB_PAGE });
+  }
+});
+
+test("a second pod that wants the same host port is refused, and named the first", async () => {
+  if (plugins.name === "reference") return;
+  const refused = runPod("pod-3", [{ containerPort: 80, hostPort: HOST_PORT }]);
+  await expect(refused).rejects.toThrow(
+    `container ${first.sandboxId} (interface eth0, network ${NETWORK}) has`,
+  );
+  expect(await loadPage("host", `http://127.0.0.1:${HOST_PORT}/`)).toBe(WEB_PAGE);
 });
 
 test("StopPodSandbox twice and RemovePodSandbox leave nothing", async () => {

@@ -1,16 +1,25 @@
 /** podman with the CNI back end. It asks every plugin for its VERSION first, and passes its wishes in CNI_ARGS. */
 import { BUSYBOX_IMAGE, SERVE_FOREVER, WEB_PAGE } from "../support/images.ts";
-import { HOST_IPV4, INTERNET_IPV4, INTERNET_IPV6, Lab, pingShellLine } from "../support/lab.ts";
-import type { PluginConfiguration } from "../support/lab-conflist.ts";
+import {
+  HOST_IPV4,
+  INTERNET_IPV4,
+  INTERNET_IPV6,
+  inNetns,
+  Lab,
+  netnsPath,
+  pingShellLine,
+} from "../support/lab.ts";
 import { leftovers } from "../support/lab-leftovers.ts";
 import {
   bridgeConflist,
   type PluginsUnderTest,
   pluginsUnderTest,
+  portmapOf,
   stageConflist,
   stagePlugins,
   TEST_SUBNETS,
 } from "../support/lab-plugins.ts";
+import { tryCommand } from "../support/lab-process.ts";
 import { Podman } from "../support/runtimes-podman.ts";
 
 jest.setTimeout(120_000);
@@ -20,7 +29,6 @@ const BRIDGE = "flpod0";
 const HOST_PORT = 18080;
 const WISHED_ADDRESS = "10.88.0.200";
 const WISHED_MAC = "02:11:22:33:44:55";
-const PORTMAP: PluginConfiguration = { type: "portmap", capabilities: { portMappings: true } };
 
 let lab: Lab;
 let plugins: PluginsUnderTest;
@@ -33,7 +41,7 @@ beforeAll(async () => {
   lab = await Lab.open("podman");
   plugins = pluginsUnderTest(lab);
   await plugins.start();
-  const network = { name: NETWORK, bridge: BRIDGE, subnets: TEST_SUBNETS, chained: [PORTMAP] };
+  const network = { name: NETWORK, bridge: BRIDGE, subnets: TEST_SUBNETS, chained: [portmapOf(plugins)] };
   podman = await Podman.prepare(lab, {
     pluginFolder: stagePlugins(lab, plugins.cniPath),
     conflistFolder: stageConflist(lab, bridgeConflist(plugins, network)),
@@ -94,10 +102,28 @@ test("a published port leads to the container, from the host and from outside", 
   expect(await lab.internet([...wget, `http://${HOST_IPV4}:${HOST_PORT}/`])).toBe(WEB_PAGE);
 });
 
+test("its web server and its UDP port are published on the address that was asked for, a range as a range", async () => {
+  const options = ["-p", `127.0.0.1:${HOST_PORT + 1}:80`, "-p", `${HOST_PORT + 10}-${HOST_PORT + 12}:80-82`];
+  await runContainer("more", ...options, "-p", `${HOST_PORT}:53/udp`);
+  const wget = ["timeout", "3", "busybox", "wget", "-qO-"];
+  expect(await lab.host([...wget, `http://127.0.0.1:${HOST_PORT + 1}/`])).toBe(WEB_PAGE);
+  expect(await lab.internet([...wget, `http://${HOST_IPV4}:${HOST_PORT + 10}/`])).toBe(WEB_PAGE);
+  const outside = inNetns(netnsPath(lab.internetNetns), ...wget, `http://${HOST_IPV4}:${HOST_PORT + 1}/`);
+  expect((await tryCommand(outside)).status).not.toBe(0);
+  await podman.run("rm", "-f", "-t1", "more");
+  const rules = await lab.firewallRules();
+  for (const port of [HOST_PORT + 1, HOST_PORT + 11]) expect(rules).not.toContain(`${port}`);
+});
+
 test("`network reload`, which is DEL and ADD on a live netns, keeps the container reachable", async () => {
   await podman.run("network", "reload", "web");
   const [ipv4, ipv6] = await addressesOf("web");
   expect([await ping("wish", ipv4), await ping("wish", ipv6)]).toEqual([0, 0]);
+});
+
+test("and its published port, although podman holds it open all the while", async () => {
+  const wget = ["timeout", "3", "busybox", "wget", "-qO-"];
+  expect(await lab.internet([...wget, `http://${HOST_IPV4}:${HOST_PORT}/`])).toBe(WEB_PAGE);
 });
 
 test("a network disconnected and connected again works", async () => {

@@ -14,13 +14,17 @@ import {
   netnsPath,
 } from "../support/lab.ts";
 import { type Attachment, type CniResult, ConflistRunner } from "../support/lab-conflist.ts";
-import { bridgeConflist, type PluginsUnderTest, pluginsUnderTest } from "../support/lab-plugins.ts";
+import {
+  bridgeConflist,
+  type PluginsUnderTest,
+  pluginsUnderTest,
+  portmapOf,
+} from "../support/lab-plugins.ts";
 import { command } from "../support/lab-process.ts";
 import { ask, NO_ANSWER, startServer } from "../support/port-lab.ts";
 
 jest.setTimeout(120_000);
 
-const PORTMAP = { type: "fairlead-portmap", capabilities: { portMappings: true } };
 const SUBNETS = {
   a: ["10.91.0.0/24", "fd00:91::/64"],
   b: ["10.92.0.0/24", "fd00:92::/64"],
@@ -73,7 +77,7 @@ beforeAll(async () => {
       name: `ports-${name}`,
       bridge: `flpm${name}0`,
       subnets: SUBNETS[name],
-      chained: [PORTMAP],
+      chained: [portmapOf(plugins)],
     };
     return new ConflistRunner(lab, plugins.cniPath, bridgeConflist(plugins, network));
   };

@@ -37,7 +37,7 @@ export interface BridgeNetwork {
   readonly subnets: readonly string[];
   /** Keys of the bridge plugin besides type, bridge and ipam. */
   readonly keys?: Readonly<Record<string, unknown>>;
-  /** Plugins after the bridge, always out of the reference's folder. */
+  /** Plugins after the bridge. */
   readonly chained?: readonly PluginConfiguration[];
 }
 
@@ -47,6 +47,7 @@ export interface PluginsUnderTest {
   readonly cniPath: readonly string[];
   readonly bridgeType: string;
   readonly loopbackType: string;
+  readonly portmapType: string;
   /** The `ipam` section that hands out one address of each subnet, with a default route per family. */
   ipam(subnets: readonly string[]): Readonly<Record<string, unknown>>;
   /** Starts what the plugins need beside them; it ends with the lab. */
@@ -99,6 +100,11 @@ export function bridgeConflist(plugins: PluginsUnderTest, network: BridgeNetwork
   };
 }
 
+/** Publishes ports for whoever asks the runtime to, behind a bridge. */
+export function portmapOf(plugins: PluginsUnderTest): PluginConfiguration {
+  return { type: plugins.portmapType, capabilities: { portMappings: true } };
+}
+
 /**
  * Makes one folder that holds every plugin of `cniPath`, the first of each name, as symbolic links: runtimes take a
  * single plugin folder. Returns its path.
@@ -134,6 +140,7 @@ class ReferencePlugins implements PluginsUnderTest {
   readonly cniPath = [REFERENCE_DIRECTORY];
   readonly bridgeType = "bridge";
   readonly loopbackType = "loopback";
+  readonly portmapType = "portmap";
   readonly #dataDirectory: string;
 
   constructor(lab: Lab) {
@@ -161,6 +168,7 @@ class FairleadPlugins implements PluginsUnderTest {
   readonly cniPath = [FAIRLEAD_DIRECTORY, REFERENCE_DIRECTORY];
   readonly bridgeType = "fairlead-bridge";
   readonly loopbackType = "fairlead-loopback";
+  readonly portmapType = "fairlead-portmap";
   readonly #lab: Lab;
   readonly #service: IpamServiceProcess;
 
