@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { CONFIG_KEYS as AGENT_KEYS, defaultAgentConfig, parseAgentConfig } from "../agent/config.ts";
 import { CONFIG_KEYS, defaultConfig, parseConfig } from "../ipam-server/config.ts";
 import { parsePrefix, prefixesOverlap } from "../lib/addr/prefix.ts";
+import { readPortmapConfig } from "../plugins/meta/portmap/config.ts";
 
 function read(name: string): string {
   return readFileSync(join(__dirname, name), "utf8");
@@ -40,8 +41,8 @@ describe("agent.yaml", () => {
   });
 });
 
-describe("10-fairlead.conflist", () => {
-  const conflist = JSON.parse(read("10-fairlead.conflist"));
+describe.each(["10-fairlead.conflist", "20-fairlead-ports.conflist"])("%s", (name) => {
+  const conflist = JSON.parse(read(name));
 
   test("a runtime that knows only 1.0.0 takes it", () => {
     expect(conflist.cniVersion).toBe("1.0.0");
@@ -52,6 +53,12 @@ describe("10-fairlead.conflist", () => {
     const [[{ subnet }]] = conflist.plugins[0].ipam.ranges;
     expect(prefixesOverlap(parsePrefix(subnet), parsePrefix("10.64.0.0/13"))).toBe(false);
   });
+});
+
+test("the conflist with published ports is read by the plugin that publishes them", () => {
+  const { plugins } = JSON.parse(read("20-fairlead-ports.conflist"));
+  expect(plugins[1]).toMatchObject({ type: "fairlead-portmap", capabilities: { portMappings: true } });
+  expect(readPortmapConfig(plugins[1])).toMatchObject({ snat: true, masqAll: false, hostBinding: null });
 });
 
 test("the systemd unit runs the server with the installed configuration", () => {

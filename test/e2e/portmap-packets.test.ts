@@ -294,6 +294,38 @@ describe("one container on two networks", () => {
   });
 });
 
+test("behind the reference's bridge it works alike, and takes its network's bridge for the link", async () => {
+  const bridge = {
+    type: "bridge",
+    bridge: "flref0",
+    isGateway: true,
+    ipMasq: true,
+    ipam: plugins.ipam(["10.93.0.0/24", "fd00:93::/64"]),
+  };
+  const conflist = { cniVersion: "1.0.0", name: "ports-ref", plugins: [bridge, portmapOf(plugins)] };
+  const runner = new ConflistRunner(lab, plugins.cniPath, conflist);
+  const attachment = {
+    containerId: "id-ref",
+    ifname: "eth0",
+    netns: await lab.addContainer("ref"),
+    runtimeConfig: { portMappings: [{ hostPort: 4000, containerPort: 80, protocol: "tcp" }] },
+  };
+  await runner.add(attachment);
+  await startServer(lab, attachment.netns, "ref", [80]);
+  expect(await ask(internet, { host: HOST_IPV4, port: 4000 })).toBe(`ref ${INTERNET_IPV4}`);
+  for (const address of ["127.0.0.1", HOST_IPV4, HOST_IPV6]) {
+    expect(await ask(host, { host: address, port: 4000 })).toMatch(/^ref /);
+  }
+  expect(await ask(netnsOf("b1"), { host: HOST_IPV4, port: 4000 })).toMatch(/^ref /);
+  await runner.check(attachment);
+  await runner.del(attachment);
+  expect(await ask(host, { host: "127.0.0.1", port: 4000 })).toMatch(NO_ANSWER);
+});
+
+test("[::1] is the one address that does not answer, as with the reference", async () => {
+  expect(await ask(host, { host: "::1", port: 8080 })).toMatch(NO_ANSWER);
+});
+
 test("after DEL the port is gone and free for the next; DEL needs no netns, result or runtimeConfig", async () => {
   const first = attachments.get("a1") as Attachment;
   await networks.a.check(first);
