@@ -1,4 +1,4 @@
-import { UndoStack } from "./undo.ts";
+import { UndoStack, undoOnFailure } from "./undo.ts";
 
 test("steps are undone newest first, past the ones that fail", () => {
   const log: string[] = [];
@@ -38,4 +38,29 @@ test("a guarded step runs only when everything before it was undone", () => {
     "undo: release: left out, because a step before it failed",
   ]);
   expect(log).toEqual(["link", "release"]);
+});
+
+test("what an action did is undone when it fails, and only then", () => {
+  const [done, log]: [string[], string[]] = [[], []];
+  const push = (undo: UndoStack) => {
+    undo.push("first", () => done.push("first"));
+    undo.push("second", () => {
+      throw new Error("it would not go");
+    });
+  };
+  const note = (message: string) => void log.push(message);
+  expect(
+    undoOnFailure(note, (undo) => {
+      push(undo);
+      return "result";
+    }),
+  ).toBe("result");
+  expect([done, log]).toEqual([[], []]);
+  const fail = () =>
+    undoOnFailure(note, (undo) => {
+      push(undo);
+      throw new Error("the cause");
+    });
+  expect(fail).toThrow("the cause");
+  expect([done, log]).toEqual([["first"], ["undo: second: it would not go"]]);
 });

@@ -49,3 +49,17 @@ interface UndoStep {
   readonly undo: () => void;
   readonly needsAllBefore: boolean;
 }
+
+/**
+ * Runs `action` with a stack for its inverses. When it fails they are run, and what goes wrong with them is logged; the
+ * failure itself is thrown.
+ */
+export function undoOnFailure<T>(log: (message: string) => void, action: (undo: UndoStack) => T): T {
+  const undo = new UndoStack();
+  try {
+    return action(undo);
+  } catch (error) {
+    for (const failure of undo.unwind()) log(failure.message);
+    throw error;
+  }
+}

@@ -6,6 +6,7 @@
  * Source: README of the reference plugin `host-local` for ranges, routes and resolvConf; CNI CONVENTIONS.md for
  * requested addresses.
  */
+import { configurationError } from "../lib/cni/config.ts";
 import {
   integer,
   list,
@@ -26,7 +27,6 @@ import {
   type IpRange,
   RUNTIME_CONFIG,
 } from "../lib/cni/sections.ts";
-import { FairleadError } from "../lib/errors.ts";
 import type { NetworkDeclaration, RangeDeclaration } from "../lib/ipam/api.ts";
 import { joinNames } from "./container-names.ts";
 
@@ -109,17 +109,11 @@ export function readIpamConfig({ raw, networkName, args }: IpamConfigSource): Ip
 /** A route of the `ipam` section. @throws FairleadError invalid-config when it names no destination. */
 export function requiredRoute(route: Read<typeof ROUTE_FIELDS>, index: number): ResultRoute {
   if (route.dst !== "") return routeOf(route);
-  throw incomplete(`ipam.routes[${index}]`, "a route names no destination", 'give each route a "dst"');
-}
-
-function incomplete(object: string, reason: string, hint: string): FairleadError {
-  return new FairleadError({
-    code: "invalid-config",
-    operation: "read network configuration",
-    object,
-    reason,
-    hint,
-  });
+  throw configurationError(
+    `ipam.routes[${index}]`,
+    "a route names no destination",
+    'give each route a "dst"',
+  );
 }
 
 /** The parts of a value of CNI_ARGS. */
@@ -149,7 +143,11 @@ function declarationOf(
 
 function rangeOf({ subnet, rangeStart, rangeEnd, gateway }: IpRange, index: number): RangeDeclaration {
   if (subnet === "") {
-    throw incomplete(`ipam.ranges[${index}]`, "a range names no subnet", 'give each range a "subnet"');
+    throw configurationError(
+      `ipam.ranges[${index}]`,
+      "a range names no subnet",
+      'give each range a "subnet"',
+    );
   }
   return {
     subnet,

@@ -14,6 +14,7 @@ import {
   prefixContains,
   prefixOf,
 } from "../lib/addr/prefix.ts";
+import { configurationError } from "../lib/cni/config.ts";
 import { list, NETWORK_CONFIGURATION, object, type Read, readFields, text } from "../lib/cni/fields.ts";
 import type { JsonObject } from "../lib/cni/json.ts";
 import { dnsField, type Result, type ResultIp, ROUTE_FIELDS } from "../lib/cni/result.ts";
@@ -110,7 +111,11 @@ function configured({ address, gateway }: Read<typeof ADDRESS_FIELDS>, index: nu
   if (gateway === "") return { address: own, gateway: undefined };
   const through = gatewayIn(`${key}.gateway`, gateway);
   if (through.family === own.address.family) return { address: own, gateway: through };
-  throw refused(`${key}.gateway`, `${gateway} is of another family than ${address}`, "name one of the same");
+  throw configurationError(
+    `${key}.gateway`,
+    `${gateway} is of another family than ${address}`,
+    "name one of the same",
+  );
 }
 
 function withGateway(own: StaticAddress, gateways: readonly Address[]): StaticAddress {
@@ -130,7 +135,7 @@ function addressIn(key: string, value: string): InterfaceAddress {
     return parseInterfaceAddress(value);
   } catch (error) {
     const { reason } = asFairleadError(error, "read address");
-    throw refused(
+    throw configurationError(
       key,
       `"${value}" is refused: ${reason}`,
       "write it with its prefix length: 192.168.1.10/24",
@@ -141,15 +146,9 @@ function addressIn(key: string, value: string): InterfaceAddress {
 function gatewayIn(key: string, value: string): Address {
   const gateway = tryParseAddress(value.trim());
   if (gateway !== null) return gateway;
-  throw refused(key, `"${value}" is not an IP address`, "write it without a prefix length: 192.168.1.1");
-}
-
-function refused(object: string, reason: string, hint: string): FairleadError {
-  return new FairleadError({
-    code: "invalid-config",
-    operation: "read network configuration",
-    object,
-    reason,
-    hint,
-  });
+  throw configurationError(
+    key,
+    `"${value}" is not an IP address`,
+    "write it without a prefix length: 192.168.1.1",
+  );
 }

@@ -51,6 +51,12 @@ export function readRequestConfig(
   return { cniVersion: requireVersion(cniVersion, supported), networkName: name, type, raw, stdin };
 }
 
+/** A mistake in the network configuration, and what to do about it. `object`: the key. */
+export function configurationError(object: string, reason: string, hint: string): FairleadError {
+  const { operation, fault } = NETWORK_CONFIGURATION;
+  return new FairleadError({ code: fault, operation, object, reason, hint });
+}
+
 /** The version that a configuration names, as far as one can tell; never throws. */
 export function namedVersion(raw: JsonObject): string {
   const version = fieldValue(raw, "cniVersion");

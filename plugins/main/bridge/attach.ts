@@ -33,6 +33,7 @@ import { type AddressPlan, networkOf } from "../../address-plan.ts";
 import { hostMacOf } from "../../attachment-names.ts";
 import { interfaceOf } from "../../attachment-result.ts";
 import { type ConfiguredEnd, configureContainerEnd, prepareContainerEnd } from "../../container-end.ts";
+import type { AwaitAddresses } from "../../pending-addresses.ts";
 import { type HostNetlink, LOCK_DIRECTORY, LOCK_TIMEOUT_MS, type Workspace } from "../../workspace.ts";
 import { type BridgeConfig, wantsVlans } from "./config.ts";
 import type { BridgePlan } from "./plan.ts";
@@ -49,8 +50,8 @@ interface NetworkPlan {
 export interface AttachPlan {
   readonly bridge: BridgePlan;
   readonly netns: Netns;
-  /** Waits for the addresses, which were asked for before. Null: layer 2 only. */
-  readonly awaitAddresses: (() => AddressPlan) | null;
+  /** Waits for the addresses, which were asked for before. */
+  readonly awaitAddresses: AwaitAddresses;
 }
 
 /** A link on the host that shall become a port. */
@@ -75,7 +76,7 @@ export function attach({ bridge: plan, netns, awaitAddresses }: AttachPlan, spac
   return whileBridgeIsKept(plan, () => {
     const bridge = makeBridge(plan, space);
     const pair = makePair(plan, { netns, bridge }, space);
-    const addresses = awaitAddresses ? awaitAddresses() : null;
+    const addresses = awaitAddresses();
     const network = { bridge: plan, addresses };
     // The container's end is still down: nothing has gone past the rules before they are there.
     isolate(network, space);

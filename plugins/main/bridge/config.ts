@@ -5,6 +5,7 @@
  * Source: README of the reference plugin, section "Network configuration reference".
  */
 import { ifnameProblem } from "../../../lib/addr/ifname.ts";
+import { configurationError } from "../../../lib/cni/config.ts";
 import {
   checkedText,
   flag,
@@ -17,7 +18,6 @@ import {
   text,
 } from "../../../lib/cni/fields.ts";
 import type { JsonObject } from "../../../lib/cni/json.ts";
-import { FairleadError } from "../../../lib/errors.ts";
 
 const VLAN_MAX = 4094;
 const MTU_MAX = 65535;
@@ -66,7 +66,7 @@ export interface BridgeConfig extends Omit<Read<typeof BRIDGE_FIELDS>, "vlanTrun
 export function readBridgeConfig(raw: JsonObject): BridgeConfig {
   const read = readFields(BRIDGE_FIELDS, raw);
   if (read.hairpinMode && read.promiscMode) {
-    throw invalid(
+    throw configurationError(
       "hairpinMode",
       "cannot set hairpin mode and promiscuous mode at the same time",
       "drop one of the two",
@@ -99,29 +99,19 @@ function vlanRanges(entry: TrunkEntry, index: number): VlanRange[] {
   const { minID, maxID, id } = entry;
   const single = id === undefined ? [] : [{ first: id, last: id }];
   if (minID === undefined && maxID === undefined) {
-    if (id === undefined) throw invalid(key, "it names no VLAN", "give id, or minID and maxID");
+    if (id === undefined) throw configurationError(key, "it names no VLAN", "give id, or minID and maxID");
     return single;
   }
   if (minID === undefined || maxID === undefined)
-    throw invalid(key, "minID and maxID go together", "give both");
-  if (maxID < minID) throw invalid(key, `minID ${minID} is above maxID ${maxID}`, "swap them");
+    throw configurationError(key, "minID and maxID go together", "give both");
+  if (maxID < minID) throw configurationError(key, `minID ${minID} is above maxID ${maxID}`, "swap them");
   return [{ first: minID, last: maxID }, ...single];
 }
 
 function requireVlanIds(entry: TrunkEntry, key: string): void {
   for (const [name, value] of Object.entries(entry)) {
     if (value !== undefined && (value < 1 || value > VLAN_MAX)) {
-      throw invalid(`${key}.${name}`, `${value} is no VLAN ID`, `use 1 to ${VLAN_MAX}`);
+      throw configurationError(`${key}.${name}`, `${value} is no VLAN ID`, `use 1 to ${VLAN_MAX}`);
     }
   }
-}
-
-function invalid(key: string, reason: string, hint: string): FairleadError {
-  return new FairleadError({
-    code: "invalid-config",
-    operation: "read network configuration",
-    object: key,
-    reason,
-    hint,
-  });
 }

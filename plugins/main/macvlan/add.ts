@@ -6,12 +6,13 @@ import { type LinkState, removeLink } from "../../../lib/host/links.ts";
 import { createMacvlan } from "../../../lib/host/macvlan.ts";
 import { openNetns, withNetns } from "../../../lib/linux/netns.ts";
 import { NetlinkError } from "../../../lib/netlink/request.ts";
-import { UndoStack } from "../../../lib/undo.ts";
+import { type UndoStack, undoOnFailure } from "../../../lib/undo.ts";
 import type { AddressPlan } from "../../address-plan.ts";
 import { appendResult, interfaceOf, resultOf } from "../../attachment-result.ts";
 import { type ConfiguredEnd, configureContainerEnd, prepareContainerEnd } from "../../container-end.ts";
 import { processExec } from "../../io.ts";
 import { bindIpam, type IpamBinding } from "../../ipam-binding.ts";
+import { askForAddresses } from "../../pending-addresses.ts";
 import { requireMaster } from "./master.ts";
 import { type MacvlanPlan, macOn, planAddresses, planMacvlan } from "./plan.ts";
 import { MacvlanSpace } from "./space.ts";
@@ -30,14 +31,8 @@ export function add(request: AddRequest): Result {
   // What no result of this version can tell must not be made.
   if (ipam === null) requireRepresentable([], request.config.cniVersion);
   const space = new MacvlanSpace(openNetns(request.netns), plan.config);
-  const undo = new UndoStack();
   try {
-    const result = make({ plan, ipam, request }, space, undo);
-    undo.commit();
-    return result;
-  } catch (error) {
-    for (const failure of undo.unwind()) request.log(failure.message);
-    throw error;
+    return undoOnFailure(request.log, (undo) => make({ plan, ipam, request }, space, undo));
   } finally {
     space.close();
   }
@@ -53,30 +48,14 @@ function make(addition: Addition, space: MacvlanSpace, undo: UndoStack): Result 
   const { plan, request } = addition;
   const master = requireMaster(space.below, plan.config);
   const below = { master, mac: macOn(master, plan) };
-  const awaitAddresses = ask(addition, below, undo);
+  const complete = (result: Result) => planAddresses(plan, result);
+  const awaitAddresses = askForAddresses({ ...addition, mac: below.mac, complete }, undo);
   const made = makeLink(plan, below, space);
   undo.push(`delete link ${made.ifname}`, () => removeLink(space.container, made.ifindex));
-  const end = configure(plan, { ...below, made, addresses: awaitAddresses?.() ?? null }, space);
+  const end = configure(plan, { ...below, made, addresses: awaitAddresses() }, space);
   const interfaces = [interfaceOf(end.link, request.netns)];
   const outcome = { interfaces, containerInterface: 0, addresses: end.addresses, dns: plan.dns };
   return appendResult(request.prevResult ?? EMPTY_RESULT, resultOf(outcome));
-}
-
-/** Asks for addresses now; the function returned waits for them. Null: a layer 2 network. */
-function ask(
-  { plan, ipam, request }: Addition,
-  { mac }: LinkBelow,
-  undo: UndoStack,
-): (() => AddressPlan) | null {
-  if (ipam === null) return null;
-  const pending = ipam.begin(request, mac);
-  // As in DEL: an interface that would not go still uses its address. The runtime's DEL comes back to both.
-  undo.pushGuarded("release addresses", pending.undo);
-  return () => {
-    const result = pending.finish();
-    requireRepresentable(result.ips, request.config.cniVersion);
-    return planAddresses(plan, result);
-  };
 }
 
 function makeLink(plan: MacvlanPlan, { master, mac }: LinkBelow, space: MacvlanSpace): LinkState {

@@ -1,4 +1,5 @@
 /** The link that a macvlan is on. */
+import { configurationError } from "../../../lib/cni/config.ts";
 import { FairleadError } from "../../../lib/errors.ts";
 import { findLink, type LinkState } from "../../../lib/host/links.ts";
 import { findDefaultRouteLink } from "../../../lib/host/routes.ts";
@@ -22,13 +23,11 @@ export function requireMaster(connection: NetlinkConnection, config: MasterKeys)
   const master = findMaster(connection, config);
   if (master === null) throw missing(config.master);
   if (config.mtu === undefined || config.mtu <= master.mtu) return master;
-  throw new FairleadError({
-    code: "invalid-config",
-    operation: "read network configuration",
-    object: "mtu",
-    reason: `it is ${config.mtu}, but ${master.ifname}, the master, has ${master.mtu}`,
-    hint: `set it to ${master.mtu} or less, or leave it out`,
-  });
+  throw configurationError(
+    "mtu",
+    `it is ${config.mtu}, but ${master.ifname}, the master, has ${master.mtu}`,
+    `set it to ${master.mtu} or less, or leave it out`,
+  );
 }
 
 function missing(name: string): FairleadError {
