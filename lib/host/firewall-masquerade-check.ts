@@ -11,7 +11,13 @@ import {
   planBaseChains,
   planMasquerade,
 } from "./firewall-masquerade-plan.ts";
-import { isSameKey, type MasqueradeState, readMasquerade, readRules } from "./firewall-masquerade-state.ts";
+import {
+  isSameKey,
+  type MasqueradeState,
+  readMasquerade,
+  readRules,
+  withHeldPrefixes,
+} from "./firewall-masquerade-state.ts";
 import { holds } from "./firewall-rules-compare.ts";
 
 /**
@@ -21,8 +27,8 @@ import { holds } from "./firewall-rules-compare.ts";
  *   unavailable.
  */
 export function checkMasquerade(nft: NFTables, spec: MasqueradeSpec): void {
-  const plan = planMasquerade(spec);
-  const problem = nft.read("check masquerading", () => problemWith(nft, plan));
+  planMasquerade(spec);
+  const problem = nft.read("check masquerading", () => problemWith(nft, spec));
   if (problem === null) return;
   throw new FairleadError({
     code: "check-failed",
@@ -33,8 +39,9 @@ export function checkMasquerade(nft: NFTables, spec: MasqueradeSpec): void {
   });
 }
 
-function problemWith(nft: NFTables, plan: MasqueradePlan): string | null {
+function problemWith(nft: NFTables, spec: MasqueradeSpec): string | null {
   const state = readMasquerade(nft);
+  const plan = planMasquerade(withHeldPrefixes(spec, state));
   if (!state.chains.some(({ name }) => name === plan.chainName)) return `chain ${plan.chainName} is missing`;
   return rulesProblem(nft, plan) ?? entriesProblem(plan, state) ?? baseChainsProblem(nft, plan, state);
 }

@@ -12,7 +12,12 @@ import { getRules } from "../netlink/nftables/rule.ts";
 import { getSets, type SetSpec } from "../netlink/nftables/set.ts";
 import { getTable } from "../netlink/nftables/table.ts";
 import { decodeComment, NFTNL_UDATA_CHAIN_COMMENT } from "../netlink/nftables/userdata.ts";
-import { chainNamePrefix, NETWORK_CHAIN, TABLE } from "./firewall-masquerade-in-place.ts";
+import {
+  chainNamePrefix,
+  type MasqueradeSpec,
+  NETWORK_CHAIN,
+  TABLE,
+} from "./firewall-masquerade-in-place.ts";
 import { allLanes, type Lane } from "./firewall-masquerade-plan.ts";
 
 /** The chain of one network. */
@@ -123,4 +128,13 @@ export function chainsOf(state: MasqueradeState, networkName: string): readonly 
 export function readRules(nft: NFTables, chain: string): readonly (readonly Expression[])[] {
   const rules = nft.list(getRules({ family: TABLE.family, table: TABLE.name, chain }));
   return rules.map(({ expressions }) => expressions ?? []);
+}
+
+/** The same with the prefixes that the network has on its bridge already. */
+export function withHeldPrefixes(spec: MasqueradeSpec, state: MasqueradeState): MasqueradeSpec {
+  const { networkName, bridge, prefixes } = spec;
+  if (bridge === undefined) return spec;
+  const chains = new Set(chainsOf(state, networkName).map(({ name }) => name));
+  const held = state.entries.filter((entry) => entry.bridge === bridge && chains.has(entry.chain));
+  return { ...spec, prefixes: [...prefixes, ...held.map(({ prefix }) => prefix)] };
 }

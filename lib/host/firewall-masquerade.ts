@@ -36,6 +36,7 @@ import {
   type NetworkChain,
   readMasquerade,
   readRules,
+  withHeldPrefixes,
 } from "./firewall-masquerade-state.ts";
 import { holds } from "./firewall-rules-compare.ts";
 
@@ -45,20 +46,22 @@ type Requests = readonly NetlinkRequest<unknown>[];
  * Masquerades what leaves the network, in either family: packets from its prefixes to anywhere but its prefixes and
  * multicast get the address of the link that they leave by.
  *
- * Idempotent, and safe when many processes do it at once. What was there for the same network with other prefixes
- * or another bridge is replaced in the same transaction.
+ * Idempotent, and safe when many processes do it at once. Prefixes are added to those that the network has on the same
+ * bridge: containers of one network may be in different subnets of it. What was there for it on another bridge, or without
+ * one, is replaced in the same transaction.
  *
  * @throws FairleadError subnet-overlap when another network has one of the prefixes on the same bridge (or, both
  *   without one, at all); invalid-config, kernel-refused, unavailable.
  */
 export function ensureMasquerade(nft: NFTables, spec: MasqueradeSpec): void {
   if (isMasqueradeInPlace(nft, spec)) return;
-  const plan = planMasquerade(spec);
-  nft.update(`ensure masquerading of network ${spec.networkName}`, () => requestsToEnsure(nft, plan));
+  planMasquerade(spec);
+  nft.update(`ensure masquerading of network ${spec.networkName}`, () => requestsToEnsure(nft, spec));
 }
 
-function requestsToEnsure(nft: NFTables, plan: MasqueradePlan): Requests {
+function requestsToEnsure(nft: NFTables, spec: MasqueradeSpec): Requests {
   const state = readMasquerade(nft);
+  const plan = planMasquerade(withHeldPrefixes(spec, state));
   const present = state.chains.find(({ name }) => name === plan.chain.name);
   if (isChainOf(plan, present)) return [];
   const stale = chainsOf(state, plan.networkName);

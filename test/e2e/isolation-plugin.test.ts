@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { connects, IsolationLab, pings } from "../support/isolation-lab.ts";
+import { INTERNET_IPV4 } from "../support/lab.ts";
 import { type CommandOutcome, command, waitUntil } from "../support/lab-process.ts";
 
 jest.setTimeout(120_000);
@@ -112,4 +113,18 @@ test("a hand-written conflist is isolated when it asks, and forgotten by GC", as
   const gc = { keys: { ...keys, "cni.dev/valid-attachments": [] } };
   expect((await lab.plugin("GC", "b", container, gc)).status).toBe(0);
   expect(await lab.under.lab.host(["nft", "list", "ruleset"])).not.toContain("br-hand");
+});
+
+test("containers in different subnets of one network reach each other and the world, whoever came last", async () => {
+  await lab.network("wide", { subnets: [{ subnet: "10.76.0.0/30" }, { subnet: "10.76.1.0/24" }] });
+  const attach = async (name: string) => {
+    const netns = await lab.under.lab.addContainer(name);
+    const { stdout } = await lab.plugin("ADD", "wide", { name, netns });
+    return { netns, address: String(JSON.parse(stdout).ips[0].address.split("/")[0]) };
+  };
+  const [first, second] = [await attach("w1"), await attach("w2")];
+  expect([first.address, second.address]).toEqual(["10.76.0.2", expect.stringMatching(/^10\.76\.1\./)]);
+  for (const { netns } of [first, second]) expect(await pings(netns, INTERNET_IPV4)).toBe(true);
+  expect(await pings(first.netns, second.address)).toBe(true);
+  expect(await pings(second.netns, first.address)).toBe(true);
 });

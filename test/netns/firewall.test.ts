@@ -135,6 +135,23 @@ describe("masquerading", () => {
     checkMasquerade(host.nft, ROUTED);
   });
 
+  test("prefixes of one network on one bridge add up: its containers may be in different subnets", () => {
+    const [first, second] = [prefixes("10.1.0.0/24"), prefixes("10.2.0.0/24")];
+    ensureMasquerade(host.nft, { ...WEB, prefixes: first });
+    ensureMasquerade(host.nft, { ...WEB, prefixes: second });
+    const generation = host.nft.generation();
+    for (const some of [first, second, [...second, ...first]]) {
+      ensureMasquerade(host.nft, { ...WEB, prefixes: some });
+      checkMasquerade(host.nft, { ...WEB, prefixes: some });
+    }
+    expect(host.nft.generation()).toBe(generation);
+    expect(listMasquerade(host.nft)).toEqual([{ ...WEB, prefixes: [...first, ...second] }]);
+    const unknown = { ...WEB, prefixes: prefixes("10.3.0.0/24") };
+    expect(() => checkMasquerade(host.nft, unknown)).toThrow(
+      expect.objectContaining({ code: "check-failed" }),
+    );
+  });
+
   test("the same prefix may be on two bridges, but not on one", () => {
     ensureMasquerade(host.nft, WEB);
     ensureMasquerade(host.nft, { ...WEB, networkName: "other space", bridge: "cni1" });
