@@ -14,6 +14,8 @@ export const agent = defineCommand({
     },
     check: { kind: "switch", description: "Check the configuration, then end" },
     "help-config": { kind: "switch", description: "Show every key of the configuration file" },
+    status: { kind: "switch", description: "Ask the agent that runs what it has to complain about" },
+    json: { kind: "switch", description: "With --status: as JSON, nothing cut" },
   },
   manual: {
     description: `
@@ -22,6 +24,9 @@ not be there yet: the agent waits for it, and what it made stays while either is
 
 Logs to stderr, one JSON object per line. SIGTERM or SIGINT ends it; networks and containers stay as they are.
 
+With --status it runs nothing, but asks the agent that listens where the configuration says: what its parts have to complain
+about, whether the service is there, and whether somebody else's firewall may drop what containers send.
+
 Keys of the configuration file, with their defaults: see \`fairlead agent --help-config\`.`,
     examples: [
       { text: "As the systemd unit runs it", command: "fairlead agent --config /etc/fairlead/agent.yaml" },
@@ -29,18 +34,24 @@ Keys of the configuration file, with their defaults: see \`fairlead agent --help
         text: "Check a configuration before a restart",
         command: "fairlead agent --config /etc/fairlead/agent.yaml --check",
       },
+      { text: "See whether all is well on this node", command: "fairlead agent --status" },
     ],
     exitStatus: [
       [0, "Ended on request, or the configuration is valid."],
-      [1, "Something was cut off at the end, or the agent could not start."],
+      [
+        1,
+        "Something was cut off at the end, or the agent could not start. With --status: something does not work.",
+      ],
       [2, "The configuration or the command line is wrong."],
+      [5, "With --status: no agent runs."],
     ],
     seeAlso: ["dev", "server", "network"],
   },
   run: async ({ options }, io) => {
+    const { config, check, json, status } = options;
+    const given = { ...(config !== undefined && { config }), check };
+    if (status) return (await import("./agent-status.ts")).showAgentStatus(given, { json }, io);
     const { runAgent, showAgentKeys } = await import("./agent-run.ts");
-    if (options["help-config"]) return showAgentKeys(io);
-    const { config, check } = options;
-    return runAgent({ ...(config !== undefined && { config }), check }, io);
+    return options["help-config"] ? showAgentKeys(io) : runAgent(given, io);
   },
 });

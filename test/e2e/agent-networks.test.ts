@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Network } from "../../lib/ipam/api.ts";
 import { AgentLab, CALLER } from "../support/agent-lab.ts";
 import { FAIRLEAD_DIRECTORY } from "../support/lab-plugins.ts";
-import { command, labEnvironment, waitUntil } from "../support/lab-process.ts";
+import { command, Daemon, labEnvironment, tryCommand, waitUntil } from "../support/lab-process.ts";
 
 jest.setTimeout(120_000);
 
@@ -29,6 +29,7 @@ async function create(name: string, request: object = {}): Promise<Network> {
   return network;
 }
 
+const FAIRLEAD = [join(FAIRLEAD_DIRECTORY, "fairlead")];
 const bridgeOf = ({ id }: Network) => `fl-${id.slice(0, 12)}`;
 const conflistPath = (name: string) => join(under.cniConfDir, `85-fairlead-${name}.conflist`);
 
@@ -61,6 +62,8 @@ test("a network is on the node when a sync answers, and gone when it is removed"
   await start();
   expect(readdirSync(under.cniConfDir)).toEqual(["80-fairlead-bridge.conflist"]);
   expect(await bridges()).toEqual(["fl-bridge0"]);
+  const shown = await tryCommand([...FAIRLEAD, "agent", "--status", "--config", under.agentConfigFile]);
+  expect([shown.status, shown.stdout]).toEqual([0, expect.stringMatching(/^networks +ok/m)]);
   const web = await create("web", { subnets: [{ subnet: "10.61.0.0/24" }, { subnet: "fd00:61::/64" }] });
   const conflist = JSON.parse(readFileSync(conflistPath("web"), "utf8"));
   expect(conflist).toMatchObject({ name: "web", fairlead: { networkId: web.id } });
@@ -163,7 +166,12 @@ test("a file of somebody else is kept, and what that means is said", async () =>
   expect(problems).toEqual([
     { severity: "error", object: "web", message: expect.stringContaining("10-mine.conflist") },
   ]);
-  expect((await under.agent.status()).parts[0]).toEqual({ name: "networks", problems });
+  expect((await under.agent.status()).parts[0]).toMatchObject({ name: "networks", problems });
+  const shown = await tryCommand([...FAIRLEAD, "agent", "--status", "--config", under.agentConfigFile]);
+  expect([shown.status, shown.stdout]).toEqual([
+    1,
+    expect.stringMatching(/^networks +error +web +.*10-mine/m),
+  ]);
   expect(existsSync(conflistPath("web"))).toBe(false);
   expect(readFileSync(foreign, "utf8")).toContain('"type":"bridge"');
   expect(under.agentLog()).toContain("10-mine.conflist");
@@ -256,3 +264,24 @@ async function plugin(
     input: JSON.stringify({ ...plugins[0], name, cniVersion, ...attachments }),
   });
 }
+
+test("fairlead dev is both, with one process and no configuration", async () => {
+  const { socket, stateDir, cniConfDir, agentSocket } = under;
+  const flags = { socket, "state-dir": stateDir, "cni-conf-dir": cniConfDir, "agent-socket": agentSocket };
+  const argv = Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, value]);
+  const log = join(under.lab.directory, "dev.log");
+  const dev = Daemon.start(under.lab.inHost(...FAIRLEAD, "dev", ...argv), log);
+  under.lab.defer("stop dev", () => dev.stop());
+  await dev.waitUntilReady(async () => readFileSync(log, "utf8").includes("Fairlead runs on this machine"));
+  expect(readFileSync(log, "utf8")).toContain(cniConfDir);
+  expect(existsSync(join(cniConfDir, "80-fairlead-bridge.conflist"))).toBe(true);
+  await create("web");
+  expect(existsSync(conflistPath("web"))).toBe(true);
+  process.kill(dev.pid, "SIGTERM");
+  expect(await waitUntil(async () => !dev.running, 10_000)).toBe(true);
+  expect(readFileSync(log, "utf8")).toContain("fairlead dev: ended");
+  // What it made stays.
+  expect(existsSync(conflistPath("web"))).toBe(true);
+  expect(await bridges()).toContain("fl-bridge0");
+  expect([existsSync(socket), existsSync(agentSocket)]).toEqual([false, false]);
+});

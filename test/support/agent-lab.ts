@@ -74,6 +74,11 @@ export class AgentLab {
     await this.#agent.waitUntilReady(() => succeeds(() => this.agent.status()));
   }
 
+  /** Configuration file of the agent that was started last. */
+  get agentConfigFile(): string {
+    return join(this.lab.directory, "agent.yaml");
+  }
+
   stopServer(): Promise<void> {
     return this.#server?.stop() ?? Promise.resolve();
   }
