@@ -38,6 +38,11 @@ interface PartEntry {
 /** In the order in which they are started. They are closed in reverse. */
 const PARTS: readonly PartEntry[] = [
   {
+    name: "workers",
+    isWanted: ({ workers }) => workers > 0,
+    start: async (context) => (await import("./workers.ts")).startWorkers(context),
+  },
+  {
     name: "networks",
     isWanted: ({ networks }) => networks.enabled,
     start: async (context) => (await import("./networks/main.ts")).startNetworks(context),
