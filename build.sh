@@ -143,7 +143,7 @@ bench() {
   packages "${BENCH_PACKAGES[@]}"
   build
   say "bench (about six minutes; --quick for one)"
-  "$NODE" --experimental-ffi --no-warnings bench/main.ts "$@"
+  "$NODE" --experimental-ffi --no-warnings --import ./test/support/register-no-bun-ffi.ts bench/main.ts "$@"
 }
 
 demo() {

@@ -1,6 +1,7 @@
 /**
- * ADD and DEL of bridge attachments, ours and the reference's side by side: in every round each cell has one turn, in
- * random order, each sample behind a quiet moment. A drift of the machine then hits all cells alike.
+ * ADD and DEL of bridge attachments, ours (by a resident worker, and alone in the plugin's process) and the reference's side by
+ * side: in every round each cell has one turn, in random order, each sample behind a quiet moment. A drift of the machine then
+ * hits all cells alike.
  */
 import type { Contestant } from "./contestants.ts";
 import { compare, type Figure } from "./figures.ts";
@@ -11,15 +12,21 @@ import { type Random, shuffled } from "./statistics.ts";
 
 /** What every measurement of this file needs. */
 export interface BenchHost {
-  readonly contestants: { readonly ours: Contestant; readonly reference: Contestant };
+  readonly contestants: Readonly<Record<Side, Contestant>>;
   readonly containers: ContainerPool;
   /** For configurations and outputs. */
   readonly folder: string;
   readonly random: Random;
 }
 
-type Side = "ours" | "reference";
-const SIDES: readonly Side[] = ["ours", "reference"];
+/** `alone`: ours without a resident worker. */
+export type Side = "ours" | "alone" | "reference";
+const SIDES: readonly Side[] = ["ours", "alone", "reference"];
+/** Those that are held against the reference, and what their figures are called. */
+const RIVALS = [
+  { side: "ours", mark: "" },
+  { side: "alone", mark: ", without a worker" },
+] as const;
 
 /** One contestant on one network, with its samples. */
 export interface Cell {
@@ -87,29 +94,40 @@ const cpu = (timings: readonly Timing[]) => timings.map(({ cpuMs }) => cpuMs);
 
 /** ADD and DEL one at a time, with and without masquerade. */
 export function measureSequential(host: BenchHost, rounds: number): Figure[] {
-  const pairs = [true, false].map((masquerade) => ({
+  const sets = [true, false].map((masquerade) => ({
     masquerade,
-    ours: newCell(host, "ours", masquerade),
-    reference: newCell(host, "reference", masquerade),
+    cells: SIDES.map((side) => newCell(host, side, masquerade)),
   }));
   sampleRounds(
     host,
-    pairs.flatMap(({ ours, reference }) => [ours, reference]),
+    sets.flatMap(({ cells }) => cells),
     rounds,
   );
-  return pairs.flatMap(({ masquerade, ours, reference }) =>
-    sequentialFigures(host.random, masquerade, ours, reference),
-  );
+  return sets.flatMap((set) => RIVALS.flatMap((rival) => sequentialFigures(host.random, set, rival)));
 }
 
-function sequentialFigures(random: Random, masquerade: boolean, ours: Cell, reference: Cell): Figure[] {
-  const suffix = masquerade ? "masquerade" : "no masquerade";
-  const samples = (pick: (cell: Cell) => number[]) => ({ ours: pick(ours), reference: pick(reference) });
+interface CellSet {
+  readonly masquerade: boolean;
+  readonly cells: readonly Cell[];
+}
+
+function sequentialFigures(
+  random: Random,
+  { masquerade, cells }: CellSet,
+  { side, mark }: (typeof RIVALS)[number],
+): Figure[] {
+  const [ours, reference] = [side, "reference"].map((wanted) => cells.find((cell) => cell.side === wanted));
+  const suffix = `${masquerade ? "masquerade" : "no masquerade"}${mark}`;
+  const samples = (pick: (cell: Cell) => number[]) => ({
+    ours: ours ? pick(ours) : [],
+    reference: reference ? pick(reference) : [],
+  });
+  const target = (atMost: number) => ({ random, ...(side === "ours" && { atMost }) });
   return [
     compare(
       `ADD, ${suffix}`,
       samples((cell) => wall(cell.add)),
-      { random, atMost: masquerade ? 0.35 : 0.8 },
+      target(masquerade ? 0.35 : 0.8),
     ),
     compare(
       `ADD, ${suffix}: CPU`,
@@ -119,7 +137,7 @@ function sequentialFigures(random: Random, masquerade: boolean, ours: Cell, refe
     compare(
       `DEL, ${suffix}`,
       samples((cell) => wall(cell.del)),
-      { random, atMost: masquerade ? 0.4 : 1.1 },
+      target(masquerade ? 0.4 : 1.1),
     ),
     compare(
       `DEL, ${suffix}: CPU`,
@@ -145,19 +163,22 @@ export function measureConcurrent(host: BenchHost, repeats: number): Figure[] {
       del.push(cell.operations.timeAll("DEL", attachments, CONCURRENT_WIDTH));
     }
   }
-  return [true, false].flatMap((masquerade) => {
-    const of = (side: Side) => walls.find(({ cell }) => cell.side === side && cell.masquerade === masquerade);
-    const samples = (verb: "add" | "del") => ({
-      ours: of("ours")?.[verb] ?? [],
-      reference: of("reference")?.[verb] ?? [],
-    });
-    const suffix = `${CONCURRENT_ATTACHMENTS} concurrent, ${masquerade ? "masquerade" : "no masquerade"}`;
-    const target = masquerade ? { atMost: 0.4 } : {};
-    return [
-      compare(`ADD × ${suffix}`, samples("add"), { random: host.random, ...target }),
-      compare(`DEL × ${suffix}`, samples("del"), { random: host.random, ...target }),
-    ];
-  });
+  return [true, false].flatMap((masquerade) =>
+    RIVALS.flatMap(({ side, mark }) => {
+      const of = (wanted: Side) =>
+        walls.find(({ cell }) => cell.side === wanted && cell.masquerade === masquerade);
+      const samples = (verb: "add" | "del") => ({
+        ours: of(side)?.[verb] ?? [],
+        reference: of("reference")?.[verb] ?? [],
+      });
+      const suffix = `${CONCURRENT_ATTACHMENTS} concurrent, ${masquerade ? "masquerade" : "no masquerade"}${mark}`;
+      const target = masquerade && side === "ours" ? { atMost: 0.4 } : {};
+      return [
+        compare(`ADD × ${suffix}`, samples("add"), { random: host.random, ...target }),
+        compare(`DEL × ${suffix}`, samples("del"), { random: host.random, ...target }),
+      ];
+    }),
+  );
 }
 
 /** Largest growth of an ADD from an empty network to the fullest one. */
@@ -190,14 +211,16 @@ export async function measureGrowth(
         random: host.random,
       });
     }),
-    ...SIDES.map((side) => growthFigure(host.random, side, levels)),
+    ...LEVEL_SIDES.map((side) => growthFigure(host.random, side, levels)),
   ];
 }
 
-type Level = { readonly leases: number } & Readonly<Record<Side, Cell>>;
+type LevelSide = Exclude<Side, "alone">;
+const LEVEL_SIDES: readonly LevelSide[] = ["ours", "reference"];
+type Level = { readonly leases: number } & Readonly<Record<LevelSide, Cell>>;
 
 /** The fullest level over the empty one; the target is ours alone. */
-function growthFigure(random: Random, side: Side, levels: readonly Level[]): Figure {
+function growthFigure(random: Random, side: LevelSide, levels: readonly Level[]): Figure {
   const [empty, full] = [levels[0], levels.at(-1)];
   if (empty === undefined || full === undefined)
     throw new RangeError("measureGrowth needs at least one lease count");

@@ -77,16 +77,20 @@ export class ReferenceContestant implements Contestant {
   }
 }
 
-/** `fairlead-bridge`, which asks a running `fairlead server` for addresses from inside its own process. */
+/**
+ * `fairlead-bridge`, which has a resident worker do its work where one listens beside the IPAM service's socket, and else
+ * does it in its own process.
+ */
 export class FairleadContestant implements Contestant {
-  readonly name = "fairlead";
+  readonly name: string;
   readonly executable: string;
   readonly ipamExecutable: string;
   readonly cniPath: string;
   readonly #socket: string;
   readonly #stateFolder: string;
 
-  constructor(binFolder: string, socket: string, stateFolder: string) {
+  constructor(name: string, binFolder: string, socket: string, stateFolder: string) {
+    this.name = name;
     this.cniPath = binFolder;
     this.executable = join(binFolder, "fairlead-bridge");
     this.ipamExecutable = join(binFolder, "fairlead-ipam");

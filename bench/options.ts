@@ -14,16 +14,23 @@ export interface Options {
   /** The reference against itself: every ratio must come out near 1. */
   readonly selfCheck: boolean;
   readonly seed: number;
+  /** Resident plugin workers. */
+  readonly workers: number;
+  /** Parts of the names of the steps to do; empty: all. */
+  readonly only: readonly string[];
 }
 
 export const USAGE = `usage: bench [--reference DIR] [--json FILE] [--quick] [--self-check] [--bin DIR] [--seed N]
+             [--workers N] [--only STEP,…]
 
   --reference DIR  the Go plugins to compare with (default /usr/lib/cni, Debian's containernetworking-plugins)
   --json FILE      write the figures there as well
   --quick          few rounds, under a minute: shows that it works
   --self-check     the reference against itself, to see what the harness alone does to the ratios
   --bin DIR        our executables (default dist/bin)
-  --seed N         order of the samples (default: the time)`;
+  --seed N         order of the samples (default: the time)
+  --workers N      resident plugin workers (default 4)
+  --only STEP,…    steps whose names contain one of these words: sequential, concurrent, growth, start, memory, service`;
 
 /** @throws TypeError for an option that there is not. */
 export function parseOptions(args: readonly string[]): Options {
@@ -34,11 +41,13 @@ export function parseOptions(args: readonly string[]): Options {
       bin: { type: "string", default: join(import.meta.dirname, "../dist/bin") },
       json: { type: "string", default: "" },
       quick: { type: "boolean", default: false },
+      workers: { type: "string", default: "4" },
+      only: { type: "string", default: "" },
       "self-check": { type: "boolean", default: false },
       seed: { type: "string", default: String(Date.now() % 1_000_000) },
     },
   });
-  const { reference, bin, json, quick, seed, "self-check": selfCheck } = values;
+  const { reference, bin, json, quick, seed, workers, only, "self-check": selfCheck } = values;
   return {
     reference: resolve(reference),
     bin: resolve(bin),
@@ -46,5 +55,7 @@ export function parseOptions(args: readonly string[]): Options {
     quick,
     selfCheck,
     seed: Number(seed),
+    workers: Number(workers),
+    only: only === "" ? [] : only.split(","),
   };
 }

@@ -1,6 +1,8 @@
 /** One run of the benchmark on a stage that is set: every measurement, then the table and the JSON. */
-import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { startWorkerPool, type WorkerPool } from "../agent/worker-pool.ts";
+import { silentLogger } from "../lib/log.ts";
 import { measureAllocations } from "./allocations.ts";
 import {
   type BenchHost,
@@ -9,7 +11,7 @@ import {
   measureGrowth,
   measureSequential,
 } from "./attachments.ts";
-import { type Contestant, FairleadContestant, ReferenceContestant } from "./contestants.ts";
+import { FairleadContestant, ReferenceContestant } from "./contestants.ts";
 import { environmentFacts } from "./environment.ts";
 import type { Figure } from "./figures.ts";
 import { ContainerPool } from "./host.ts";
@@ -57,12 +59,38 @@ const QUICK: Extent = {
 
 const CALLERS = [1, 32, 128] as const;
 
-function contestants(options: Options, stage: Stage): { ours: Contestant; reference: Contestant } {
-  const reference = new ReferenceContestant("reference", options.reference, stage.folder);
-  const ours = options.selfCheck
-    ? new ReferenceContestant("the reference again", options.reference, stage.folder)
-    : new FairleadContestant(options.bin, stage.socket, stage.folder);
-  return { ours, reference };
+function contestants(options: Options, stage: Stage): BenchHost["contestants"] {
+  const { bin, reference: folder, selfCheck } = options;
+  const reference = new ReferenceContestant("reference", folder, stage.folder);
+  if (selfCheck) {
+    const again = (name: string) => new ReferenceContestant(name, folder, stage.folder);
+    return { ours: again("the reference again"), alone: again("and again"), reference };
+  }
+  const ours = (name: string, socket: string) => new FairleadContestant(name, bin, socket, stage.folder);
+  return {
+    ours: ours("fairlead", stage.socket),
+    alone: ours("fairlead without a worker", socketWithoutWorkers(stage)),
+    reference,
+  };
+}
+
+/** Another name for the socket of the IPAM service, beside which no worker listens. */
+function socketWithoutWorkers({ folder, socket }: Stage): string {
+  const alone = join(folder, "alone");
+  mkdirSync(alone);
+  const path = join(alone, "ipam.sock");
+  symlinkSync(socket, path);
+  return path;
+}
+
+/** The agent's workers, in the network namespace of this process, which is where the plugins are run. */
+function startWorkers({ bin, workers }: Options, { socket }: Stage): Promise<WorkerPool> {
+  return startWorkerPool({
+    executable: join(bin, "fairlead"),
+    socketPath: join(dirname(socket), "plugin-worker.sock"),
+    count: workers,
+    logger: silentLogger,
+  });
 }
 
 /** Measures everything, prints the table and writes the JSON. */
@@ -76,27 +104,38 @@ export async function measure(options: Options, stage: Stage): Promise<void> {
     folder,
     random: seededRandom(options.seed),
   };
+  const pool = options.selfCheck ? null : await startWorkers(options, stage);
   const idleBefore = waitForQuietMachine(extent.quietLimitMs);
-  const measured = await measureAll(host, stage, extent);
+  const measured = await measureAll(host, stage, extent, options.only);
+  const workerMemory = pool ? [memoryOf("a plugin worker", pool.pids)] : [];
   // The targets are Fairlead's: a self-check has none.
-  const figures = options.selfCheck ? measured.map((figure) => ({ ...figure, verdict: null })) : measured;
+  const figures = options.selfCheck
+    ? measured.map((figure) => ({ ...figure, verdict: null }))
+    : [...measured, ...workerMemory];
   const facts = environmentFacts(host, idleBefore, options.seed);
   const fallsShort = figures.some(({ verdict }) => verdict?.passed === false);
   const profile = fallsShort ? profileOperations(host) : "";
+  await pool?.close();
   console.log([formatReport(figures, facts), profile].join("\n\n").trimEnd());
   const report = { environment: facts, figures, profile };
   if (options.json) writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);
 }
 
-async function measureAll(host: BenchHost, stage: Stage, extent: Extent): Promise<Figure[]> {
+async function measureAll(
+  host: BenchHost,
+  stage: Stage,
+  extent: Extent,
+  only: readonly string[],
+): Promise<Figure[]> {
   const figures: Figure[] = [];
-  const step = async (what: string, work: () => Figure[] | Promise<Figure[]>) => {
-    console.error(`bench: ${what}`);
+  const step = async (name: string, work: () => Figure[] | Promise<Figure[]>) => {
+    if (only.length > 0 && !only.some((word) => name.includes(word))) return;
+    console.error(`bench: ${name}`);
     figures.push(...(await work()));
   };
-  await step("ADD and DEL, one at a time", () => measureSequential(host, extent.sequentialRounds));
+  await step("ADD and DEL, sequential", () => measureSequential(host, extent.sequentialRounds));
   await step("ADD and DEL, concurrent", () => measureConcurrent(host, extent.concurrentRepeats));
-  await step("ADD by leases in the network", () =>
+  await step("growth of ADD with the leases in the network", () =>
     measureGrowth(host, extent.leaseCounts, extent.growthRounds),
   );
   await step("process start", () => measureStart(host, extent.startRounds));
@@ -105,18 +144,17 @@ async function measureAll(host: BenchHost, stage: Stage, extent: Extent): Promis
     const { socket, folder } = stage;
     const load = { socket, folder, callers: CALLERS, seconds: extent.loadSeconds };
     await step("allocations of the IPAM service", () => measureAllocations(load));
-    figures.push(serverMemory(stage.serverPid));
+    figures.push(memoryOf("the IPAM service", [stage.serverPid]));
   }
   return figures;
 }
 
-/** After all that load: the largest that the service got. */
-function serverMemory(pid: number): Figure {
-  const ours = summarize([highWaterMarkMib(pid)]);
+/** After all that load: the largest that it got. */
+function memoryOf(name: string, pids: readonly number[]): Figure {
   return {
-    name: "peak memory of the IPAM service",
+    name: `peak memory of ${name}`,
     unit: "MiB",
-    ours,
+    ours: summarize(pids.map(highWaterMarkMib)),
     reference: null,
     ratio: null,
     verdict: null,
