@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { CONFIG_KEYS as AGENT_KEYS, defaultAgentConfig, parseAgentConfig } from "../agent/config.ts";
 import { CONFIG_KEYS, defaultConfig, parseConfig } from "../ipam-server/config.ts";
 import { parsePrefix, prefixesOverlap } from "../lib/addr/prefix.ts";
+import { readMacvlanConfig } from "../plugins/main/macvlan/config.ts";
 import { readPortmapConfig } from "../plugins/meta/portmap/config.ts";
 
 function read(name: string): string {
@@ -41,24 +42,38 @@ describe("agent.yaml", () => {
   });
 });
 
-describe.each(["10-fairlead.conflist", "20-fairlead-ports.conflist"])("%s", (name) => {
-  const conflist = JSON.parse(read(name));
+describe.each(["10-fairlead.conflist", "20-fairlead-ports.conflist", "30-fairlead-macvlan.conflist"])(
+  "%s",
+  (name) => {
+    const conflist = JSON.parse(read(name));
 
-  test("a runtime that knows only 1.0.0 takes it", () => {
-    expect(conflist.cniVersion).toBe("1.0.0");
-    expect(conflist.cniVersions).toContain("1.1.0");
-  });
+    test("a runtime that knows only 1.0.0 takes it", () => {
+      expect(conflist.cniVersion).toBe("1.0.0");
+      expect(conflist.cniVersions).toContain("1.1.0");
+    });
 
-  test("its subnet lies outside the default pools", () => {
-    const [[{ subnet }]] = conflist.plugins[0].ipam.ranges;
-    expect(prefixesOverlap(parsePrefix(subnet), parsePrefix("10.64.0.0/13"))).toBe(false);
-  });
-});
+    test("its subnet lies outside the default pools", () => {
+      const [[{ subnet }]] = conflist.plugins[0].ipam.ranges;
+      expect(prefixesOverlap(parsePrefix(subnet), parsePrefix("10.64.0.0/13"))).toBe(false);
+    });
+  },
+);
 
 test("the conflist with published ports is read by the plugin that publishes them", () => {
   const { plugins } = JSON.parse(read("20-fairlead-ports.conflist"));
   expect(plugins[1]).toMatchObject({ type: "fairlead-portmap", capabilities: { portMappings: true } });
   expect(readPortmapConfig(plugins[1])).toMatchObject({ snat: true, masqAll: false, hostBinding: null });
+});
+
+test("the macvlan conflist is read by its plugin", () => {
+  const [plugin] = JSON.parse(read("30-fairlead-macvlan.conflist")).plugins;
+  expect(plugin.type).toBe("fairlead-macvlan");
+  expect(readMacvlanConfig(plugin)).toMatchObject({
+    master: "eth0",
+    mode: "bridge",
+    mtu: undefined,
+    isDefaultGateway: true,
+  });
 });
 
 test("the systemd unit runs the server with the installed configuration", () => {

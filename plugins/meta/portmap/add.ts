@@ -1,5 +1,7 @@
 /** ADD: decide, see that nobody listens on the ports, publish them all at once. Passes prevResult on as it is. */
+
 import type { Address } from "../../../lib/addr/address.ts";
+import { configurationError } from "../../../lib/cni/config.ts";
 import type { AddRequest, CheckRequest } from "../../../lib/cni/request.ts";
 import type { Result } from "../../../lib/cni/result.ts";
 import { FairleadError } from "../../../lib/errors.ts";
@@ -92,11 +94,9 @@ function isOurs(port: PublishedPort, { address }: Listener, host: HostNetlink): 
 }
 
 function notChained(): FairleadError {
-  return new FairleadError({
-    code: "invalid-config",
-    operation: "read network configuration",
-    object: "prevResult",
-    reason: "must be called as chained plugin: there is no prevResult",
-    hint: "put it behind a plugin that makes an interface, such as fairlead-bridge",
-  });
+  return configurationError(
+    "prevResult",
+    "must be called as chained plugin: there is no prevResult",
+    "put it behind a plugin that makes an interface, such as fairlead-bridge",
+  );
 }
