@@ -19,6 +19,13 @@ export interface Attachment<Owner> {
 export class AttachmentIndex<Owner> {
   readonly #byContainer = new Map<string, readonly Attachment<Owner>[]>();
 
+  /** Attachments of all networks. One pass over all containers. */
+  get size(): number {
+    let count = 0;
+    for (const attachments of this.#byContainer.values()) count += attachments.length;
+    return count;
+  }
+
   /** Every attachment of a container, on whatever network. */
   of(containerId: string): readonly Attachment<Owner>[] {
     return this.#byContainer.get(containerId) ?? [];

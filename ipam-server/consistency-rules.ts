@@ -18,7 +18,15 @@ export function checkRules(state: State, nowMs: number): Finding[] {
     ...checkOwners(network),
     ...checkCounts(network, nowMs),
   ]);
-  return [...perNetwork, ...checkSubnets(state)];
+  return [...perNetwork, ...checkIndex(state), ...checkSubnets(state)];
+}
+
+/** The index by container holds what the networks hold, and nothing of networks that are gone. */
+function checkIndex(state: State): Finding[] {
+  const held = [...state.networks()].reduce((count, { attachmentCount }) => count + attachmentCount, 0);
+  const indexed = state.attachments.size;
+  if (indexed === held) return [];
+  return [error("index by container", `it holds ${indexed} attachments, the networks hold ${held}`)];
 }
 
 function error(object: string, problem: string): Finding {

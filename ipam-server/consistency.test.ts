@@ -121,13 +121,16 @@ describe("rules among the records in memory", () => {
     ...networkRecord("web", 1),
     pools: poolsOfSubnets([subnetOfSpec({ subnet: "10.1.0.0/24", rangeEnd: "10.1.0.99" })]),
   };
+  let state: State;
+  beforeEach(() => {
+    state = new State();
+  });
   const problemsOf = (...networks: NetworkState[]): string[] => {
-    const state = new State();
     for (const network of networks) state.insertNetwork(network);
     return checkRules(state, 0).map(({ severity, object, problem }) => `${severity} ${object}: ${problem}`);
   };
   const stateWith = (...addresses: [string, object][]): NetworkState => {
-    const network = new NetworkState(record);
+    const network = new NetworkState(record, state.attachments);
     for (const [address, over] of addresses) network.replaceLease(null, leaseRecord(record, address, over));
     return network;
   };
@@ -156,6 +159,13 @@ describe("rules among the records in memory", () => {
       "error network web: 1 leases are indexed, 0 are bound",
       "error network web: pool 0 counts 1 bound, its records are 0",
       "error network web: pool 0 counts 0 quarantined, its records are 1",
+    ]);
+  });
+
+  test("an attachment of a network that is gone", () => {
+    stateWith(["10.1.0.2", {}]);
+    expect(problemsOf(new NetworkState(record, state.attachments))).toEqual([
+      "error index by container: it holds 1 attachments, the networks hold 0",
     ]);
   });
 
