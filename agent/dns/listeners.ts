@@ -11,6 +11,7 @@ import { formatAddress } from "../../lib/addr/address.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { AgentProblem } from "../../lib/rpc/agent-api.ts";
 import type { NamedNetwork } from "./names.ts";
+import type { PortKeeper } from "./port-keeper.ts";
 import type { QueryHandler } from "./query-handler.ts";
 import type { TcpClients } from "./tcp-clients.ts";
 import { listenTcp } from "./tcp-listener.ts";
@@ -33,6 +34,8 @@ export interface ListenersOptions {
   readonly logger: Logger;
   /** Default: 53. */
   readonly port?: number;
+  /** Is told which addresses are listened on. */
+  readonly keeper?: PortKeeper;
 }
 
 interface Wanted {
@@ -195,6 +198,7 @@ class Listener {
   close(): void {
     this.#isClosed = true;
     clearTimeout(this.#timer);
+    if (this.isOpen) this.#options.keeper?.release(this.wanted.address, this.#options.port);
     this.#udp?.close();
     this.#tcp?.close();
     this.#udp = null;
@@ -224,6 +228,7 @@ class Listener {
     try {
       this.#tcp = await listenTcp(options);
       this.#udp = udp;
+      this.#options.keeper?.keep(this.wanted.address, port);
     } catch (thrown) {
       udp.close();
       throw thrown;

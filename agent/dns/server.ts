@@ -7,6 +7,7 @@ import { type DnsCounters, newCounters } from "./counters.ts";
 import { Follower } from "./follower.ts";
 import { DNS_PORT, Listeners } from "./listeners.ts";
 import { Names } from "./names.ts";
+import type { PortKeeper } from "./port-keeper.ts";
 import { QueryHandler } from "./query-handler.ts";
 import { TCP_LIMITS, TcpClients, type TcpLimits } from "./tcp-clients.ts";
 import { type ForwarderLimits, UpstreamForwarder } from "./upstream-forwarder.ts";
@@ -21,6 +22,7 @@ export interface DnsServerOptions {
   readonly runDir: string;
   /** Default: 53. */
   readonly port?: number;
+  readonly keeper?: PortKeeper;
   readonly tcpLimits?: TcpLimits;
   readonly forwarderLimits?: ForwarderLimits;
 }
@@ -67,6 +69,7 @@ export class DnsServer {
       clients: this.#clients,
       logger,
       port: options.port ?? DNS_PORT,
+      ...(options.keeper && { keeper: options.keeper }),
     });
     this.#follower = new Follower({
       service,

@@ -6,11 +6,17 @@
 
 import { getChain } from "../netlink/nftables/chain.ts";
 import { element, ensureElements } from "../netlink/nftables/element.ts";
-import { removeElements } from "../netlink/nftables/elements.ts";
+import { listElements, removeElements } from "../netlink/nftables/elements.ts";
 import type { NFTables } from "../netlink/nftables/nftables.ts";
 import type { HostPort } from "./firewall-portmap-holder.ts";
-import { DNAT_CHAIN, DNAT_CHAIN_USES, laneFor, portKeyWithAddress } from "./firewall-portmap-plan.ts";
-import { elementsKey, wanted } from "./firewall-portmap-state.ts";
+import {
+  DNAT_CHAIN,
+  DNAT_CHAIN_USES,
+  laneFor,
+  portKeyWithAddress,
+  portLanes,
+} from "./firewall-portmap-plan.ts";
+import { commentOf, elementsKey, wanted } from "./firewall-portmap-state.ts";
 import { requestsForPortmapTable } from "./firewall-portmap-table.ts";
 
 /**
@@ -34,6 +40,19 @@ export function releaseHostPorts(nft: NFTables, ports: readonly HostPort[]): voi
   for (const port of ports) {
     const { kept } = laneFor(port.hostAddress.family);
     removeElements(nft, elementsKey(kept), [element({ key: portKeyWithAddress(port) })]);
+  }
+}
+
+/** Lets go of all that an owner keeps, such as one that ended without a word. Idempotent. */
+export function releaseHostPortsOf(nft: NFTables, owner: string): void {
+  for (const { kept } of portLanes()) {
+    const own = listElements(nft, elementsKey(kept)).filter((one) => commentOf(one) === owner);
+    if (own.length > 0)
+      removeElements(
+        nft,
+        elementsKey(kept),
+        own.map(({ key }) => ({ key })),
+      );
   }
 }
 

@@ -2,7 +2,7 @@
 import { parseAddress } from "../../lib/addr/address.ts";
 import { type PublishSpec, publishPorts } from "../../lib/host/firewall-portmap.ts";
 import { checkPublishedPorts } from "../../lib/host/firewall-portmap-check.ts";
-import { keepHostPorts, releaseHostPorts } from "../../lib/host/firewall-portmap-kept.ts";
+import { keepHostPorts, releaseHostPorts, releaseHostPortsOf } from "../../lib/host/firewall-portmap-kept.ts";
 import type { PublishedPort } from "../../lib/host/firewall-portmap-plan.ts";
 import { removeUnusedPortmap } from "../../lib/host/firewall-portmap-table.ts";
 import { unpublishPorts, unpublishStalePorts } from "../../lib/host/firewall-portmap-unpublish.ts";
@@ -355,6 +355,11 @@ test("ports that the host keeps are listed, let go, and survive the last contain
   expect(elements("portmap-kept4")).toEqual([expect.stringContaining("10.1.0.1")]);
   removeUnusedPortmap(host.nft);
   expect(elements("portmap-kept4")).toHaveLength(1);
+  releaseHostPortsOf(host.nft, "somebody else");
+  expect(elements("portmap-kept4")).toHaveLength(1);
+  releaseHostPortsOf(host.nft, "fairlead agent");
+  expect(elements("portmap-kept4")).toEqual([]);
+  keepHostPorts(host.nft, [kept], "fairlead agent");
   releaseHostPorts(host.nft, [kept]);
   releaseHostPorts(host.nft, [kept]);
   removeUnusedPortmap(host.nft);

@@ -1,0 +1,69 @@
+/**
+ * Keeps the ports of names on gateway addresses for this host, whatever containers publish: a container that publishes port 53
+ * on every address must not take the names of all networks away with it.
+ */
+import { parseAddress } from "../../lib/addr/address.ts";
+import { type HostPort, PORT_PROTOCOLS } from "../../lib/host/firewall-portmap-holder.ts";
+import { keepHostPorts, releaseHostPorts, releaseHostPortsOf } from "../../lib/host/firewall-portmap-kept.ts";
+import { removeUnusedPortmap } from "../../lib/host/firewall-portmap-table.ts";
+import { NETLINK_NETFILTER, openNetlinkSocket } from "../../lib/linux/netlink-socket.ts";
+import type { Logger } from "../../lib/log.ts";
+import { NetlinkConnection } from "../../lib/netlink/connection.ts";
+import { NFTables } from "../../lib/netlink/nftables/nftables.ts";
+
+const OWNER = "fairlead agent";
+
+/** Names are served by these. */
+const PROTOCOLS = PORT_PROTOCOLS.filter((protocol) => protocol !== "sctp");
+
+/** What a listener tells of itself. None throws: names are served all the same. */
+export interface PortKeeper {
+  keep(address: string, port: number): void;
+  release(address: string, port: number): void;
+}
+
+/** The keeper of this netns. Its socket stays open, because closing one that removed something takes 13 ms. */
+export class NodePortKeeper implements PortKeeper {
+  readonly #logger: Logger;
+  #connection: NetlinkConnection | null = null;
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
+
+  keep(address: string, port: number): void {
+    this.#attempt("keep", address, (nft) => keepHostPorts(nft, portsOf(address, port), OWNER));
+  }
+
+  release(address: string, port: number): void {
+    this.#attempt("release", address, (nft) => {
+      releaseHostPorts(nft, portsOf(address, port));
+      removeUnusedPortmap(nft);
+    });
+  }
+
+  /** Lets go of what an agent before this one kept, which ended without a word. */
+  begin(): void {
+    this.#attempt("release", "", (nft) => releaseHostPortsOf(nft, OWNER));
+  }
+
+  close(): void {
+    this.#connection?.close();
+    this.#connection = null;
+  }
+
+  #attempt(verb: string, address: string, action: (nft: NFTables) => void): void {
+    try {
+      this.#connection ??= new NetlinkConnection(openNetlinkSocket(NETLINK_NETFILTER));
+      action(new NFTables(this.#connection));
+    } catch (thrown) {
+      this.close();
+      const reason = thrown instanceof Error ? thrown.message : String(thrown);
+      this.#logger.warn({ address, reason }, `dns: cannot ${verb} the port for this host`);
+    }
+  }
+}
+
+function portsOf(address: string, hostPort: number): HostPort[] {
+  return PROTOCOLS.map((protocol) => ({ protocol, hostAddress: parseAddress(address), hostPort }));
+}
