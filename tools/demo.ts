@@ -78,9 +78,10 @@ function buildLab(): void {
 }
 
 async function startService(): Promise<() => Promise<void>> {
-  const server = spawn(join(bin, "fairlead"), ["dev", "--socket", socket, "--state-dir", scratch], {
-    stdio: ["ignore", "inherit", "inherit"],
-  });
+  // In the namespace that plays the host: its agent makes the bridge of the predefined network there.
+  const directories = ["--state-dir", scratch, "--cni-conf-dir", join(scratch, "net.d")];
+  const [command, args] = inNetns(host, join(bin, "fairlead"), "dev", "--socket", socket, ...directories);
+  const server = spawn(command, args, { stdio: ["ignore", "inherit", "inherit"] });
   const exited = new Promise<void>((resolve) => server.once("exit", () => resolve()));
   for (let waited = 0; !existsSync(socket); waited += 20) {
     if (server.exitCode !== null || waited > 10_000) throw new Error("the IPAM service did not start");
