@@ -1,0 +1,71 @@
+/** Runs one plugin's verbs on one container, whole or killed before any of its steps. */
+import { join } from "node:path";
+import type { Lab } from "./lab.ts";
+import {
+  type Attachment,
+  type Conflist,
+  findPlugin,
+  pluginEnvironment,
+  requestConfiguration,
+  type Verb,
+} from "./lab-conflist.ts";
+import { type CommandOutcome, requireTools, tryCommand } from "./lab-process.ts";
+import { recordedSteps, type Step, straceRecorder } from "./lab-strace.ts";
+
+type Keys = Readonly<Record<string, unknown>>;
+
+export interface Victim {
+  readonly cniPath: readonly string[];
+  /** Its first plugin is the one that is killed. */
+  readonly conflist: Conflist;
+  readonly container: Attachment;
+}
+
+/** A plugin and a container on a lab's host. */
+export class KilledPlugin {
+  readonly #lab: Lab;
+  readonly #victim: Victim;
+
+  constructor(lab: Lab, victim: Victim) {
+    requireTools("strace");
+    this.#lab = lab;
+    this.#victim = victim;
+  }
+
+  run(verb: Verb, wrapper: readonly string[] = [], extra: Keys = {}): Promise<CommandOutcome> {
+    const { cniPath, conflist, container } = this.#victim;
+    const [plugin] = conflist.plugins;
+    if (plugin === undefined) throw new Error("the conflist lists no plugin");
+    const attachment = verb === "GC" ? undefined : container;
+    return tryCommand(this.#lab.inHost(...wrapper, findPlugin(cniPath, plugin.type)), {
+      env: pluginEnvironment(verb, cniPath, attachment),
+      input: JSON.stringify(requestConfiguration(conflist, plugin, attachment, extra)),
+    });
+  }
+
+  async mustRun(verb: Verb, extra: Keys = {}): Promise<void> {
+    const { status, stdout, stderr } = await this.run(verb, [], extra);
+    if (status !== 0) throw new Error(`${verb}: exit status ${status}: ${stdout}${stderr}`);
+  }
+
+  /** The steps of one undisturbed run of `verb`. */
+  async stepsOf(verb: Verb): Promise<Step[]> {
+    const file = join(this.#lab.directory, "trace");
+    const { status, stdout } = await this.run(verb, straceRecorder(file));
+    if (status !== 0) throw new Error(`${verb} under strace: exit status ${status}: ${stdout}`);
+    return recordedSteps(file);
+  }
+}
+
+/** Runs `attempt` for every step and gathers what went wrong, with the step it went wrong at. */
+export async function atEveryStep(
+  steps: readonly Step[],
+  attempt: (step: Step) => Promise<string[]>,
+): Promise<string[]> {
+  const problems: string[] = [];
+  for (const step of steps) {
+    const found = await attempt(step).catch((cause: Error) => [cause.message]);
+    problems.push(...found.map((problem) => `killed before ${step.text}: ${problem}`));
+  }
+  return problems;
+}
