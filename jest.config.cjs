@@ -25,5 +25,12 @@ module.exports = {
     { ...common, displayName: "netns", testMatch: ["<rootDir>/test/{netns,contract}/**/*.test.ts"] },
     // The packaged executables under plain exec, containerd, CRI and podman. Needs root and dist/bin.
     { ...common, displayName: "e2e", testMatch: ["<rootDir>/test/{e2e,conformance,faults}/**/*.test.ts"] },
+    // The conformance suite once more, with resident workers that run the plugins. Needs root and dist/bin.
+    {
+      ...common,
+      displayName: "resident",
+      testMatch: ["<rootDir>/test/conformance/**/*.test.ts"],
+      setupFiles: ["<rootDir>/test/support/with-workers.ts"],
+    },
   ],
 };

@@ -10,6 +10,7 @@ import { join, resolve } from "node:path";
 import type { Lab } from "./lab.ts";
 import type { Conflist, PluginConfiguration } from "./lab-conflist.ts";
 import { Daemon, isExecutable } from "./lab-process.ts";
+import { LabWorkers, workerSocketBeside } from "./lab-workers.ts";
 
 /** Where Debian's containernetworking-plugins are. */
 export const REFERENCE_DIRECTORY = "/usr/lib/cni";
@@ -189,8 +190,13 @@ class FairleadPlugins implements PluginsUnderTest {
     };
   }
 
-  start(): Promise<void> {
-    return this.#service.start();
+  /** With resident workers where the environment says how many. */
+  async start(): Promise<void> {
+    await this.#service.start();
+    const workers = Number(process.env["FAIRLEAD_TEST_WORKERS"] ?? 0);
+    if (workers === 0) return;
+    const executable = join(FAIRLEAD_DIRECTORY, "fairlead");
+    await LabWorkers.start(this.#lab, executable, workerSocketBeside(this.#service.socket), workers);
   }
 
   boundAddresses(networkName: string): Promise<string[]> {
