@@ -36,6 +36,11 @@ export const TREE: readonly TreeEntry[] = [
     load: async () => (await import("./commands/agent.ts")).agent,
   },
   {
+    name: "completion",
+    summary: "Print the completion script of a shell",
+    load: async () => (await import("./commands/completion.ts")).completion,
+  },
+  {
     name: "help",
     summary: "Show the help of a command, or the manual pages",
     load: async () => (await import("./commands/help.ts")).helpCommand(TREE),
@@ -50,5 +55,11 @@ export const TREE: readonly TreeEntry[] = [
     summary: "Detach containers that are gone",
     hidden: true,
     load: async () => (await import("./commands/reap.ts")).reap,
+  },
+  {
+    name: "__complete",
+    summary: "Print what may come next on a command line",
+    hidden: true,
+    load: async () => (await import("./commands/complete.ts")).completeCommand(TREE),
   },
 ];

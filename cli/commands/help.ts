@@ -6,9 +6,7 @@ export const helpCommand = (tree: readonly TreeEntry[]): CommandSpec =>
   defineCommand({
     name: "help",
     summary: "Show the help of a command, or the manual pages",
-    arguments: [
-      { name: "COMMAND", optional: true, several: true, complete: "command", description: "Its words" },
-    ],
+    arguments: [{ name: "COMMAND", optional: true, several: true, description: "Its words" }],
     options: {
       man: {
         kind: "text",

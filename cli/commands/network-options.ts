@@ -16,6 +16,19 @@ const AGENT_SOCKET = {
 } as const satisfies Options;
 
 const FILTER = { kind: "list", value: "filter", check: filterProblem } as const;
+const LIST_FILTERS = ["dangling=", "driver=", "id=", "label=", "name=", "scope=", "type="] as const;
+const PRUNE_FILTERS = ["label=", "label!=", "until="] as const;
+
+/** Those of lib/ipam/network-options.ts, as a test says: loading that file would slow every command down. */
+const DRIVER_OPTIONS = [
+  "com.docker.network.bridge.name=",
+  "com.docker.network.bridge.enable_icc=",
+  "com.docker.network.bridge.enable_ip_masquerade=",
+  "com.docker.network.bridge.host_binding_ipv4=",
+  "com.docker.network.driver.mtu=",
+  "parent=",
+  "macvlan_mode=",
+] as const;
 
 /** Source of the words: docker/cli v20.10, opts/opts.go. */
 function filterProblem(text: string): string | null {
@@ -49,7 +62,12 @@ export const CREATE_OPTIONS = {
     kind: "map",
     description: "Address of something else in the subnet that is never handed out (NAME=ADDRESS)",
   },
-  opt: { kind: "map", short: "o", description: "Option of the driver (KEY=VALUE)" },
+  opt: {
+    kind: "map",
+    short: "o",
+    complete: DRIVER_OPTIONS,
+    description: "Option of the driver (KEY=VALUE)",
+  },
   label: { kind: "list", value: "list", description: "Label of the network (KEY=VALUE)" },
   internal: { kind: "switch", description: "Keep the network's containers from reaching anything outside" },
   ipv4: {
@@ -65,7 +83,11 @@ export const CREATE_OPTIONS = {
     complete: ["default", "fairlead"],
     description: "IP address management driver",
   },
-  "ipam-opt": { kind: "map", description: "Option of the IPAM driver (KEY=VALUE)" },
+  "ipam-opt": {
+    kind: "map",
+    complete: ["max-attachments=", "cooling-seconds=", "address-space="],
+    description: "Option of the IPAM driver: max-attachments, cooling-seconds, address-space (KEY=VALUE)",
+  },
   scope: { kind: "text", description: "Scope of the network: local", complete: ["local"] },
   ingress: { kind: "switch", description: "Swarm's routing mesh: refused", hidden: true },
   "config-only": { kind: "switch", description: "Swarm's configuration networks: refused", hidden: true },
@@ -76,7 +98,12 @@ export const LIST_OPTIONS = {
   ...COMMON_OPTIONS,
   quiet: { kind: "switch", short: "q", description: "Only the IDs" },
   "no-trunc": { kind: "switch", description: "Whole IDs, nothing cut" },
-  filter: { ...FILTER, short: "f", description: "Only networks that match (e.g. 'driver=bridge')" },
+  filter: {
+    ...FILTER,
+    short: "f",
+    complete: LIST_FILTERS,
+    description: "Only networks that match (e.g. 'driver=bridge')",
+  },
   format: {
     kind: "text",
     description: "Go template for each network, 'table TEMPLATE' for a table, or 'json'",
@@ -103,7 +130,11 @@ export const PRUNE_OPTIONS = {
   ...COMMON_OPTIONS,
   ...AGENT_SOCKET,
   force: { kind: "switch", short: "f", description: "Do not ask" },
-  filter: { ...FILTER, description: "Only networks that match (e.g. 'until=24h')" },
+  filter: {
+    ...FILTER,
+    complete: PRUNE_FILTERS,
+    description: "Only networks that match (e.g. 'until=24h')",
+  },
 } as const satisfies Options;
 
 /** What names a container without a name: then there is no argument CONTAINER. */
