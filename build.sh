@@ -178,6 +178,7 @@ install_files() {
   # containerd's CRI plugin wants a plugin of this name, whoever made it.
   [ -e "$CNI_BIN/loopback" ] || ln "$CNI_BIN/fairlead" "$CNI_BIN/loopback"
   ln -sfn "$CNI_BIN/fairlead" /usr/local/bin/fairlead
+  install_manual
   install_sample conf/10-fairlead.conflist "$CNI_CONF/10-fairlead.conflist"
   install_sample conf/server.yaml /etc/fairlead/server.yaml
   install_sample conf/agent.yaml /etc/fairlead/agent.yaml
@@ -186,6 +187,29 @@ install_files() {
     for unit in "${UNITS[@]}"; do install -m 0644 "conf/$unit.service" "/etc/systemd/system/$unit.service"; done
     say "start them with: systemctl enable --now ${UNITS[*]}   (or, in a terminal: fairlead dev)"
   fi
+}
+
+# Where man looks, and where each shell looks for completions. A shell that comes later finds its own.
+MAN_DIR=/usr/local/share/man/man1
+COMPLETIONS=(bash:/usr/local/share/bash-completion/completions/fairlead zsh:/usr/local/share/zsh/site-functions/_fairlead
+  fish:/etc/fish/completions/fairlead.fish)
+
+install_manual() {
+  local one file
+  say "install manual pages into $MAN_DIR, and completions for bash, zsh and fish"
+  "$BIN/fairlead" help --man "$MAN_DIR" >/dev/null
+  for one in "${COMPLETIONS[@]}"; do
+    file=${one#*:}
+    mkdir -p "${file%/*}"
+    "$BIN/fairlead" completion "${one%%:*}" >"$file"
+    chmod 0644 "$file"
+  done
+}
+
+uninstall_manual() {
+  local one
+  rm -f "$MAN_DIR"/fairlead.1 "$MAN_DIR"/fairlead-*.1
+  for one in "${COMPLETIONS[@]}"; do rm -f "${one#*:}"; done
 }
 
 install_sample() { # never over a file that somebody may have changed
@@ -207,6 +231,7 @@ uninstall() {
   if [ "$CNI_BIN/loopback" -ef "$CNI_BIN/fairlead" ]; then rm -f "$CNI_BIN/loopback"; fi
   for plugin in fairlead "${PLUGINS[@]}"; do rm -f "$CNI_BIN/$plugin"; done
   rm -f /usr/local/bin/fairlead
+  uninstall_manual
   for unit in "${UNITS[@]}"; do rm -f "/etc/systemd/system/$unit.service"; done
   if cmp -s conf/10-fairlead.conflist "$CNI_CONF/10-fairlead.conflist"; then rm -f "$CNI_CONF/10-fairlead.conflist"; fi
   for sample in server.yaml agent.yaml; do

@@ -40,7 +40,9 @@ export function formatManPage(spec: Spec, { path, version }: ManContext): string
   ].join("\n");
 }
 
+/** As NAME sections are written; a name stays as it is. */
 function lowerFirst(text: string): string {
+  if (text.startsWith("Docker")) return text;
   return text.slice(0, 1).toLowerCase() + text.slice(1);
 }
 
