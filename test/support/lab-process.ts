@@ -150,6 +150,8 @@ const PACKAGE_OF: Readonly<Record<string, string>> = {
   containerd: "containerd",
   dockerd: "docker.io",
   ctr: "containerd",
+  dig: "bind9-dnsutils",
+  getent: "libc-bin",
   ip: "iproute2",
   "iptables-save": "iptables",
   lexgrog: "man-db",
