@@ -3,7 +3,7 @@
  * side: in every round each cell has one turn, in random order, each sample behind a quiet moment. A drift of the machine then
  * hits all cells alike.
  */
-import type { Contestant } from "./contestants.ts";
+import type { BenchNetwork, Contestant } from "./contestants.ts";
 import { compare, type Figure } from "./figures.ts";
 import type { ContainerPool } from "./host.ts";
 import { type BenchAttachment, NetworkOperations, type Timing } from "./operations.ts";
@@ -21,9 +21,9 @@ export interface BenchHost {
 
 /** `alone`: ours without a resident worker. */
 export type Side = "ours" | "alone" | "reference";
-const SIDES: readonly Side[] = ["ours", "alone", "reference"];
+export const SIDES: readonly Side[] = ["ours", "alone", "reference"];
 /** Those that are held against the reference, and what their figures are called. */
-const RIVALS = [
+export const RIVALS = [
   { side: "ours", mark: "" },
   { side: "alone", mark: ", without a worker" },
 ] as const;
@@ -45,13 +45,17 @@ const CONCURRENT_WIDTH = 16;
 let networks = 0;
 
 /** A network of its own: bridge names of 15 bytes at most, subnets that do not overlap. */
-export function newCell(host: BenchHost, side: Side, masquerade: boolean): Cell {
+export function newNetwork(masquerade: boolean): BenchNetwork {
   networks += 1;
-  const network = {
+  return {
     name: `flb${networks}${masquerade ? "m" : "p"}`,
     subnet: `10.${99 + networks}.0.0/16`,
     masquerade,
   };
+}
+
+export function newCell(host: BenchHost, side: Side, masquerade: boolean): Cell {
+  const network = newNetwork(masquerade);
   const operations = new NetworkOperations(host.contestants[side], network, host.folder);
   return { side, operations, add: [], del: [] };
 }

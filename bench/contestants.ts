@@ -18,9 +18,13 @@ export interface Contestant {
   readonly executable: string;
   /** The IPAM plugin: in the same process for us, executed by the plugin for the reference. */
   readonly ipamExecutable: string;
+  /** The plugin that publishes ports, chained behind the interface plugin. */
+  readonly portmapExecutable: string;
   readonly cniPath: string;
   /** What the plugin reads from stdin. */
   requestConfiguration(network: BenchNetwork): Readonly<Record<string, unknown>>;
+  /** What the chained plugin reads from stdin, without what the runtime adds. */
+  portmapConfiguration(network: BenchNetwork): Readonly<Record<string, unknown>>;
   /** Makes `count` leases in a network, of containers that never existed. */
   addLeases(network: BenchNetwork, count: number): Promise<void>;
 }
@@ -48,6 +52,7 @@ export class ReferenceContestant implements Contestant {
   readonly name: string;
   readonly executable: string;
   readonly ipamExecutable: string;
+  readonly portmapExecutable: string;
   readonly cniPath: string;
   readonly #dataDirectory: string;
 
@@ -56,11 +61,16 @@ export class ReferenceContestant implements Contestant {
     this.cniPath = pluginFolder;
     this.executable = join(pluginFolder, "bridge");
     this.ipamExecutable = join(pluginFolder, "host-local");
+    this.portmapExecutable = join(pluginFolder, "portmap");
     this.#dataDirectory = join(stateFolder, `host-local-${name.replaceAll(" ", "-")}`);
   }
 
   requestConfiguration(network: BenchNetwork): Readonly<Record<string, unknown>> {
     return bridgeConfiguration("bridge", network, { type: "host-local", dataDir: this.#dataDirectory });
+  }
+
+  portmapConfiguration({ name }: BenchNetwork): Readonly<Record<string, unknown>> {
+    return { cniVersion: "1.0.0", name, type: "portmap", snat: true };
   }
 
   /** As host-local keeps them: a file per address that holds the container ID and the ifname. */
@@ -85,6 +95,7 @@ export class FairleadContestant implements Contestant {
   readonly name: string;
   readonly executable: string;
   readonly ipamExecutable: string;
+  readonly portmapExecutable: string;
   readonly cniPath: string;
   readonly #socket: string;
   readonly #stateFolder: string;
@@ -94,6 +105,7 @@ export class FairleadContestant implements Contestant {
     this.cniPath = binFolder;
     this.executable = join(binFolder, "fairlead-bridge");
     this.ipamExecutable = join(binFolder, "fairlead-ipam");
+    this.portmapExecutable = join(binFolder, "fairlead-portmap");
     this.#socket = socket;
     this.#stateFolder = join(stateFolder, "node");
   }
@@ -101,6 +113,11 @@ export class FairleadContestant implements Contestant {
   requestConfiguration(network: BenchNetwork): Readonly<Record<string, unknown>> {
     const ipam = { type: "fairlead-ipam", socket: this.#socket, stateDir: this.#stateFolder };
     return bridgeConfiguration("fairlead-bridge", network, ipam);
+  }
+
+  /** The socket says where a worker listens, and nothing else. */
+  portmapConfiguration({ name }: BenchNetwork): Readonly<Record<string, unknown>> {
+    return { cniVersion: "1.0.0", name, type: "fairlead-portmap", ipam: { socket: this.#socket } };
   }
 
   async addLeases(network: BenchNetwork, count: number): Promise<void> {

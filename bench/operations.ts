@@ -96,7 +96,7 @@ export class NetworkOperations {
   }
 }
 
-function pluginEnvironment(
+export function pluginEnvironment(
   contestant: Contestant,
   verb: Verb,
   attachment: BenchAttachment,
@@ -111,6 +111,6 @@ function pluginEnvironment(
   };
 }
 
-function closeAll(stdio: readonly number[]): void {
+export function closeAll(stdio: readonly number[]): void {
   for (const descriptor of new Set(stdio)) closeSync(descriptor);
 }

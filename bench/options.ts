@@ -30,7 +30,7 @@ export const USAGE = `usage: bench [--reference DIR] [--json FILE] [--quick] [--
   --bin DIR        our executables (default dist/bin)
   --seed N         order of the samples (default: the time)
   --workers N      resident plugin workers (default 4)
-  --only STEP,…    steps whose names contain one of these words: sequential, concurrent, growth, start, memory, service`;
+  --only STEP,…    steps whose names contain one of these words: sequential, concurrent, ports, growth, start, memory, service`;
 
 /** @throws TypeError for an option that there is not. */
 export function parseOptions(args: readonly string[]): Options {

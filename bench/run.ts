@@ -18,6 +18,7 @@ import { ContainerPool } from "./host.ts";
 import type { Options } from "./options.ts";
 import { highWaterMarkMib, measureMemory, measureStart } from "./processes.ts";
 import { profileOperations } from "./profile.ts";
+import { measurePublishedPorts } from "./published-ports.ts";
 import { waitForQuietMachine } from "./quiet.ts";
 import { formatReport } from "./report.ts";
 import type { Stage } from "./stage.ts";
@@ -28,6 +29,7 @@ interface Extent {
   readonly sequentialRounds: number;
   readonly concurrentRepeats: number;
   readonly growthRounds: number;
+  readonly chainRounds: number;
   readonly leaseCounts: readonly number[];
   readonly startRounds: number;
   readonly memoryRounds: number;
@@ -39,6 +41,7 @@ const FULL: Extent = {
   sequentialRounds: 100,
   concurrentRepeats: 5,
   growthRounds: 80,
+  chainRounds: 60,
   leaseCounts: [0, 1000, 4000],
   startRounds: 100,
   memoryRounds: 10,
@@ -50,6 +53,7 @@ const QUICK: Extent = {
   sequentialRounds: 8,
   concurrentRepeats: 1,
   growthRounds: 4,
+  chainRounds: 4,
   leaseCounts: [0, 1000, 4000],
   startRounds: 10,
   memoryRounds: 3,
@@ -135,6 +139,7 @@ async function measureAll(
   };
   await step("ADD and DEL, sequential", () => measureSequential(host, extent.sequentialRounds));
   await step("ADD and DEL, concurrent", () => measureConcurrent(host, extent.concurrentRepeats));
+  await step("published ports, sequential", () => measurePublishedPorts(host, extent.chainRounds));
   await step("growth of ADD with the leases in the network", () =>
     measureGrowth(host, extent.leaseCounts, extent.growthRounds),
   );
