@@ -24,7 +24,7 @@ import { unservedCapabilities } from "../../lib/runtime/request-configuration.ts
 import { evidenceNotes } from "../../lib/runtime/stale.ts";
 import type { Container } from "../containers/container.ts";
 import { WordedError } from "../worded-error.ts";
-import { linkedHosts } from "./links.ts";
+import { checkLinks, forgetLinks, keepLinks, PREDEFINED_BRIDGE } from "./links.ts";
 import { conflistOf, resolveNetwork } from "./networks.ts";
 import type { Node } from "./node.ts";
 import { type AttachmentWishes, capabilityArgsOf, checkWishes } from "./wishes.ts";
@@ -50,15 +50,13 @@ export function attach(node: Node, container: Container, { reference, ...asked }
   checkWishes(asked.wishes, named.name, named.network);
   requireRunning(container);
   const conflist = conflistOf(node, named.name);
-  const hosts = linkedHosts(node, named.name, asked.wishes.links);
-  return attachWith(node, container, { ...asked, conflist, hosts });
+  checkLinks(node, named.name, asked.wishes.links);
+  return attachWith(node, container, { ...asked, conflist });
 }
 
 export interface AttachmentPlan {
   readonly conflist: Conflist;
   readonly wishes: AttachmentWishes;
-  /** Lines for the container's hosts file. */
-  readonly hosts?: string;
   readonly ifname?: string;
 }
 
@@ -72,10 +70,13 @@ export function attachWith(node: Node, container: RunningContainer, plan: Attach
     requireUnattached(node, container, conflist.name);
     const { id: containerId, netns } = container;
     const ifname = plan.ifname ?? freeIfname(node, container);
-    const notes = (result: Result) => notesOf(container, result, plan.hosts ?? "");
+    const isPredefined = conflist.name === PREDEFINED_BRIDGE;
+    if (isPredefined) keepLinks(node, containerId, plan.wishes.links);
     try {
-      return node.runtime.add(conflist, { containerId, ifname, netns, capabilityArgs }, { notes });
+      const attachment = { containerId, ifname, netns, capabilityArgs };
+      return node.runtime.add(conflist, attachment, { notes: (result) => notesOf(container, result) });
     } catch (thrown) {
+      if (isPredefined) forgetLinks(node, containerId);
       throw worded(thrown);
     }
   });
@@ -185,14 +186,13 @@ function freeIfname(node: Node, { id, netns: path }: RunningContainer): string {
 }
 
 /** Also what the reaper needs to tell, later and from outside, that the container is gone. */
-function notesOf(container: RunningContainer, { interfaces }: Result, linked: string): OwnerNotes {
+function notesOf(container: RunningContainer, { interfaces }: Result): OwnerNotes {
   const hostLinks = interfaces.filter(({ sandbox }) => !sandbox).map(({ name }) => name);
   return {
     ...evidenceNotes(container.netns, withoutBridges(hostLinks)),
     name: container.name,
     kind: container.kind,
     attachedAt: new Date().toISOString(),
-    ...(linked !== "" && { linkedHosts: linked }),
   };
 }
 

@@ -14,6 +14,7 @@ import type { RuntimeAttachment } from "../../lib/runtime/request-configuration.
 import { SandboxRegistry } from "../sandbox/registry.ts";
 import { WordedError } from "../worded-error.ts";
 import { withContainerLock } from "./attach.ts";
+import { forgetLinks, PREDEFINED_BRIDGE } from "./links.ts";
 import { conflistOf } from "./networks.ts";
 import type { Node } from "./node.ts";
 
@@ -51,6 +52,7 @@ export function detach(
     for (const { conflist, attachment } of found)
       attempts.run(() => node.runtime.del(conflist, attachment, { force }));
     attempts.throwIfFailed("disconnect", `${container.id} from network ${networkName}`);
+    if (networkName === PREDEFINED_BRIDGE) forgetLinks(node, container.id);
   });
 }
 
@@ -61,6 +63,7 @@ export function detachAll(node: Node, { id, netns }: Detached, options: DetachOp
     for (const cached of node.cache.list(id).reverse())
       attempts.run(() => node.runtime.delCached(cached, { ...options, netns: netnsFor(cached, netns) }));
   });
+  attempts.run(() => forgetLinks(node, id));
   attempts.throwIfFailed("disconnect", id);
 }
 

@@ -1,25 +1,35 @@
 /**
- * Docker's legacy `--link name:alias`: lines for the hosts file of the container that asks, resolved once.
- *
- * Source: docker-run(1) "--link"; the linked container must be on the same network.
+ * Docker's legacy `--link name:alias`, on the predefined network only: whom the container may call by name there. The
+ * agent's name server answers by it.
  */
+import {
+  parseContainerLink,
+  removeContainerLinks,
+  writeContainerLinks,
+} from "../../lib/host/container-links.ts";
 import { WordedError } from "../worded-error.ts";
 import type { Node } from "./node.ts";
 
-/** @throws WordedError when a linked container is not on the network. */
-export function linkedHosts(node: Node, networkName: string, links: readonly string[] = []): string {
-  return links.map((link) => hostsLine(node, networkName, link)).join("\n");
-}
+export const PREDEFINED_BRIDGE = "bridge";
 
-function hostsLine({ service }: Node, networkName: string, link: string): string {
-  const [name = "", alias = name] = link.split(":");
-  if (name === "" || alias === "") throw new WordedError("invalid-config", `bad format for links: ${link}`);
-  const [endpoint] = service.listEndpoints({ networkName, name });
-  if (endpoint === undefined)
+/** @throws WordedError in Docker's words when a linked container is not on the network. */
+export function checkLinks({ service }: Node, networkName: string, links: readonly string[] = []): void {
+  for (const link of links) {
+    const { target } = parseContainerLink(link);
+    if (service.listEndpoints({ networkName, name: target }).length > 0) continue;
     throw new WordedError(
       "unknown-container",
-      `could not get container for ${name}: No such container: ${name}`,
+      `could not get container for ${target}: No such container: ${target}`,
     );
-  const names = [...new Set([alias, name])].join("\t");
-  return endpoint.addresses.map(({ address }) => `${address.replace(/\/\d+$/, "")}\t${names}`).join("\n");
+  }
+}
+
+/** Before ADD, because the name server reads them when the attachment appears. None: those of before go. */
+export function keepLinks({ paths }: Node, containerId: string, links: readonly string[] = []): void {
+  writeContainerLinks({ runDir: paths.runDirectory, containerId }, links);
+}
+
+/** After the container has left {@link PREDEFINED_BRIDGE}. Idempotent. */
+export function forgetLinks({ paths }: Node, containerId: string): void {
+  removeContainerLinks({ runDir: paths.runDirectory, containerId });
 }

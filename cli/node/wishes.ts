@@ -8,6 +8,7 @@ import { parsePrefix, prefixContains } from "../../lib/addr/prefix.ts";
 import type { JsonObject } from "../../lib/cni/json.ts";
 import type { Network } from "../../lib/ipam/api.ts";
 import { WordedError } from "../worded-error.ts";
+import { PREDEFINED_BRIDGE } from "./links.ts";
 
 export interface PortMapping {
   readonly hostPort: number;
@@ -22,12 +23,10 @@ export interface AttachmentWishes {
   readonly mac?: string;
   readonly aliases?: readonly string[];
   readonly gatewayPriority?: number;
-  /** `name:alias` or `name`: hosts entries for containers of the same network. */
+  /** `name:alias` or `name`: whom the container may call by name on the network `bridge`. */
   readonly links?: readonly string[];
   readonly portMappings?: readonly PortMapping[];
 }
-
-const PREDEFINED_BRIDGE = "bridge";
 
 /**
  * @throws WordedError

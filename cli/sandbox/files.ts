@@ -55,11 +55,9 @@ function hostNameservers(): string[] {
 export function hosts({ name, hostname }: SandboxRecord, attachments: readonly CachedAttachment[]): string {
   const own = unique([hostname, name]).join("\t");
   const addresses = attachments.flatMap((attachment) => resultOf(attachment)?.ips ?? []);
-  const linked = attachments.flatMap(({ notes }) => (notes?.["linkedHosts"] ?? "").split("\n"));
   const lines = [
     "127.0.0.1\tlocalhost",
     "::1\tlocalhost ip6-localhost ip6-loopback",
-    ...linked.filter((line) => line !== ""),
     ...addresses.map(({ address }) => `${address.replace(/\/\d+$/, "")}\t${own}`),
   ];
   return `${lines.join("\n")}\n`;

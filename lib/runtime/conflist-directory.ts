@@ -30,18 +30,23 @@ export interface ConflistDirectory {
 
 /** Reads every network of the directory. A directory that does not exist holds none. */
 export function loadConflists(directory: string): ConflistDirectory {
-  const networks: LoadedConflist[] = [];
+  const networks = new Map<string, LoadedConflist>();
   const faults: FairleadError[] = [];
+  for (const loaded of readInOrder(directory, faults))
+    if (!networks.has(loaded.conflist.name)) networks.set(loaded.conflist.name, loaded);
+  return { networks: [...networks.values()], faults };
+}
+
+/** Reads file after file as they are asked for; those that cannot be read become faults. */
+function* readInOrder(directory: string, faults: FairleadError[]): Generator<LoadedConflist> {
   for (const name of configurationFiles(directory)) {
     try {
       const conflist = loadFile(directory, name);
-      if (conflist !== null && !networks.some((other) => other.conflist.name === conflist.name))
-        networks.push({ conflist, file: `${directory}/${name}` });
+      if (conflist !== null) yield { conflist, file: `${directory}/${name}` };
     } catch (thrown) {
       faults.push(asFairleadError(thrown, "read conflist", name));
     }
   }
-  return { networks, faults };
 }
 
 function configurationFiles(directory: string): string[] {
@@ -91,9 +96,9 @@ function withPluginFiles(conflist: Conflist, directory: string): Conflist {
  * @throws FairleadError `not-found`, naming the files that could not be read.
  */
 export function findConflist(directory: string, networkName: string): LoadedConflist {
-  const { networks, faults } = loadConflists(directory);
-  const found = networks.find(({ conflist }) => conflist.name === networkName);
-  if (found !== undefined) return found;
+  const faults: FairleadError[] = [];
+  for (const loaded of readInOrder(directory, faults))
+    if (loaded.conflist.name === networkName) return loaded;
   const broken = faults.map((fault) => fault.message).join("; ");
   throw new FairleadError({
     code: "not-found",
