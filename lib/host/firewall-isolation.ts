@@ -8,6 +8,7 @@ import { deleteSet, newSet } from "../netlink/nftables/set.ts";
 import { deleteTable, newTable } from "../netlink/nftables/table.ts";
 import { decodeComment, NFTNL_UDATA_SET_ELEM_COMMENT } from "../netlink/nftables/userdata.ts";
 import type { NetlinkRequest } from "../netlink/request.ts";
+import { checkFirewall } from "./firewall-check.ts";
 import {
   INSIDE,
   type IsolationSpec,
@@ -182,15 +183,13 @@ export function listIsolation(nft: NFTables): readonly IsolationSpec[] {
  *   unavailable.
  */
 export function checkIsolation(nft: NFTables, spec: IsolationSpec): void {
-  const problem = nft.read("check isolation", () => problemWith(readIsolation(nft), spec));
-  if (problem === null) return;
-  throw new FairleadError({
-    code: "check-failed",
+  const check = {
     operation: "check isolation of network",
     object: spec.networkName,
-    reason: `${problem} (table inet fairlead)`,
-    hint: "something else changed nftables; the agent mends it, or attach a container again",
-  });
+    table: "inet fairlead",
+    remedy: "the agent mends it, or attach a container again",
+  };
+  checkFirewall(nft, check, () => problemWith(readIsolation(nft), spec));
 }
 
 function problemWith(state: IsolationState, spec: IsolationSpec): string | null {

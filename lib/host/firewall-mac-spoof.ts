@@ -45,6 +45,7 @@ import {
   NFTNL_UDATA_SET_ELEM_COMMENT,
 } from "../netlink/nftables/userdata.ts";
 import { isAbsent, isPresent, type NetlinkRequest } from "../netlink/request.ts";
+import { checkFirewall } from "./firewall-check.ts";
 import { holds } from "./firewall-rules-compare.ts";
 
 /** One attachment whose source MAC is checked. */
@@ -214,15 +215,13 @@ export function removeUnusedMacSpoofTable(nft: NFTables): void {
  * @throws FairleadError check-failed, which says what is missing; invalid-config, kernel-refused, unavailable.
  */
 export function checkMacSpoofCheck(nft: NFTables, spec: MacSpoofSpec): void {
-  const problem = nft.read("check source MAC check", () => problemWith(nft, spec));
-  if (problem === null) return;
-  throw new FairleadError({
-    code: "check-failed",
+  const check = {
     operation: "check source MAC check of",
     object: spec.hostIfname,
-    reason: problem,
-    hint: "something else changed nftables; attach the container again",
-  });
+    table: "bridge fairlead",
+    remedy: "attach the container again",
+  };
+  checkFirewall(nft, check, () => problemWith(nft, spec));
 }
 
 function problemWith(nft: NFTables, spec: MacSpoofSpec): string | null {

@@ -1,7 +1,7 @@
 /** Masquerading of a network compared with what the kernel has: CNI CHECK. */
 import { formatPrefix } from "../addr/prefix.ts";
-import { FairleadError } from "../errors.ts";
 import type { NFTables } from "../netlink/nftables/nftables.ts";
+import { checkFirewall } from "./firewall-check.ts";
 import type { MasqueradeSpec } from "./firewall-masquerade-in-place.ts";
 import {
   allLanes,
@@ -28,15 +28,13 @@ import { holds } from "./firewall-rules-compare.ts";
  */
 export function checkMasquerade(nft: NFTables, spec: MasqueradeSpec): void {
   planMasquerade(spec);
-  const problem = nft.read("check masquerading", () => problemWith(nft, spec));
-  if (problem === null) return;
-  throw new FairleadError({
-    code: "check-failed",
+  const check = {
     operation: "check masquerading of network",
     object: spec.networkName,
-    reason: `${problem} (table inet fairlead)`,
-    hint: "something else changed nftables; remove the network's masquerading and attach a container again",
-  });
+    table: "inet fairlead",
+    remedy: "remove the network's masquerading and attach a container again",
+  };
+  checkFirewall(nft, check, () => problemWith(nft, spec));
 }
 
 function problemWith(nft: NFTables, spec: MasqueradeSpec): string | null {

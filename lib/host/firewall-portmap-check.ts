@@ -1,6 +1,6 @@
 /** Published ports compared with what the kernel has: CNI CHECK. */
-import { FairleadError } from "../errors.ts";
 import type { NFTables } from "../netlink/nftables/nftables.ts";
+import { checkFirewall } from "./firewall-check.ts";
 import type { PublishSpec } from "./firewall-portmap.ts";
 import { isSamePort } from "./firewall-portmap-changes.ts";
 import { formatHostPort, holderText, type PortHolder, parseHolder } from "./firewall-portmap-holder.ts";
@@ -14,15 +14,13 @@ import { hasRules } from "./firewall-portmap-table.ts";
  * @throws FairleadError check-failed, which says what is missing or different; kernel-refused, unavailable.
  */
 export function checkPublishedPorts(nft: NFTables, spec: PublishSpec): void {
-  const problem = nft.read("check published ports", () => problemWith(nft, spec));
-  if (problem === null) return;
-  throw new FairleadError({
-    code: "check-failed",
+  const check = {
     operation: "check published ports of",
     object: holderText(spec.holder),
-    reason: `${problem} (table inet fairlead)`,
-    hint: "something else changed nftables; attach the container again",
-  });
+    table: "inet fairlead",
+    remedy: "attach the container again",
+  };
+  checkFirewall(nft, check, () => problemWith(nft, spec));
 }
 
 function problemWith(nft: NFTables, spec: PublishSpec): string | null {
