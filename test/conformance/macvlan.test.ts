@@ -8,6 +8,7 @@ import {
   type Container,
   expectFailure,
   expectSilence,
+  expectSuccess,
   type TestNetwork,
 } from "../support/plugin-lab.ts";
 
@@ -357,4 +358,35 @@ describe("GC and STATUS", () => {
     const unserved = lab.config(network, wire, { ...newest, ipam });
     expect(await lab.fail("STATUS", undefined, unserved)).toMatchObject({ code: 50 });
   });
+});
+
+test("sixteen at once on one master: each has an address of its own, and all go again", async () => {
+  const network = lab.base.network();
+  const config = lab.config(network, wire);
+  const containers: Container[] = [];
+  for (let number = 0; number < 16; number += 1) containers.push(await lab.base.container());
+  const results = await Promise.all(containers.map((container) => lab.add(container, config)));
+  expect(new Set(results.map(addressOf)).size).toBe(containers.length);
+  expect(new Set(results.map(({ interfaces }) => interfaces?.[0]?.mac)).size).toBe(containers.length);
+  await Promise.all(containers.map((container) => lab.succeed("DEL", container, config)));
+  expect(await lab.base.plugins.boundAddresses(network.name)).toEqual([]);
+  for (const container of containers) expect(await lab.base.containerLinks(container)).toEqual([]);
+});
+
+test("the netns of CNI_NETNS_OVERRIDE is the plugin's own, and that is meant", async () => {
+  const container = {
+    containerId: "own-netns",
+    netns: `/run/netns/${lab.base.lab.hostNetns}`,
+    ifname: "ovr0",
+  };
+  const call = {
+    container,
+    config: lab.config(lab.base.network(), wire),
+    env: { CNI_NETNS_OVERRIDE: "1" },
+    type: MACVLAN,
+  };
+  expectSuccess(await lab.base.call({ ...call, verb: "ADD" }));
+  expect(await lab.base.lab.hostLinks()).toContain("ovr0");
+  expectSilence(await lab.base.call({ ...call, verb: "DEL" }));
+  expect(await lab.base.lab.hostLinks()).not.toContain("ovr0");
 });
