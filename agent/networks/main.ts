@@ -14,7 +14,7 @@ import type { AgentProblem } from "../../lib/rpc/agent-api.ts";
 import type { FeedListener } from "../feed.ts";
 import type { AgentContext, AgentPart } from "../part.ts";
 import { type ConflistSettings, conflistOf, nodeBridgeOf } from "./conflist.ts";
-import { ConflistFiles } from "./conflist-files.ts";
+import { type ConfigurationFile, ConflistFiles } from "./conflist-files.ts";
 import { foreignFirewallWarnings } from "./foreign-firewall.ts";
 import {
   ensureNodeBridge,
@@ -101,8 +101,9 @@ class NodeNetworks {
   /** Brings the node to the service's state, as far as `work` goes. What is wrong with one network harms no other. */
   async pass(work: Work): Promise<void> {
     const networks = work === "all" ? await this.#listAll() : await this.#fetch(work);
+    const present = this.#files.list();
     for (const network of networks) {
-      await this.#attempt(network.name, () => this.#ensure(network));
+      await this.#attempt(network.name, () => this.#ensure(network, present));
       await yieldToOthers();
     }
     if (this.#mayRemove(work)) await this.#removeStale(work);
@@ -154,12 +155,12 @@ class NodeNetworks {
   }
 
   /** The conflist last: from then on containers may come. */
-  async #ensure(network: Network): Promise<void> {
+  async #ensure(network: Network, present: readonly ConfigurationFile[]): Promise<void> {
     const bridge = nodeBridgeOf(network);
     if (bridge) await ensureNodeBridge(this.#host, bridge);
     const conflist = conflistOf(network, this.#settings);
     if (conflist === null) return;
-    if (this.#files.ensure(conflist, network.name, this.#files.list())) {
+    if (this.#files.ensure(conflist, network.name, present)) {
       this.#context.logger.info(
         { network: network.name, file: conflist.fileName },
         "agent: conflist written",

@@ -81,11 +81,8 @@ export async function ensureNodeBridge(host: NodeNetlink, wanted: NodeBridge): P
         ensureForwarding(family);
     }
     const { networkName, prefixes, bridge } = wanted;
-    if (wanted.masquerades && prefixes.length > 0) {
+    if (wanted.masquerades && prefixes.length > 0)
       ensureMasquerade(host.nft, { networkName, prefixes, bridge });
-    } else {
-      removeMasquerade(host.nft, networkName);
-    }
   });
 }
 

@@ -88,12 +88,12 @@ function networksOf(elements: ReadonlyMap<SetSpec, readonly Element[]>): Isolati
   const of = (name: string) => [...elements].find(([set]) => set.name === name)?.[1] ?? [];
   const internal = new Set(of("isolation-internal-bridges").map(bridgeOf));
   const inside = new Set(of("isolation-inside").map(bridgeOf));
-  const own = [...of("isolation-own4"), ...of("isolation-own6")];
+  const own = Map.groupBy([...of("isolation-own4"), ...of("isolation-own6")], bridgeOf);
   return of("isolation-bridges").flatMap((element) => {
     const networkName = networkOfComment(decodeComment(element.userdata, NFTNL_UDATA_SET_ELEM_COMMENT));
     const bridge = bridgeOf(element);
     if (networkName === null) return [];
-    const gateways = own.filter((gateway) => bridgeOf(gateway) === bridge).map(gatewayOf);
+    const gateways = (own.get(bridge) ?? []).map(gatewayOf);
     return [{ networkName, bridge, gateways, internal: internal.has(bridge), separate: !inside.has(bridge) }];
   });
 }

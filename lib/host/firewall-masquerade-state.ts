@@ -94,8 +94,12 @@ function readIntervals(nft: NFTables, { family, table, name }: SetSpec): Interva
 
 /** Whether two keys are the same interval of the same lane. */
 export function isSameKey(a: LaneInterval, b: LaneInterval): boolean {
-  const text = ({ key, keyEnd }: KeyRange) => `${key} ${keyEnd}`;
-  return a.lane === b.lane && text(a.interval) === text(b.interval);
+  return keyText(a) === keyText(b);
+}
+
+/** The same text for the same interval of the same lane, to find one among many by. */
+export function keyText({ lane, interval }: LaneInterval): string {
+  return `${lane.map.name} ${interval.key} ${interval.keyEnd}`;
 }
 
 type KeyRange = Pick<Interval, "key" | "keyEnd">;

@@ -30,7 +30,7 @@ import {
 } from "./firewall-masquerade-plan.ts";
 import {
   chainsOf,
-  isSameKey,
+  keyText,
   type LaneEntry,
   type MasqueradeState,
   type NetworkChain,
@@ -140,9 +140,10 @@ function keyOnly({ lane, interval: { key, keyEnd } }: LaneChange): LaneChange {
 
 /** Takes back chains of networks, what points to them, and keys of sets that belong to no network then. */
 function requestsToForget({ entries, keys }: MasqueradeState, chains: readonly NetworkChain[]): Requests {
-  const isForgotten = ({ chain }: LaneEntry) => chains.some(({ name }) => name === chain);
-  const remaining = entries.filter((entry) => !isForgotten(entry));
-  const orphans = keys.filter((key) => !remaining.some((entry) => isSameKey(entry, key)));
+  const names = new Set(chains.map(({ name }) => name));
+  const isForgotten = ({ chain }: LaneEntry) => names.has(chain);
+  const remaining = new Set(entries.filter((entry) => !isForgotten(entry)).map(keyText));
+  const orphans = keys.filter((key) => !remaining.has(keyText(key)));
   return [
     ...changeLanes(entries.filter(isForgotten), (lane) => lane.map, deleteElements),
     ...changeLanes(orphans, (lane) => lane.set, deleteElements),
