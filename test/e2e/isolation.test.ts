@@ -62,7 +62,7 @@ beforeAll(async () => {
     await command(["nsenter", `--net=${netns}`, "ip", "route", "add", "default", "via", gateway("c", 6)]);
   }
   await lab.listen(lab.host, String(HOST_PORT), "53");
-  await publish(b[0]);
+  await lab.publish(b[0], PUBLISHED_PORT);
   // From outside, somebody may know the way: an internal network is unreachable all the same.
   for (const name of NETWORKS) {
     await lab.under.lab.internet(["ip", "route", "add", `${SUBNETS[name][4]}.0/24`, "via", HOST_IPV4]);
@@ -70,17 +70,6 @@ beforeAll(async () => {
   }
 });
 afterAll(() => lab?.close());
-
-/** Publishes port 80 of a container as `docker run -p` does. */
-async function publish({ address }: IsolatedContainer): Promise<void> {
-  const script = `table inet published { chain prerouting { type nat hook prerouting priority dstnat;
-    fib daddr type local tcp dport ${PUBLISHED_PORT} dnat ip to ${address[4]}:80
-    fib daddr type local tcp dport ${PUBLISHED_PORT} dnat ip6 to [${address[6]}]:80
-  }
-  chain postrouting { type nat hook postrouting priority srcnat; ct status dnat tcp dport 80 masquerade; }
-  }`;
-  await lab.under.lab.host(["nft", "-f", "-"], { input: script });
-}
 
 /** For every pair of network and family: what `reaches` tells against what is expected, all at once. */
 async function matrix(
@@ -192,6 +181,14 @@ test("a published port of another network: yes, from everywhere but an internal 
   });
   for (const family of FAMILIES)
     expect(await connects(lab.internet, HOST[family], PUBLISHED_PORT)).toBe(true);
+});
+
+test("what an internal network publishes: no, but for its own containers, which reach each other anyway", async () => {
+  const port = PUBLISHED_PORT + 1;
+  await lab.publish(containers.c[1], port);
+  const own = { a: false, b: false, c: true, d: false };
+  await matrix((from, family) => connects(from.netns, HOST[family], port), own);
+  for (const family of FAMILIES) expect(await connects(lab.internet, HOST[family], port)).toBe(false);
 });
 
 test("from the host to containers: yes", () =>

@@ -20,11 +20,15 @@ export interface IsolatedContainer {
   readonly netns: string;
   readonly address: Readonly<Record<Family, string>>;
   readonly linkLocal: string;
+  /** What ADD of the bridge plugin answered. */
+  readonly result: object;
 }
 
 export interface PluginOptions {
   /** Added to the configuration. */
   readonly keys?: object;
+  /** Default: the bridge plugin. */
+  readonly type?: string;
   /** Command line before the plugin's. */
   readonly wrapper?: readonly string[];
 }
@@ -84,7 +88,8 @@ export class IsolationLab {
     const netns = await this.under.lab.addContainer(name);
     const outcome = await this.plugin("ADD", networkName, { name, netns });
     if (outcome.status !== 0) throw new Error(`ADD: ${outcome.stdout}${outcome.stderr}`);
-    const { ips } = JSON.parse(outcome.stdout) as { ips: { address: string }[] };
+    const result = JSON.parse(outcome.stdout) as { ips: { address: string }[] };
+    const { ips } = result;
     const addresses = ips.map(({ address }) => address.split("/")[0] ?? "");
     await this.listen(netns, "80");
     return {
@@ -96,18 +101,31 @@ export class IsolationLab {
         6: addresses.find((address) => address.includes(":")) ?? "",
       },
       linkLocal: await this.#linkLocal(netns),
+      result,
     };
   }
 
-  /** Runs the bridge plugin of a network's conflist. */
+  /** Publishes port 80 of a container on all addresses of the host, as the runtime does with the next plugin. */
+  async publish(container: IsolatedContainer, hostPort: number): Promise<void> {
+    const portMappings = [{ hostPort, containerPort: 80, protocol: "tcp" }];
+    const keys = { prevResult: container.result, runtimeConfig: { portMappings } };
+    const outcome = await this.plugin("ADD", container.networkName, container, {
+      type: "fairlead-portmap",
+      keys,
+    });
+    if (outcome.status !== 0) throw new Error(`ADD: ${outcome.stdout}${outcome.stderr}`);
+  }
+
+  /** Runs a plugin of a network's conflist. */
   plugin(
     verb: string,
     networkName: string,
     { name, netns }: { readonly name: string; readonly netns: string },
-    { keys = {}, wrapper = [] }: PluginOptions = {},
+    { keys = {}, wrapper = [], type = "fairlead-bridge" }: PluginOptions = {},
   ): Promise<CommandOutcome> {
     const { cniVersion, plugins } = this.conflist(networkName);
-    return tryCommand(this.under.lab.inHost(...wrapper, join(FAIRLEAD_DIRECTORY, "fairlead-bridge")), {
+    const plugin = plugins.find((candidate) => candidate["type"] === type);
+    return tryCommand(this.under.lab.inHost(...wrapper, join(FAIRLEAD_DIRECTORY, type)), {
       env: {
         ...labEnvironment(),
         CNI_COMMAND: verb,
@@ -116,7 +134,7 @@ export class IsolationLab {
         CNI_NETNS: netns,
         CNI_IFNAME: "eth0",
       },
-      input: JSON.stringify({ ...plugins[0], name: networkName, cniVersion, ...keys }),
+      input: JSON.stringify({ ...plugin, name: networkName, cniVersion, ...keys }),
     });
   }
 
