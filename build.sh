@@ -38,6 +38,7 @@ usage: ./build.sh [VERB]
   test        lint, type-check and run every test (root; installs Debian packages)
   demo        attach two sandboxes to a bridge network, ping, print the leases, clean up (root)
   bench       measure against the Go reference plugins [--reference DIR] [--json FILE] [--quick] (root)
+              with --networks: fairlead network beside Docker 20.10 [--json FILE] [--quick]
   lint        formatter, linter, types, layers, import cycles, protocol definitions
   generate    regenerate lib/rpc/generated from the .proto files
   install     [--cni-bin DIR] [--cni-conf DIR]  default /opt/cni/bin and /etc/cni/net.d (root)
@@ -141,6 +142,7 @@ run_tests() {
 bench() {
   need_root bench
   packages "${BENCH_PACKAGES[@]}"
+  case " $* " in *" --networks "*) packages docker.io busybox-static tar ;; esac
   build
   say "bench (about six minutes; --quick for one)"
   "$NODE" --experimental-ffi --no-warnings --import ./test/support/register-no-bun-ffi.ts bench/main.ts "$@"

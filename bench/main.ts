@@ -35,6 +35,7 @@ async function main(args: readonly string[]): Promise<number> {
   }
   // Costs every start of a Node process 40 ms, and everything that is started from here inherits it.
   delete process.env["NODE_EXTRA_CA_CERTS"];
+  if (args.includes("--networks")) return (await import("./networks.ts")).networksMain(args);
   const options = parseOptions(args);
   const stage = process.env[STAGE_VARIABLE];
   if (stage === undefined) return withStage(options, (made) => runSelf(args, made));

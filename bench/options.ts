@@ -22,6 +22,7 @@ export interface Options {
 
 export const USAGE = `usage: bench [--reference DIR] [--json FILE] [--quick] [--self-check] [--bin DIR] [--seed N]
              [--workers N] [--only STEP,…]
+       bench --networks [--json FILE] [--quick] [--bin DIR] [--seed N]
 
   --reference DIR  the Go plugins to compare with (default /usr/lib/cni, Debian's containernetworking-plugins)
   --json FILE      write the figures there as well
@@ -30,6 +31,7 @@ export const USAGE = `usage: bench [--reference DIR] [--json FILE] [--quick] [--
   --bin DIR        our executables (default dist/bin)
   --seed N         order of the samples (default: the time)
   --workers N      resident plugin workers (default 4)
+  --networks       fairlead network create, connect, disconnect, rm beside Docker 20.10's, instead of the plugins
   --only STEP,…    steps whose names contain one of these words: sequential, concurrent, ports, growth, start, memory, service`;
 
 /** @throws TypeError for an option that there is not. */
