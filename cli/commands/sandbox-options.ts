@@ -46,6 +46,7 @@ export const EXEC_OPTIONS = { ...LOCAL } as const satisfies Options;
 
 export const REMOVE_OPTIONS = {
   ...CONNECTED,
+  json: JSON_OPTION,
   force: {
     kind: "switch",
     short: "f",

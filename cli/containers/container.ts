@@ -29,7 +29,7 @@ export interface Candidate {
   readonly id: string;
   /** All names of it. */
   readonly names: readonly string[];
-  /** Other texts that mean exactly this container. */
+  /** Other texts that mean exactly this container, or of which the beginning does. */
   readonly references?: readonly string[];
   describe(): Container | Promise<Container>;
 }

@@ -24,11 +24,15 @@ import { modeOfNetns, processNetns } from "./process.ts";
 /** Docker's own containers are asked of Docker. */
 const FOREIGN_NAMESPACES = new Set(["moby", "plugins.moby"]);
 
-const POD_NAME = "io.kubernetes.pod.name";
-const POD_NAMESPACE = "io.kubernetes.pod.namespace";
-const CONTAINER_NAME = "io.kubernetes.container.name";
-const SANDBOX_ANNOTATION = "io.kubernetes.cri.sandbox-id";
+/** Labels. The kubelet's own (`io.kubernetes.pod.name`) are not there when somebody else made the pod. */
+const CRI_KIND = "io.cri-containerd.kind";
 const NERDCTL_NAME = "nerdctl/name";
+
+/** Annotations of the specification that the CRI writes. */
+const SANDBOX_ID = "io.kubernetes.cri.sandbox-id";
+const SANDBOX_NAME = "io.kubernetes.cri.sandbox-name";
+const SANDBOX_NAMESPACE = "io.kubernetes.cri.sandbox-namespace";
+const CONTAINER_NAME = "io.kubernetes.cri.container-name";
 
 const TIMEOUT_MS = 10_000;
 /** Specifications of a hundred containers come in one answer. */
@@ -58,48 +62,51 @@ export async function containerdCandidates(paths: NodePaths, reference: string):
 
 async function inNamespace(api: ContainerdApi, namespace: string, reference: string): Promise<Candidate[]> {
   const containers = await api.containers(namespace);
-  const meant = containers.filter((container) => mayMean(container, namespace, reference));
+  const meant = containers
+    .map((container) => ({ container, identity: identify(container, namespace) }))
+    .filter(({ container, identity }) => isMeant(identity, container.id, reference));
   return Promise.all(
-    meant.map(async (container) =>
-      candidateOf(namespace, container, await api.process(namespace, container.id)),
+    meant.map(async ({ container, identity }) =>
+      candidateOf(identity, container, await api.process(namespace, container.id)),
     ),
   );
 }
 
-function namesOf({ id, labels }: ContainerdContainer): string[] {
-  const named = [labels[NERDCTL_NAME], labels[CONTAINER_NAME], labels[POD_NAME]];
-  return named.filter((name) => name !== undefined && name !== "").concat(id) as string[];
+/** What a container is called, and under which ID its attachments are. */
+interface Identity {
+  readonly id: string;
+  readonly name: string;
+  readonly names: readonly string[];
+  readonly references: readonly string[];
 }
 
-function referencesOf({ id, labels }: ContainerdContainer, namespace: string): string[] {
-  const pod = labels[POD_NAME];
-  return [`${namespace}/${id}`, `${namespace}-${id}`, ...(pod ? [`${labels[POD_NAMESPACE]}/${pod}`] : [])];
+function identify({ id, labels, spec }: ContainerdContainer, namespace: string): Identity {
+  const references = [id, `${namespace}/${id}`, `${namespace}-${id}`];
+  const annotations = CRI_KIND in labels ? (parseSpec(spec).annotations ?? {}) : {};
+  const sandboxId = annotations[SANDBOX_ID];
+  if (sandboxId === undefined) {
+    const name = labels[NERDCTL_NAME] || id;
+    return { id: `${namespace}-${id}`, name, names: [...new Set([name, id])], references };
+  }
+  // The CRI knows a container by its own ID, and its attachments by that of the sandbox.
+  const pod = annotations[SANDBOX_NAME] ?? sandboxId;
+  const names = [pod, annotations[CONTAINER_NAME] ?? ""].filter((name) => name !== "");
+  const qualified = `${annotations[SANDBOX_NAMESPACE]}/${pod}`;
+  return { id: sandboxId, name: pod, names, references: [...references, qualified] };
 }
 
-function mayMean(container: ContainerdContainer, namespace: string, reference: string): boolean {
-  const exact = [...namesOf(container), ...referencesOf(container, namespace)];
-  return container.id.startsWith(reference) || exact.includes(reference);
+function isMeant({ names, references }: Identity, own: string, reference: string): boolean {
+  return own.startsWith(reference) || names.includes(reference) || references.includes(reference);
 }
 
 function candidateOf(
-  namespace: string,
+  identity: Identity,
   container: ContainerdContainer,
   process: ContainerdProcess | null,
 ): Candidate {
+  const { id, name, names, references } = identity;
   const spec = parseSpec(container.spec);
-  const sandboxId = spec.annotations?.[SANDBOX_ANNOTATION];
-  // The CRI knows a container by its own ID, and its attachments by that of the sandbox.
-  const id = sandboxId ?? `${namespace}-${container.id}`;
-  const pod = container.labels[POD_NAME];
-  const name = container.labels[NERDCTL_NAME] ?? pod ?? container.id;
-  const references = [container.id, ...referencesOf(container, namespace)];
-  return {
-    kind: "containerd",
-    id,
-    names: namesOf(container),
-    references,
-    describe: () => describe({ id, name }, spec, process),
-  };
+  return { kind: "containerd", id, names, references, describe: () => describe({ id, name }, spec, process) };
 }
 
 function describe(

@@ -31,7 +31,7 @@ async function findCandidate(text: string, sources: readonly ContainerSource[]):
     const candidates = await source.candidates(reference);
     const exact = candidates.filter((candidate) => isExactly(candidate, reference));
     if (exact.length > 0) return only(reference, exact);
-    byPrefix.push(...candidates.filter(({ id }) => isPrefix(reference, id)));
+    byPrefix.push(...candidates.filter((candidate) => isPrefix(reference, candidate)));
   }
   return byPrefix.length === 0 ? null : only(reference, byPrefix);
 }
@@ -50,8 +50,10 @@ function isExactly({ id, names, references = [] }: Candidate, reference: string)
   return id === reference || names.includes(reference) || references.includes(reference);
 }
 
-function isPrefix(reference: string, id: string): boolean {
-  return reference.length >= SHORTEST_PREFIX && id.startsWith(reference);
+function isPrefix(reference: string, { id, references = [] }: Candidate): boolean {
+  return (
+    reference.length >= SHORTEST_PREFIX && [id, ...references].some((text) => text.startsWith(reference))
+  );
 }
 
 function only(reference: string, candidates: readonly Candidate[]): Candidate {

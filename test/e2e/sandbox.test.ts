@@ -2,7 +2,7 @@
 import { chmodSync, existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { FairleadNode } from "../support/fairlead-node.ts";
-import { canPing, Lab, netnsPath } from "../support/lab.ts";
+import { canPing, HOST_IPV4, Lab, netnsPath } from "../support/lab.ts";
 import { command, Daemon, tryCommand, waitUntil } from "../support/lab-process.ts";
 
 jest.setTimeout(90_000);
@@ -193,6 +193,35 @@ test("none is refused by connect until it is left; processes inside keep a sandb
   await node.run("sandbox", "rm", "-f", name);
   expect(sleeper.running).toBe(true);
   await sleeper.stop();
+});
+
+test("published ports lead into a sandbox, and are free again after it", async () => {
+  const name = own("published");
+  await node.run("network", "create", "ports");
+  await node.run("sandbox", "create", "-p", "18081:80", "--network", "ports", name);
+  const server = Daemon.start(
+    node.argv(["sandbox", "exec", name, "busybox", "httpd", "-f", "-p", "80", "-h", "/etc"]),
+    join(lab.directory, "httpd.log"),
+  );
+  const load = () =>
+    lab.internet(["timeout", "3", "busybox", "wget", "-qO-", `http://${HOST_IPV4}:18081/hostname`]);
+  expect(
+    await waitUntil(
+      async () =>
+        load().then(
+          () => true,
+          () => false,
+        ),
+      10_000,
+    ),
+  ).toBe(true);
+  const other = await node.try("sandbox", "create", "-p", "18081:80", "--network", "ports", own("other"));
+  expect([other.status, other.stderr]).toEqual([1, expect.stringContaining("18081")]);
+  expect((await node.try("sandbox", "inspect", own("other"))).status).toBe(1);
+  await server.stop();
+  await node.run("sandbox", "rm", name);
+  await expect(load()).rejects.toThrow();
+  await node.run("network", "rm", "ports");
 });
 
 test("a sandbox whose namespace was taken away shows as gone, and its addresses come back", async () => {

@@ -18,6 +18,7 @@ export class FairleadNode {
   readonly socket: string;
   readonly #lab: Lab;
   #containerdSocket: string;
+  #dockerSocket: string;
   #daemon: Daemon | undefined;
 
   private constructor(lab: Lab) {
@@ -27,6 +28,7 @@ export class FairleadNode {
     this.pluginFolder = stagePlugins(lab, [FAIRLEAD_DIRECTORY, REFERENCE_DIRECTORY]);
     this.socket = join(lab.folder("run"), "fairlead.sock");
     this.#containerdSocket = join(lab.directory, "no-containerd.sock");
+    this.#dockerSocket = join(lab.directory, "no-docker.sock");
   }
 
   /** Starts server and agent in the host netns and waits until they serve; they end with the lab. */
@@ -94,6 +96,11 @@ export class FairleadNode {
     this.#containerdSocket = socket;
   }
 
+  /** The same of a Docker in the lab. */
+  useDocker(socket: string): void {
+    this.#dockerSocket = socket;
+  }
+
   /** `fairlead network …` and others that need no more than the service. @throws when it fails. */
   run(...args: readonly string[]): Promise<string> {
     return command(this.argv(args));
@@ -130,7 +137,7 @@ export class FairleadNode {
     const { directory } = this.#lab;
     return [
       ...["--containerd-socket", this.#containerdSocket],
-      ...["--docker-socket", join(directory, "no-docker.sock")],
+      ...["--docker-socket", this.#dockerSocket],
       ...[
         "--podman-root",
         join(directory, "podman/root"),
