@@ -5,25 +5,25 @@
  * milliseconds under load some callers wait tens of milliseconds more. Here it happens when nobody has written for a moment;
  * under load that never pauses, once the log has grown large, and after the answers have gone out.
  *
+ * The log's file keeps its size when it is begun anew. A commit that lengthens the file makes the file system write its
+ * journal as well, behind whatever else is in there: commits over what is there already took a third off the 99th
+ * percentile of an acquire under load.
+ *
  * Nothing about durability changes: a commit is durable by the sync of the log, and a log of any length is replayed when
  * the database is opened.
  *
  * Source: https://www.sqlite.org/wal.html, "Checkpointing" and "Avoiding Excessively Large WAL Files".
  */
-import { statSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
 
 const IDLE_MS = 50;
-/** A log shorter than this may wait for the next pause: replaying it takes a few milliseconds. */
+/** A log shorter than this may wait for a later pause: replaying it takes a few milliseconds. */
 const WORTH_COPYING_BYTES = 4 * 1024 * 1024;
 /** A log this long is copied under load, too. Replaying it takes less than a second. */
 const LONGEST_BYTES = 128 * 1024 * 1024;
-/** Looking at the size costs a system call, so not every commit does. */
-const COMMITS_BETWEEN_LOOKS = 64;
 
 export interface CheckpointerOptions {
   readonly database: DatabaseSync;
-  readonly path: string;
   /** Told when a checkpoint fails. The log then stays as it is, and the next occasion tries again. */
   readonly onError: (error: unknown) => void;
 }
@@ -31,7 +31,8 @@ export interface CheckpointerOptions {
 export class Checkpointer {
   readonly #options: CheckpointerOptions;
   #idleTimer: NodeJS.Timeout | undefined;
-  #commits = 0;
+  /** What commits have put into the log since it was begun anew, roughly: its length is not to be had. */
+  #logBytes = 0;
   #isClosed = false;
 
   constructor(options: CheckpointerOptions) {
@@ -39,14 +40,13 @@ export class Checkpointer {
     options.database.exec("PRAGMA wal_autocheckpoint = 0");
   }
 
-  /** To be called after each commit. */
-  noteCommit(): void {
+  /** To be called after each commit, with about how many bytes it has put into the log. */
+  noteCommit(bytes: number): void {
     this.#idleTimer ??= setTimeout(() => this.#checkpointAbove(WORTH_COPYING_BYTES), IDLE_MS).unref();
     this.#idleTimer.refresh();
-    this.#commits += 1;
-    if (this.#commits % COMMITS_BETWEEN_LOOKS === 0 && this.#logBytes() > LONGEST_BYTES) {
-      setImmediate(() => this.#checkpointAbove(LONGEST_BYTES));
-    }
+    const wasLong = this.#logBytes > LONGEST_BYTES;
+    this.#logBytes += bytes;
+    if (this.#logBytes > LONGEST_BYTES && !wasLong) setImmediate(() => this.#checkpointAbove(LONGEST_BYTES));
   }
 
   /** Closing the database makes the last checkpoint by itself. */
@@ -55,15 +55,12 @@ export class Checkpointer {
     clearTimeout(this.#idleTimer);
   }
 
-  #logBytes(): number {
-    return statSync(`${this.#options.path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
-  }
-
-  /** Truncates the log as well, so that its size says how much there is to copy. */
+  /** The next commit begins the log anew, in the same file. */
   #checkpointAbove(bytes: number): void {
-    if (this.#isClosed) return;
+    if (this.#isClosed || this.#logBytes <= bytes) return;
+    this.#logBytes = 0;
     try {
-      if (this.#logBytes() > bytes) this.#options.database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+      this.#options.database.exec("PRAGMA wal_checkpoint(RESTART)");
     } catch (error) {
       this.#options.onError(error);
     }

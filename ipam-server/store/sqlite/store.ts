@@ -44,7 +44,7 @@ export function openSqliteStore(options: SqliteStoreOptions): LeaseStore {
     statements.takeOver.run();
     const meta = statements.meta.get() as Row;
     const [epoch, revision] = [integer(meta["epoch"]), integer(meta["revision"])];
-    const checkpointer = new Checkpointer({ database, path, onError });
+    const checkpointer = new Checkpointer({ database, onError });
     return new SqliteStore({ database, statements, checkpointer, path, identity, epoch, revision });
   } catch (error) {
     database.close();
@@ -61,6 +61,10 @@ interface Opened {
   readonly epoch: number;
   readonly revision: number;
 }
+
+/** What a commit, and each change in it, puts into the log on average. Measured; pages that changes share count once. */
+const COMMIT_LOG_BYTES = 16 * 1024;
+const CHANGE_LOG_BYTES = 2 * 1024;
 
 /**
  * State in one SQLite file, in WAL mode with `synchronous = FULL`: what a commit answered survives a power
@@ -132,7 +136,7 @@ class SqliteStore implements LeaseStore {
       for (const event of events) this.#statements.insertEvent.run(...eventToRow(event));
       this.#statements.commit.run();
       this.#revision += events.length;
-      this.#checkpointer.noteCommit();
+      this.#checkpointer.noteCommit(COMMIT_LOG_BYTES + changes.length * CHANGE_LOG_BYTES);
     } catch (error) {
       throw isBegun ? this.#abort(error) : sqliteError(error, "commit", this.#path);
     }
