@@ -63,8 +63,8 @@ interface Opened {
 }
 
 /** What a commit, and each change in it, puts into the log on average. Measured; pages that changes share count once. */
-const COMMIT_LOG_BYTES = 16 * 1024;
-const CHANGE_LOG_BYTES = 2 * 1024;
+const COMMIT_LOG_BYTES = 20 * 1024;
+const CHANGE_LOG_BYTES = 3 * 1024;
 
 /**
  * State in one SQLite file, in WAL mode with `synchronous = FULL`: what a commit answered survives a power
