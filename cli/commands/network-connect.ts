@@ -1,5 +1,6 @@
 /** What `fairlead network connect` does. */
 
+import { formatResult, type Result } from "../../lib/cni/result.ts";
 import type { Container } from "../containers/container.ts";
 import { netnsContainer, processContainer } from "../containers/process.ts";
 import { resolveContainer } from "../containers/resolve.ts";
@@ -10,6 +11,7 @@ import { devicePlan } from "../node/device.ts";
 import { type Node, openNode } from "../node/node.ts";
 import { pathsOf } from "../node/options.ts";
 import type { AttachmentWishes } from "../node/wishes.ts";
+import { formatJson } from "../output/json.ts";
 import { refreshSandbox } from "../sandbox/refresh.ts";
 import { WordedError } from "../worded-error.ts";
 import { dockerStatus } from "./docker-status.ts";
@@ -23,9 +25,13 @@ export function runConnect({ args, options }: ConnectInput, io: Io): Promise<num
     const node = openNode(pathsOf(options));
     const { network, container } = await targetsOf(node, { args, options });
     refuseUnserved(options);
-    if (network === null) connectDevice(node, container, options);
-    else attach(node, container, { reference: network, wishes: wishesOf(options), ...ifnameOf(options) });
+    const result =
+      network === null
+        ? connectDevice(node, container, options)
+        : attach(node, container, { reference: network, wishes: wishesOf(options), ...ifnameOf(options) });
     refreshSandbox(node, container.id);
+    if (options.json)
+      await io.out(formatJson({ containerId: container.id, result: formatResult(result, "1.1.0") }));
   });
 }
 
@@ -91,12 +97,12 @@ function wishesOf(options: ConnectInput["options"]): AttachmentWishes {
   };
 }
 
-function connectDevice(node: Node, container: Container, options: ConnectInput["options"]): void {
+function connectDevice(node: Node, container: Container, options: ConnectInput["options"]): Result {
   // A container on the network "none" has none by choice, and gets this one by choice: Pipework's usual case.
   if (container.mode !== "none") requireConnectable(container, null);
   requireRunning(container);
   const { ip, ip6, ...wishes } = wishesOf(options);
   const addresses = [ip, ip6].filter((address) => address !== undefined);
   const plan = devicePlan(options.device ?? "", addresses);
-  attachWith(node, container, { ...plan, wishes, ...ifnameOf(options) });
+  return attachWith(node, container, { ...plan, wishes, ...ifnameOf(options) });
 }

@@ -9,6 +9,7 @@ import { deviceNetworkName } from "../node/device.ts";
 import { resolveNetwork } from "../node/networks.ts";
 import { type Node, openNode } from "../node/node.ts";
 import { pathsOf } from "../node/options.ts";
+import { formatJson } from "../output/json.ts";
 import { refreshSandbox } from "../sandbox/refresh.ts";
 import { WordedError } from "../worded-error.ts";
 import { dockerStatus } from "./docker-status.ts";
@@ -21,9 +22,11 @@ export function runDisconnect({ args, options }: DisconnectInput, io: Io): Promi
     const { network, name } = namesOf({ args, options });
     const networkName = network === null ? deviceNetworkName(options.device ?? "") : nameOf(node, network);
     const container = name === null ? unnamed(node, options) : await find(node, networkName, name);
-    if (releaseNone(node, container.id, networkName)) return;
-    detach(node, container, { networkName, force: options.force });
-    refreshSandbox(node, container.id);
+    if (!releaseNone(node, container.id, networkName)) {
+      detach(node, container, { networkName, force: options.force });
+      refreshSandbox(node, container.id);
+    }
+    if (options.json) await io.out(formatJson({ containerId: container.id, network: networkName }));
   });
 }
 

@@ -38,6 +38,7 @@ function filterProblem(text: string): string | null {
 export const CREATE_OPTIONS = {
   ...COMMON_OPTIONS,
   ...AGENT_SOCKET,
+  json: { kind: "switch", description: "Print the network instead of its ID, as JSON" },
   driver: {
     kind: "text",
     short: "d",
@@ -123,6 +124,7 @@ export const INSPECT_OPTIONS = {
 export const REMOVE_OPTIONS = {
   ...COMMON_OPTIONS,
   ...AGENT_SOCKET,
+  json: { kind: "switch", description: "Print what was removed and what was not, as JSON" },
   force: { kind: "switch", short: "f", description: "A network that is not there is no error" },
 } as const satisfies Options;
 
@@ -164,6 +166,7 @@ const TARGET = {
 
 export const CONNECT_OPTIONS = {
   ...COMMON_OPTIONS,
+  json: { kind: "switch", description: "Print the result of the plugins, as JSON" },
   ...TARGET,
   ip: {
     kind: "text",
@@ -200,6 +203,7 @@ function linkProblem(text: string): string | null {
 
 export const DISCONNECT_OPTIONS = {
   ...COMMON_OPTIONS,
+  json: { kind: "switch", description: "Print what was disconnected from what, as JSON" },
   ...TARGET,
   force: { kind: "switch", short: "f", description: "Even when the container or the network is gone" },
 } as const satisfies Options;
