@@ -120,6 +120,19 @@ test("waiting for a revision ends when it has been handed over, not before", asy
   await waiting;
 });
 
+test("a newest revision that is older than what came before is of another log: list anew", async () => {
+  feed.start();
+  await feed.reached(7);
+  log.emit(8);
+  expect(await feed.newest()).toBe(8);
+  expect(recorder.seen).toEqual(["reset 7", "event 8"]);
+  log.revision = 2;
+  expect(await feed.newest()).toBe(2);
+  expect(recorder.seen).toEqual(["reset 7", "event 8", "reset 2"]);
+  log.emit(3);
+  expect(feed.revision).toBe(3);
+});
+
 test("after closing nothing is handed over", async () => {
   feed.start();
   await feed.reached(7);

@@ -46,6 +46,9 @@ export class ServiceFeed {
   /** Of the last event that was handed over; null before the service was reached for the first time. */
   #revision: number | null = null;
   #trouble = "the service was not reached yet";
+  /** Ends the watch that is under way. */
+  #interrupt: (() => void) | null = null;
+  #awaitingReset: (() => void)[] = [];
 
   constructor(options: FeedOptions) {
     this.#options = options;
@@ -77,6 +80,25 @@ export class ServiceFeed {
   reached(revision: number): Promise<void> {
     if (this.#revision !== null && this.#revision >= revision) return Promise.resolve();
     return new Promise((resolve) => this.#waiters.push({ revision, resolve }));
+  }
+
+  /**
+   * Asks for the service's newest revision. One that is older than what was handed over before is of another store:
+   * everything is listed anew then, and this resolves when the listeners were told.
+   * @throws unavailable
+   */
+  async newest(): Promise<number> {
+    const seen = this.revision;
+    const { revision } = await this.#options.info();
+    if (revision < seen && this.#revision === seen) await this.#startOver();
+    return revision;
+  }
+
+  #startOver(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#awaitingReset.push(resolve);
+      this.#interrupt?.();
+    });
   }
 
   close(): void {
@@ -113,10 +135,11 @@ export class ServiceFeed {
     this.#trouble = "";
     this.#revision = revision;
     for (const listener of this.#listeners) listener.onReset(revision);
+    for (const resolve of this.#awaitingReset.splice(0)) resolve();
     this.#wake();
   }
 
-  /** Watches until that ends. Null: the feed was closed. */
+  /** Watches until that ends. Null: it was interrupted, or the feed was closed. */
   #watch(since: number): Promise<FairleadError | null> {
     const { signal } = this.#closing;
     return new Promise((resolve) => {
@@ -125,6 +148,7 @@ export class ServiceFeed {
         stop();
         resolve(null);
       };
+      this.#interrupt = close;
       signal.addEventListener("abort", close, { once: true });
       if (signal.aborted) close();
     });

@@ -185,8 +185,11 @@ class Calls {
   }
 
   async sync(request: SyncRequest): Promise<SyncAnswer> {
-    const { service, feed } = this.#context;
-    const revision = request.revision ?? (await service.info()).revision;
+    const { feed } = this.#context;
+    const newest = await within(SYNC_LIMIT_MS, feed.newest(), () =>
+      syncTimeout(request.revision ?? 0, ["service"]),
+    );
+    const { revision = newest } = request;
     const pending = new Set(["events of the service"]);
     const applied = async (): Promise<void> => {
       await feed.reached(revision);

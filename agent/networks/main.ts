@@ -4,7 +4,7 @@
  * Level-triggered: what is there is compared with what the service says now, on events about the networks that they
  * name, and every ten seconds about all of them, because somebody may have edited a file or flushed the rules. What no
  * longer belongs to a network goes away, but only on evidence: an event that names it, or a list that holds the
- * predefined networks, which every service has.
+ * predefined networks.
  */
 import { setImmediate as yieldToOthers } from "node:timers/promises";
 import { asFairleadError, FairleadError } from "../../lib/errors.ts";
@@ -27,6 +27,9 @@ import {
 import { PassLoop, type Work } from "./pass-loop.ts";
 import { Problems } from "./problems.ts";
 
+/** As many as one question gets. */
+const EVENTS_ASKED = 10_000;
+
 const NETWORK_EVENTS: ReadonlySet<string> = new Set([
   "network-created",
   "network-changed",
@@ -35,11 +38,11 @@ const NETWORK_EVENTS: ReadonlySet<string> = new Set([
 
 /** Objects of problems that are about no network. The blank keeps them apart from networks' names. */
 const PASS = "all networks";
-const EVIDENCE = "list of networks";
 const CONFLISTS = "conflists of removed networks";
 const BRIDGES = "bridges of removed networks";
 const ISOLATION = "rules of isolation";
-const STEPS = [PASS, EVIDENCE, CONFLISTS, BRIDGES, ISOLATION];
+const FIREWALLS = "firewalls of others";
+const STEPS = [PASS, CONFLISTS, BRIDGES, ISOLATION, FIREWALLS];
 
 /** Starts the part. It does not wait for the service. */
 export async function startNetworks(context: AgentContext): Promise<AgentPart> {
@@ -50,7 +53,7 @@ export async function startNetworks(context: AgentContext): Promise<AgentPart> {
     onFailure: (error) => node.passFailed(error),
   });
   const listener: FeedListener = {
-    onReset: () => loop.request("all"),
+    onReset: () => loop.restart(),
     onEvent: (event) => void (NETWORK_EVENTS.has(event.kind) ? loop.request(event) : loop.note()),
   };
   const unsubscribe = context.feed.subscribe(listener);
@@ -106,8 +109,8 @@ class NodeNetworks {
       await this.#attempt(network.name, () => this.#ensure(network, present));
       await yieldToOthers();
     }
-    if (this.#mayRemove(work)) await this.#removeStale(work);
-    if (work === "all") this.#lookAround(networks);
+    if (work === "all" || work.some(isRemoval)) await this.#removeStale(work);
+    if (work === "all") await this.#lookAround(networks);
     this.#problems.clear(PASS);
   }
 
@@ -116,15 +119,6 @@ class NodeNetworks {
     this.#known = new Map(networks.map((network) => [network.id, network]));
     this.#problems.keepOnly(new Set([...networks.map(({ name }) => name), ...STEPS]));
     return networks;
-  }
-
-  /** Only on evidence. A list without the predefined networks is of no service that ever ran here. */
-  #mayRemove(work: Work): boolean {
-    if (work !== "all") return work.some(isRemoval);
-    const isCredible = [...this.#known.values()].some(({ origin }) => origin === "predefined");
-    if (isCredible) this.#problems.clear(EVIDENCE);
-    else this.#problems.set(EVIDENCE, noEvidence());
-    return isCredible;
   }
 
   async #fetch(events: readonly Event[]): Promise<readonly Network[]> {
@@ -170,7 +164,7 @@ class NodeNetworks {
 
   /** Conflists first: from then on no new container comes. */
   async #removeStale(work: Work): Promise<void> {
-    const isGone = goneBy(work, this.#known);
+    const isGone = await this.#goneFor(work);
     const files = this.#files.list().filter(({ networkId }) => networkId !== null && isGone(networkId));
     await this.#attempt(CONFLISTS, () => this.#files.remove(files));
     for (const { networkName } of files) {
@@ -185,6 +179,21 @@ class NodeNetworks {
     });
   }
 
+  /**
+   * Which networks are gone for certain: those that an event says were removed, or all that are not in a list which holds
+   * the predefined networks. A list without them is of a server that makes none, or of a wrong one; then the log is asked.
+   */
+  async #goneFor(work: Work): Promise<(networkId: string) => boolean> {
+    const known = this.#known;
+    const isCredible = [...known.values()].some(({ origin }) => origin === "predefined");
+    if (work === "all" && isCredible) return (id) => !known.has(id);
+    const { service } = this.#context;
+    const events =
+      work === "all" ? await service.listEvents({ kind: "network-removed", limit: EVENTS_ASKED }) : work;
+    const removed = new Set(events.filter(isRemoval).map(({ networkId }) => networkId));
+    return (id) => removed.has(id) && !known.has(id);
+  }
+
   async #removeBridge(leftover: Leftover): Promise<void> {
     const { bridge, networkNames } = leftover;
     if (!(await removeNodeBridge(this.#host, leftover))) return;
@@ -192,11 +201,11 @@ class NodeNetworks {
   }
 
   /** What no event tells: rules that somebody changed, firewalls of others. */
-  #lookAround(networks: readonly Network[]): void {
+  async #lookAround(networks: readonly Network[]): Promise<void> {
     const bridges = networks.map(nodeBridgeOf).filter((bridge) => bridge !== null);
-    void this.#attempt(ISOLATION, () => repairIsolation(this.#host.nft, bridges.map(isolationOf)));
+    await this.#attempt(ISOLATION, () => repairIsolation(this.#host.nft, bridges.map(isolationOf)));
     const forwards = bridges.some(({ internal }) => !internal);
-    this.#warn(forwards ? foreignFirewallWarnings(this.#host.nft) : []);
+    await this.#attempt(FIREWALLS, () => this.#warn(forwards ? foreignFirewallWarnings(this.#host.nft) : []));
   }
 
   #warn(warnings: readonly AgentProblem[]): void {
@@ -219,22 +228,6 @@ class NodeNetworks {
   }
 }
 
-/** Which networks are gone for certain. */
-function goneBy(work: Work, known: ReadonlyMap<string, Network>): (networkId: string) => boolean {
-  if (work === "all") return (id) => !known.has(id);
-  const removed = new Set(work.filter(isRemoval).map(({ networkId }) => networkId));
-  return (id) => removed.has(id) && !known.has(id);
-}
-
 function isRemoval({ kind }: Event): boolean {
   return kind === "network-removed";
-}
-
-function noEvidence(): FairleadError {
-  return new FairleadError({
-    code: "internal",
-    operation: "list networks",
-    reason: "the service names none of the networks that every service has",
-    hint: "nothing was removed from this node; check that the right server listens on serverSocket",
-  });
 }

@@ -76,6 +76,19 @@ test("a pass that fails is tried again with all its work, and counts only then",
   expect(passes).toEqual([[event("a")], [event("a")], [event("a")], [event("a")]]);
 });
 
+test("after a restart nothing counts as applied until a pass that began after it is over", async () => {
+  revision = 9;
+  loop.request("all");
+  await loop.applied(9);
+  await pause(0);
+  gate = pause(10) as Promise<void>;
+  loop.request(event("a"));
+  revision = 2;
+  loop.restart();
+  await loop.applied(1);
+  expect(passes).toEqual(["all", [event("a")], "all"]);
+});
+
 test("closing waits for the pass under way and starts none", async () => {
   let isOver = false;
   gate = pause(10).then(() => {

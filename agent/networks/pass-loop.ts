@@ -44,6 +44,7 @@ export class PassLoop {
   #applied = 0;
   #waiters: Waiter[] = [];
   #isClosed = false;
+  #restarts = 0;
 
   constructor(options: PassLoopOptions) {
     this.#options = options;
@@ -54,6 +55,13 @@ export class PassLoop {
   request(work: "all" | Event): void {
     this.#add(work === "all" ? "all" : [work]);
     this.#start();
+  }
+
+  /** Everything is to be done anew, and revisions may be those of another log: nothing of it has been applied. */
+  restart(): void {
+    this.#applied = -1;
+    this.#restarts++;
+    this.request("all");
   }
 
   /** An event came that asks for no work. */
@@ -91,10 +99,14 @@ export class PassLoop {
       const work = this.#work;
       this.#work = [];
       const revision = this.#options.revision();
+      const restarts = this.#restarts;
       try {
         await this.#options.pass(work);
         this.#failures = 0;
-        this.#settle(isSome(this.#work) ? revision : this.#options.revision());
+        // What a pass did that began before a restart says nothing about revisions after it.
+        if (restarts === this.#restarts) {
+          this.#settle(isSome(this.#work) ? revision : this.#options.revision());
+        }
       } catch (thrown) {
         this.#add(work);
         this.#options.onFailure(asFairleadError(thrown, "apply networks"));

@@ -115,6 +115,46 @@ test("what changed while the agent was dead is right after its start", async () 
   expect(await ruleset()).not.toContain(bridgeOf(old));
 });
 
+test("a server that knows nothing of them is no reason to remove networks, unless its log says so", async () => {
+  await under.startServer({ predefinedNetworks: false });
+  await under.startAgent();
+  const [web, old] = [await create("web"), await create("old")];
+  await under.killAgent();
+  await under.service.removeNetwork("old", CALLER);
+  await under.startAgent();
+  await under.agent.sync();
+  expect([existsSync(conflistPath("web")), existsSync(conflistPath("old"))]).toEqual([true, false]);
+  expect(await bridges()).toEqual([bridgeOf(web)]);
+  await under.stopServer();
+  // Another store: its log is shorter, and the agent must list everything anew.
+  await under.startServer({ predefinedNetworks: false, stateDir: under.lab.folder("another") });
+  await create("fresh");
+  expect([existsSync(conflistPath("web")), existsSync(conflistPath("fresh"))]).toEqual([true, true]);
+  expect(await bridges()).toContain(bridgeOf(web));
+  expect(await bridges()).not.toContain(bridgeOf(old));
+});
+
+test("after many changes at once the node is what the service says", async () => {
+  await start();
+  const names = Array.from({ length: 40 }, (_, n) => `churn${n}`);
+  await Promise.all(
+    names.map(async (name, n) => {
+      await under.service.createNetwork({ name, internal: n % 3 === 0 }, CALLER);
+      if (n % 2 === 0) await under.service.removeNetwork(name, CALLER);
+      if (n % 4 === 0) await under.service.createNetwork({ name }, CALLER);
+    }),
+  );
+  expect((await under.agent.sync()).problems).toEqual([]);
+  const networks = (await under.service.listNetworks()).filter(({ driver }) => driver === "bridge");
+  expect(networks).toHaveLength(1 + 30);
+  const made = networks.filter(({ origin }) => origin === "api");
+  expect(await bridges()).toEqual([...made.map(bridgeOf), "fl-bridge0"].sort());
+  for (const { id, name } of made) {
+    expect(JSON.parse(readFileSync(conflistPath(name), "utf8")).fairlead.networkId).toBe(id);
+  }
+  expect(readdirSync(under.cniConfDir)).toHaveLength(networks.length);
+});
+
 test("a service that restarts is followed on", async () => {
   await start();
   await under.stopServer();

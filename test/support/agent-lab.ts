@@ -52,9 +52,10 @@ export class AgentLab {
     return this.lab.close();
   }
 
-  async startServer(): Promise<void> {
+  /** @param keys of the server's configuration; by default its state is that of this lab. */
+  async startServer(keys: Readonly<Record<string, unknown>> = {}): Promise<void> {
     const { socket, stateDir, lab } = this;
-    const config = lab.file("server.yaml", JSON.stringify({ socket, stateDir }));
+    const config = lab.file("server.yaml", JSON.stringify({ socket, stateDir, ...keys }));
     this.#server = this.#start("server", config);
     await this.#server.waitUntilReady(() => succeeds(() => this.service.info()));
   }
