@@ -29,7 +29,7 @@ export function runConnect({ args, options }: ConnectInput, io: Io): Promise<num
       network === null
         ? connectDevice(node, container, options)
         : attach(node, container, { reference: network, wishes: wishesOf(options), ...ifnameOf(options) });
-    refreshSandbox(node, container.id);
+    refreshSandbox(node, container);
     if (options.json)
       await io.out(formatJson({ containerId: container.id, result: formatResult(result, "1.1.0") }));
   });

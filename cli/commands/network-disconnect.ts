@@ -1,10 +1,11 @@
 /** What `fairlead network disconnect` does. */
 import { FairleadError } from "../../lib/errors.ts";
+import type { Container } from "../containers/container.ts";
 import { resolveContainer } from "../containers/resolve.ts";
 import { containerSources } from "../containers/sources.ts";
 import type { Io } from "../io.ts";
 import { hostRule } from "../node/attach.ts";
-import { containersOnNetwork, type Detached, detach, releaseNone } from "../node/detach.ts";
+import { containersOnNetwork, detach, releaseNone } from "../node/detach.ts";
 import { deviceNetworkName } from "../node/device.ts";
 import { resolveNetwork } from "../node/networks.ts";
 import { type Node, openNode } from "../node/node.ts";
@@ -24,7 +25,7 @@ export function runDisconnect({ args, options }: DisconnectInput, io: Io): Promi
     const container = name === null ? unnamed(node, options) : await find(node, networkName, name);
     if (!releaseNone(node, container.id, networkName)) {
       detach(node, container, { networkName, force: options.force });
-      refreshSandbox(node, container.id);
+      refreshSandbox(node, container);
     }
     if (options.json) await io.out(formatJson({ containerId: container.id, network: networkName }));
   });
@@ -44,14 +45,14 @@ function nameOf(node: Node, reference: string): string {
 }
 
 /** A container that is gone is still known on its networks. */
-async function find(node: Node, networkName: string, reference: string): Promise<Detached> {
+async function find(node: Node, networkName: string, reference: string): Promise<Container> {
   try {
     return await resolveContainer(reference, containerSources(node.paths));
   } catch (thrown) {
     if (!(thrown instanceof WordedError && thrown.code === "unknown-container")) throw thrown;
     const [id, ...others] = containersOnNetwork(node, networkName, reference);
     if (id === undefined) throw thrown;
-    if (others.length === 0) return { id, netns: null };
+    if (others.length === 0) return goneContainer(id);
     throw new WordedError(
       "invalid-config",
       `container ${reference} is ambiguous on network ${networkName}: ${[id, ...others].join(", ")}`,
@@ -60,7 +61,7 @@ async function find(node: Node, networkName: string, reference: string): Promise
 }
 
 /** A netns that is gone is still in the cache under its path. */
-function unnamed(node: Node, options: DisconnectInput["options"]): Detached {
+function unnamed(node: Node, options: DisconnectInput["options"]): Container {
   try {
     return unnamedContainer(options);
   } catch (thrown) {
@@ -68,6 +69,10 @@ function unnamed(node: Node, options: DisconnectInput["options"]): Detached {
       .list()
       .find(({ netns, notes }) => notes?.["kind"] === "netns" && netns === options.netns);
     if (entry === undefined) throw thrown;
-    return { id: entry.containerId, netns: null };
+    return goneContainer(entry.containerId);
   }
+}
+
+function goneContainer(id: string): Container {
+  return { kind: "netns", id, name: "", netns: null, mode: "own" };
 }

@@ -66,10 +66,10 @@ export function attachWith(node: Node, container: RunningContainer, plan: Attach
   requireServed(plan.conflist, capabilityArgs);
   const conflist = withArgs(plan.conflist, argsOf(container, plan.wishes));
   return withContainerLock(node, container.id, () => {
-    forgetStale(node, container);
-    requireUnattached(node, container, conflist.name);
+    const present = withoutStale(node, container);
+    requireUnattached(present, container, conflist.name);
     const { id: containerId, netns } = container;
-    const ifname = plan.ifname ?? freeIfname(node, container);
+    const ifname = plan.ifname ?? freeIfname(netns, present);
     const isPredefined = conflist.name === PREDEFINED_BRIDGE;
     if (isPredefined) keepLinks(node, containerId, plan.wishes.links);
     try {
@@ -145,18 +145,26 @@ export function withContainerLock<T>({ paths }: Node, containerId: string, actio
   }
 }
 
-/** Detaches what an earlier life of the container left: the same ID, in a network namespace that is no more. */
-function forgetStale(node: Node, { id, netns }: RunningContainer): void {
-  const present = netnsIdentity(netns);
-  for (const cached of node.cache.list(id)) {
-    const then = cached.notes?.["netnsIdentity"];
-    if (then === undefined || (then === present && cached.notes?.["bootId"] === bootId())) continue;
+/**
+ * What the container is attached to, after what an earlier life of it left is detached: the same ID, in a network namespace
+ * that is no more.
+ */
+function withoutStale(node: Node, { id, netns }: RunningContainer): CachedAttachment[] {
+  const [present, boot] = [netnsIdentity(netns), bootId()];
+  return node.cache.list(id).filter((cached) => {
+    const { netnsIdentity: then, bootId: bootThen } = cached.notes ?? {};
+    if (then === undefined || (then === present && bootThen === boot)) return true;
     node.runtime.delCached(cached, { netns: "" });
-  }
+    return false;
+  });
 }
 
-function requireUnattached(node: Node, { id, name }: Container, networkName: string): void {
-  if (!node.cache.list(id).some((cached) => cached.networkName === networkName)) return;
+function requireUnattached(
+  present: readonly CachedAttachment[],
+  { id, name }: Container,
+  networkName: string,
+): void {
+  if (!present.some((cached) => cached.networkName === networkName)) return;
   throw new WordedError(
     "already-exists",
     `endpoint with name ${name || id} already exists in network ${networkName}`,
@@ -164,8 +172,8 @@ function requireUnattached(node: Node, { id, name }: Container, networkName: str
 }
 
 /** The first of eth0, eth1, … that neither the kernel nor the cache knows. */
-function freeIfname(node: Node, { id, netns: path }: RunningContainer): string {
-  const cached = new Set(node.cache.list(id).map(({ ifname }) => ifname));
+function freeIfname(path: string, present: readonly CachedAttachment[]): string {
+  const cached = new Set(present.map(({ ifname }) => ifname));
   const netns = openNetns(path);
   const connection = new NetlinkConnection(openNetlinkSocketIn(netns, NETLINK_ROUTE));
   try {
