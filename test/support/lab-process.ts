@@ -162,6 +162,7 @@ const PACKAGE_OF: Readonly<Record<string, string>> = {
   podman: "podman",
   runc: "runc",
   script: "bsdutils",
+  stty: "coreutils",
   strace: "strace",
   tar: "tar",
   tc: "iproute2",
