@@ -1,10 +1,6 @@
 /** What the steps of one invocation act through. */
-import {
-  NETLINK_NETFILTER,
-  NETLINK_ROUTE,
-  type NetlinkSocketOptions,
-  openNetlinkSocket,
-} from "../lib/linux/netlink-socket.ts";
+import { openHostNetlinkSocket } from "../lib/linux/host-netlink.ts";
+import { NETLINK_NETFILTER, NETLINK_ROUTE, type NetlinkSocketOptions } from "../lib/linux/netlink-socket.ts";
 import { NetlinkConnection } from "../lib/netlink/connection.ts";
 import { NFTables } from "../lib/netlink/nftables/nftables.ts";
 import type { UndoStack } from "../lib/undo.ts";
@@ -26,12 +22,12 @@ export class HostNetlink {
   }
 
   get route(): NetlinkConnection {
-    this.#route ??= new NetlinkConnection(openNetlinkSocket(NETLINK_ROUTE));
+    this.#route ??= new NetlinkConnection(openHostNetlinkSocket(NETLINK_ROUTE));
     return this.#route;
   }
 
   get netfilter(): NetlinkConnection {
-    this.#netfilter ??= new NetlinkConnection(openNetlinkSocket(NETLINK_NETFILTER, this.#options));
+    this.#netfilter ??= new NetlinkConnection(openHostNetlinkSocket(NETLINK_NETFILTER, this.#options));
     return this.#netfilter;
   }
 

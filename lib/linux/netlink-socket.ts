@@ -42,6 +42,9 @@ const NETLINK_GET_STRICT_CHK = 12;
 const NETLINK_OPTIONS = [NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK];
 
 const MSG_TRUNC = 0x20;
+const MSG_DONTWAIT = 0x40;
+/** A dump that was given up goes on while it is read: one of a thousand links has fewer parts than this. */
+const MOST_STALE_DATAGRAMS = 256;
 
 /** The kernel makes the parts of a list as long as the reader's buffer, up to 32 KiB. */
 const RECEIVE_BYTES = 64 * 1024;
@@ -56,6 +59,11 @@ export interface NetlinkSocketOptions {
   readonly sendBufferBytes?: number;
 }
 
+export interface DrainableNetlinkTransport extends NetlinkTransport {
+  /** Throws away what nobody read, without waiting. False when it does not come to an end, or the socket fails. */
+  drain(): boolean;
+}
+
 /**
  * Opens a netlink socket in the netns of this thread, where it stays.
  *
@@ -64,7 +72,10 @@ export interface NetlinkSocketOptions {
  * @param protocol NETLINK_ROUTE or NETLINK_NETFILTER.
  * @throws SyscallError
  */
-export function openNetlinkSocket(protocol: number, options: NetlinkSocketOptions = {}): NetlinkTransport {
+export function openNetlinkSocket(
+  protocol: number,
+  options: NetlinkSocketOptions = {},
+): DrainableNetlinkTransport {
   const fd = invokeOrThrow("socket", `netlink protocol ${protocol}`, (c) =>
     c.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol),
   );
@@ -92,7 +103,7 @@ export function openNetlinkSocketIn(
   return withNetns<NetlinkTransport>(netns, () => openNetlinkSocket(protocol, options));
 }
 
-class NetlinkSocket implements NetlinkTransport {
+class NetlinkSocket implements DrainableNetlinkTransport {
   readonly #name: string;
   readonly #timeoutMs: number;
   readonly #sendBufferBytes: number | undefined;
@@ -145,6 +156,14 @@ class NetlinkSocket implements NetlinkTransport {
     if (length < 0) throw this.#failure("recv", -length);
     if (length > this.#buffer.length) throw this.#tooLong(length);
     return this.#buffer.subarray(0, length);
+  }
+
+  drain(): boolean {
+    for (let reads = 0; reads < MOST_STALE_DATAGRAMS; reads += 1) {
+      const length = invoke((c) => c.recv(this.#fd, this.#buffer, this.#buffer.length, MSG_DONTWAIT));
+      if (length < 0) return length === -EAGAIN;
+    }
+    return false;
   }
 
   close(): void {

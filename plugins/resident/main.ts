@@ -1,5 +1,6 @@
 /** The worker as a program: `fairlead plugin-worker`, which only the agent starts. */
 import { FairleadError } from "../../lib/errors.ts";
+import { keepHostNetlinkSockets } from "../../lib/linux/host-netlink.ts";
 import { placeOf } from "../../lib/linux/process-place.ts";
 import { writeAll } from "../../lib/linux/stdio.ts";
 import type { PluginMain } from "./invocation.ts";
@@ -12,6 +13,7 @@ const CONTROL = 4;
 /** Serves until told to end. Returns the exit status: 0 also when the worker wants to be replaced. */
 export function runWorker(plugins: ReadonlyMap<string, PluginMain>): number {
   useNormalJit();
+  keepHostNetlinkSockets();
   try {
     const place = placeOf("self");
     if (place === null) throw new Error("cannot read its own namespaces: is /proc mounted?");
