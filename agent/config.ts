@@ -44,7 +44,7 @@ export interface AgentConfig {
   readonly log: { readonly level: LogLevel; readonly format: LogFormat };
 }
 
-const DEFAULT_WORKERS = 2;
+const DEFAULT_WORKERS = 4;
 const MAX_WORKERS = 64;
 const MAX_UPSTREAMS = 8;
 const LAST_PORT = 65_535;
