@@ -19,6 +19,8 @@ import { encodeMessage, NO_FLAGS } from "../../lib/dns/message.ts";
 const PORT = Number(process.env["DNS_PORT"] ?? 53);
 /** A query without an answer for as long is lost. */
 const LOST_MS = 4_000;
+/** How long connections may take to be there. */
+const STALL_MS = 3_000;
 /** How soon a stubborn client comes again. */
 const REDIAL_MS = 1_000;
 
@@ -114,7 +116,9 @@ async function stall(count: number, isStubborn: boolean): Promise<object> {
     });
   };
   for (let index = 0; index < count; index++) open();
-  while (opened < count) await sleep(20);
+  // A server that takes only so many leaves the others waiting.
+  const endAt = performance.now() + STALL_MS;
+  while (opened < count && performance.now() < endAt) await sleep(20);
   process.stdout.write("stalled\n");
   while (!isTold) await sleep(20);
   for (const stream of streams) stream.destroy();
