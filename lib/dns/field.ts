@@ -49,7 +49,7 @@ function unsigned(sizeBytes: number): Field<number> {
     read(message, at, end) {
       expectBytes(at, sizeBytes, end);
       let value = 0;
-      for (let index = 0; index < sizeBytes; index++) value = value * 256 + (message[at + index] ?? 0);
+      for (let index = at; index < at + sizeBytes; index++) value = value * 256 + (message[index] ?? 0);
       return { value, next: at + sizeBytes };
     },
     write(out, value) {

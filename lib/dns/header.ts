@@ -57,21 +57,25 @@ export const RESPONSE_CODES = {
 
 export type ResponseCodeName = keyof typeof RESPONSE_CODES;
 
+/** The table as a list, made once: this is on the path of every query. */
+const FLAG_ROWS = Object.entries(FLAG_BITS).map(([name, [bit, width]]) => ({
+  name: name as keyof Flags,
+  bit,
+  mask: (1 << width) - 1,
+}));
+
 function readFlags(word: number): Flags {
   const flags: Record<string, unknown> = {};
-  for (const [name, [bit, width]] of Object.entries(FLAG_BITS)) {
-    const value = (word >> bit) & ((1 << width) - 1);
-    flags[name] = width === 1 ? value === 1 : value;
+  for (const { name, bit, mask } of FLAG_ROWS) {
+    const value = (word >> bit) & mask;
+    flags[name] = mask === 1 ? value === 1 : value;
   }
   return flags as unknown as Flags;
 }
 
 function flagsWord(flags: Flags): number {
   let word = 0;
-  for (const [name, [bit, width]] of Object.entries(FLAG_BITS)) {
-    const value = Number(flags[name as keyof Flags]) & ((1 << width) - 1);
-    word |= value << bit;
-  }
+  for (const { name, bit, mask } of FLAG_ROWS) word |= (Number(flags[name]) & mask) << bit;
   return word;
 }
 

@@ -81,31 +81,31 @@ export function labelsOf(name: string): string[] {
   return [...labels, name.slice(from)];
 }
 
-function labelBytes(label: string): Uint8Array {
+/** The bytes of a label's text. A character beyond 255 stands for no byte, and becomes one that is too large. */
+function labelBytes(label: string): number[] {
   const bytes: number[] = [];
   for (let at = 0; at < label.length; at++) {
     const code = label.charCodeAt(at);
-    if (code !== BACKSLASH) {
-      bytes.push(code);
-      continue;
-    }
-    const decimal = /^\d{3}/.exec(label.slice(at + 1, at + 4))?.[0];
-    bytes.push(decimal === undefined ? label.charCodeAt(at + 1) : Number(decimal));
-    at += decimal === undefined ? 1 : 3;
+    const decimal = code === BACKSLASH ? /^\d{3}/.exec(label.slice(at + 1, at + 4))?.[0] : undefined;
+    if (code !== BACKSLASH) bytes.push(code);
+    else bytes.push(decimal === undefined ? label.charCodeAt(at + 1) : Number(decimal));
+    if (code === BACKSLASH) at += decimal === undefined ? 1 : 3;
   }
-  if (bytes.some((byte) => !(byte >= 0 && byte <= 255))) {
-    throw encodeFailure(`${JSON.stringify(label)} has a character that is no byte`);
-  }
-  return Uint8Array.from(bytes);
+  return bytes;
 }
 
+/** Returns the number of bytes written. */
 function writeLabel(out: Writer, label: string): number {
   const bytes = labelBytes(label);
   if (bytes.length === 0 || bytes.length > LONGEST_LABEL) {
     throw encodeFailure(`the label ${JSON.stringify(label)} has not 1 to ${LONGEST_LABEL} bytes`);
   }
   out.unsigned(bytes.length, 1);
-  out.bytes(bytes);
+  for (const byte of bytes) {
+    if (!(byte >= 0 && byte <= 255))
+      throw encodeFailure(`${JSON.stringify(label)} has a character that is no byte`);
+    out.unsigned(byte, 1);
+  }
   return bytes.length + 1;
 }
 
@@ -113,7 +113,7 @@ function writeName(out: Writer, name: string, compress: boolean): void {
   const labels = labelsOf(name);
   let sizeBytes = 1;
   for (let at = 0; at < labels.length; at++) {
-    const suffix = labels.slice(at).join(".");
+    const suffix = at === 0 ? name : labels.slice(at).join(".");
     const place = compress ? out.placeOf(suffix) : undefined;
     if (place !== undefined) {
       out.unsigned((POINTER_BITS << 8) | place, 2);

@@ -80,9 +80,9 @@ export class Writer {
   }
 
   #put(value: number, at: number, sizeBytes: number): void {
-    for (let left = value, index = sizeBytes - 1; index >= 0; index--) {
-      this.#buffer[at + index] = left % 256;
-      left = Math.floor(left / 256);
+    // A shift of 32 bits and fewer takes an unsigned number of 32 bits as it is.
+    for (let index = 0; index < sizeBytes; index++) {
+      this.#buffer[at + index] = value >>> (8 * (sizeBytes - 1 - index));
     }
   }
 
