@@ -38,6 +38,7 @@ usage: ./build.sh [VERB]
   test        lint, type-check and run every test (root; installs Debian packages)
   demo        attach two sandboxes to a bridge network, ping, print the leases, clean up (root)
   bench       measure against the Go reference plugins [--reference DIR] [--json FILE] [--quick] (root)
+  bench dns   measure names against dnsmasq [--seconds N] (root)
               with --networks: fairlead network beside Docker 20.10 [--json FILE] [--quick]
   lint        formatter, linter, types, layers, import cycles, protocol definitions
   generate    regenerate lib/rpc/generated from the .proto files
@@ -139,8 +140,20 @@ run_tests() {
   "$NODE" --experimental-ffi --no-warnings node_modules/jest/bin/jest.js "$@"
 }
 
+bench_dns() {
+  packages "${BENCH_PACKAGES[@]}" dnsmasq-base
+  build
+  say "bench dns (two minutes)"
+  "$NODE" --no-warnings bench/dns.ts "$@"
+}
+
 bench() {
   need_root bench
+  if [ "${1-}" = dns ]; then
+    shift
+    bench_dns "$@"
+    return
+  fi
   packages "${BENCH_PACKAGES[@]}"
   case " $* " in *" --networks "*) packages docker.io busybox-static tar ;; esac
   build
