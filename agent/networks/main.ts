@@ -8,6 +8,7 @@
  */
 import { setImmediate as yieldToOthers } from "node:timers/promises";
 import { asFairleadError, FairleadError } from "../../lib/errors.ts";
+import { serviceMarkOf } from "../../lib/host/bridge-identity.ts";
 import { repairIsolation } from "../../lib/host/firewall-isolation.ts";
 import type { Event, Network } from "../../lib/ipam/api.ts";
 import type { AgentProblem } from "../../lib/rpc/agent-api.ts";
@@ -73,7 +74,7 @@ class NodeNetworks {
   readonly #context: AgentContext;
   readonly #settings: ConflistSettings;
   readonly #files: ConflistFiles;
-  readonly #host = new NodeNetlink();
+  readonly #host: NodeNetlink;
   readonly #problems: Problems;
   /** By ID: as the service told last. */
   #known = new Map<string, Network>();
@@ -83,6 +84,7 @@ class NodeNetworks {
     const { config, logger } = context;
     this.#context = context;
     this.#settings = { ...config, answersNames: config.dns.enabled };
+    this.#host = new NodeNetlink(serviceMarkOf(config.serverSocket));
     this.#files = new ConflistFiles(config.cniConfDir);
     this.#problems = new Problems(logger);
   }

@@ -9,7 +9,7 @@ import {
   bridgeAliasOf,
   bridgeMacOf,
   keptBridgeAliasOf,
-  networkIdOfKeptBridge,
+  keptBridgeOf,
 } from "../../lib/host/bridge-identity.ts";
 import { LOCK_DIRECTORY, tryLockBridge } from "../../lib/host/bridge-lock.ts";
 import { ensureMasquerade, removeMasquerade } from "../../lib/host/firewall.ts";
@@ -33,8 +33,14 @@ const LOCK_PAUSE_MS = 10;
  * anew after a failure, whose late answers might wait in them.
  */
 export class NodeNetlink {
+  /** Whose networks these are: other services may have some on this host, too. */
+  readonly service: string;
   #route: NetlinkConnection | null = null;
   #netfilter: NetlinkConnection | null = null;
+
+  constructor(service: string) {
+    this.service = service;
+  }
 
   get route(): NetlinkConnection {
     this.#route ??= new NetlinkConnection(openNetlinkSocket(NETLINK_ROUTE));
@@ -87,7 +93,7 @@ export async function ensureNodeBridge(host: NodeNetlink, wanted: NodeBridge): P
 }
 
 function makeBridge(host: NodeNetlink, { networkId, networkName, bridge, mtu }: NodeBridge): LinkState {
-  const alias = keptBridgeAliasOf(networkId);
+  const alias = keptBridgeAliasOf({ networkId, service: host.service });
   const { link, created } = ensureBridge(host.route, {
     name: bridge,
     mac: () => bridgeMacOf(bridge),
@@ -95,10 +101,10 @@ function makeBridge(host: NodeNetlink, { networkId, networkName, bridge, mtu }: 
     alias,
   });
   if (created) ignoreRouterAdvertisements(bridge);
-  const keptFor = networkIdOfKeptBridge(link.alias);
-  if (keptFor !== null && keptFor !== networkId) throw bridgeOfAnother(bridge, keptFor);
+  const kept = keptBridgeOf(link.alias);
+  if (kept !== null && kept.networkId !== networkId) throw bridgeOfAnother(bridge, kept.networkId);
   // Made by an ADD, after a reboot or while no agent ran. One without our alias is the administrator's, and stays that.
-  if (link.alias === bridgeAliasOf(networkName)) {
+  if (link.alias === bridgeAliasOf(networkName) || (kept !== null && link.alias !== alias)) {
     host.route.execute([setLink({ ifindex: link.ifindex }, { alias })]);
   }
   return link;
@@ -109,7 +115,7 @@ function bridgeOfAnother(bridge: string, networkId: string): FairleadError {
     code: "in-use",
     operation: "make bridge",
     object: bridge,
-    reason: `it still has containers of network ${networkId}, which was removed or has the same bridge name`,
+    reason: `it is kept for network ${networkId}: one that was removed and still has containers, or one of another service`,
     hint: "remove these containers, or give one of the networks another bridge name",
   });
 }
@@ -131,7 +137,11 @@ export async function removeNodeBridge(
 ): Promise<boolean> {
   return withLock(bridge, "exclusive", () => {
     const link = findLink(host.route, bridge);
-    if (link && networkIdOfKeptBridge(link.alias) !== null && !removeBridgeIfUnused(host.route, bridge))
+    if (
+      link &&
+      keptBridgeOf(link.alias)?.service === host.service &&
+      !removeBridgeIfUnused(host.route, bridge)
+    )
       return false;
     for (const networkName of networkNames) {
       removeIsolation(host.nft, networkName);
@@ -158,8 +168,8 @@ export interface Census {
 export function findLeftovers(host: NodeNetlink, { isGone, knownNames, goneNames }: Census): Leftover[] {
   const isolated = listIsolation(host.nft).filter(({ networkName }) => !knownNames.has(networkName));
   const kept = listLinksOfKind(host.route, "bridge").filter(({ alias }) => {
-    const networkId = networkIdOfKeptBridge(alias);
-    return networkId !== null && isGone(networkId);
+    const found = keptBridgeOf(alias);
+    return found?.service === host.service && isGone(found.networkId);
   });
   const orphans = isolated.filter(
     ({ networkName, bridge }) => goneNames.has(networkName) || findLink(host.route, bridge) === null,

@@ -1,5 +1,6 @@
 /** By what bridges are told apart: their MAC addresses, and whose they are. */
 import { deriveMac } from "../addr/mac.ts";
+import { hashHex } from "../hash.ts";
 import { bootId } from "../linux/machine.ts";
 
 /** MAC address of a bridge that is made: of this boot of this machine, because two machines may share a segment. */
@@ -20,12 +21,25 @@ export function isFairleadBridge(alias: string): boolean {
   return alias.startsWith(MADE) || alias.startsWith(KEPT);
 }
 
-/** Alias of a bridge that the agent keeps for a network of the service, with or without containers. */
-export function keptBridgeAliasOf(networkId: string): string {
-  return KEPT + networkId;
+/** A bridge that an agent keeps for a network of its service, with or without containers. */
+export interface KeptBridge {
+  readonly networkId: string;
+  /** Tells apart the services of one host: {@link serviceMarkOf}. */
+  readonly service: string;
 }
 
-/** The network that the agent keeps a bridge for, by the bridge's alias; null for every other bridge. */
-export function networkIdOfKeptBridge(alias: string): string | null {
-  return alias.startsWith(KEPT) ? alias.slice(KEPT.length) : null;
+/** Stands for a service in what an agent leaves on the host, by the path of its socket. */
+export function serviceMarkOf(serverSocket: string): string {
+  return hashHex(serverSocket, 8);
+}
+
+export function keptBridgeAliasOf({ networkId, service }: KeptBridge): string {
+  return `${KEPT}${networkId}@${service}`;
+}
+
+/** What the alias of a bridge says; null for every bridge that no agent keeps. */
+export function keptBridgeOf(alias: string): KeptBridge | null {
+  if (!alias.startsWith(KEPT)) return null;
+  const [networkId = "", service = ""] = alias.slice(KEPT.length).split("@");
+  return { networkId, service };
 }

@@ -248,6 +248,24 @@ test("a bridge of the administrator is used, and stays", async () => {
   expect(await ruleset()).not.toContain("br-mine");
 });
 
+test("bridges of another service on the same host are left alone", async () => {
+  await under.startServer();
+  const alias = `fairlead-network:${"ab".repeat(32)}@01234567`;
+  await under.lab.host(["ip", "link", "add", "fl-other", "type", "bridge"]);
+  await under.lab.host(["ip", "link", "set", "fl-other", "alias", alias]);
+  await under.startAgent();
+  await under.agent.sync();
+  expect(await bridges()).toEqual(["fl-bridge0", "fl-other"]);
+  await under.service.createNetwork(
+    { name: "web", options: { "com.docker.network.bridge.name": "fl-other" } },
+    CALLER,
+  );
+  expect((await under.agent.sync()).problems).toEqual([
+    { severity: "error", object: "web", message: expect.stringContaining("it is kept for network abab") },
+  ]);
+  expect((await links()).find(({ ifname }) => ifname === "fl-other")?.ifalias).toBe(alias);
+});
+
 test("after a reboot everything comes back, also when an ADD was first", async () => {
   await start();
   const web = await create("web");
@@ -259,8 +277,8 @@ test("after a reboot everything comes back, also when an ADD was first", async (
   expect((await links()).find(({ ifname }) => ifname === bridgeOf(web))?.ifalias).toBe("fairlead:web");
   await under.startAgent();
   expect((await under.agent.sync()).problems).toEqual([]);
-  expect((await links()).find(({ ifname }) => ifname === bridgeOf(web))?.ifalias).toBe(
-    `fairlead-network:${web.id}`,
+  expect((await links()).find(({ ifname }) => ifname === bridgeOf(web))?.ifalias).toMatch(
+    new RegExp(`^fairlead-network:${web.id}@[0-9a-f]{8}$`),
   );
   expect(await bridges()).toContain("fl-bridge0");
   await plugin("DEL", conflist);

@@ -6,7 +6,7 @@
 import { Attempts } from "../../../lib/attempts.ts";
 import type { GcRequest } from "../../../lib/cni/request.ts";
 import { removeBridgeIfUnused } from "../../../lib/host/bridge.ts";
-import { bridgeAliasOf, networkIdOfKeptBridge } from "../../../lib/host/bridge-identity.ts";
+import { bridgeAliasOf, keptBridgeOf } from "../../../lib/host/bridge-identity.ts";
 import { tryLockBridge } from "../../../lib/host/bridge-lock.ts";
 import { removeMacSpoofCheck, removeMasquerade } from "../../../lib/host/firewall.ts";
 import { removeIsolation } from "../../../lib/host/firewall-isolation.ts";
@@ -59,7 +59,7 @@ function removeNetwork(networkName: string, bridgeName: string, host: HostNetlin
   try {
     const bridge = findLink(host.route, bridgeName);
     if (bridge && portsOf(networkName, bridge, host).length > 0) return;
-    if (bridge && networkIdOfKeptBridge(bridge.alias) !== null) return;
+    if (bridge && keptBridgeOf(bridge.alias) !== null) return;
     removeMasquerade(host.nft, networkName);
     removeIsolation(host.nft, networkName);
     if (bridge?.alias === bridgeAliasOf(networkName)) removeBridgeIfUnused(host.route, bridgeName);
