@@ -18,7 +18,7 @@ import { netnsIdentity } from "../../lib/linux/named-netns.ts";
 import { NETLINK_ROUTE, openNetlinkSocket, openNetlinkSocketIn } from "../../lib/linux/netlink-socket.ts";
 import { openNetns } from "../../lib/linux/netns.ts";
 import { NetlinkConnection } from "../../lib/netlink/connection.ts";
-import type { CachedAttachment, OwnerNotes } from "../../lib/runtime/cache.ts";
+import { type CachedAttachment, isHalfMade, type OwnerNotes } from "../../lib/runtime/cache.ts";
 import { type Conflist, withArgs } from "../../lib/runtime/conflist.ts";
 import { unservedCapabilities } from "../../lib/runtime/request-configuration.ts";
 import { evidenceNotes } from "../../lib/runtime/stale.ts";
@@ -146,15 +146,16 @@ export function withContainerLock<T>({ paths }: Node, containerId: string, actio
 }
 
 /**
- * What the container is attached to, after what an earlier life of it left is detached: the same ID, in a network namespace
- * that is no more.
+ * What the container is attached to, after what is not whole is detached: what an earlier life of it left (the same ID, in
+ * a network namespace that is no more), and what a command began that was killed.
  */
 function withoutStale(node: Node, { id, netns }: RunningContainer): CachedAttachment[] {
   const [present, boot] = [netnsIdentity(netns), bootId()];
   return node.cache.list(id).filter((cached) => {
     const { netnsIdentity: then, bootId: bootThen } = cached.notes ?? {};
-    if (then === undefined || (then === present && bootThen === boot)) return true;
-    node.runtime.delCached(cached, { netns: "" });
+    const isPresent = then === undefined || (then === present && bootThen === boot);
+    if (isPresent && !isHalfMade(cached)) return true;
+    node.runtime.delCached(cached, { netns: isPresent ? netns : "" });
     return false;
   });
 }
@@ -194,8 +195,8 @@ function freeIfname(path: string, present: readonly CachedAttachment[]): string 
 }
 
 /** Also what the reaper needs to tell, later and from outside, that the container is gone. */
-function notesOf(container: RunningContainer, { interfaces }: Result): OwnerNotes {
-  const hostLinks = interfaces.filter(({ sandbox }) => !sandbox).map(({ name }) => name);
+function notesOf(container: RunningContainer, result: Result | null): OwnerNotes {
+  const hostLinks = (result?.interfaces ?? []).filter(({ sandbox }) => !sandbox).map(({ name }) => name);
   return {
     ...evidenceNotes(container.netns, withoutBridges(hostLinks)),
     name: container.name,
@@ -205,6 +206,7 @@ function notesOf(container: RunningContainer, { interfaces }: Result): OwnerNote
 }
 
 function withoutBridges(ifnames: readonly string[]): string[] {
+  if (ifnames.length === 0) return [];
   const connection = new NetlinkConnection(openNetlinkSocket(NETLINK_ROUTE));
   try {
     return ifnames.filter((ifname) => findLink(connection, ifname)?.kind !== "bridge");

@@ -16,16 +16,22 @@ import type { AttachmentKey } from "../cni/request.ts";
 import { parseResult, type Result } from "../cni/result.ts";
 import { isCniVersion, UNNAMED_CNI_VERSION } from "../cni/versions.ts";
 import { FairleadError } from "../errors.ts";
+import { closeFd } from "../linux/errno.ts";
 import {
   listDirectory,
   makeDirectories,
+  O_CREAT,
+  O_TRUNC,
+  O_WRONLY,
+  openFile,
   readFileIfExists,
   removeFile,
   syncDirectory,
   writeFileDurable,
 } from "../linux/files.ts";
+import { writeAll } from "../linux/stdio.ts";
 import { type Conflist, readConflist } from "./conflist.ts";
-import type { RuntimeAttachment } from "./request-configuration.ts";
+import { keyOf, type RuntimeAttachment } from "./request-configuration.ts";
 
 /** libcni's default. */
 export const DEFAULT_CACHE_DIRECTORY = "/var/lib/cni";
@@ -103,28 +109,28 @@ export class ResultCache {
     });
   }
 
+  /**
+   * Notes that an attachment is being made, without its result, so that whoever comes after a killed command finds what it
+   * began. Survives the process, not the machine: after a reboot there is nothing to find.
+   */
+  begin(conflist: Conflist, attachment: RuntimeAttachment, notes: OwnerNotes): void {
+    makeDirectories(this.#folder, 0o700);
+    const path = this.#path(keyOf(conflist, attachment));
+    const fd = openFile(path, O_WRONLY | O_CREAT | O_TRUNC, 0o600);
+    try {
+      writeAll(fd, encodeEntry(conflist, attachment, { notes }), path);
+    } finally {
+      closeFd(fd);
+    }
+  }
+
   /** Writes the entry; it is durable when this returns. */
   put(
     conflist: Conflist,
     attachment: RuntimeAttachment,
-    { result, notes }: { result: JsonObject; notes: OwnerNotes },
+    content: { readonly result: JsonObject; readonly notes: OwnerNotes },
   ): void {
-    const { containerId, ifname, netns, cniArgs = [], capabilityArgs = {} } = attachment;
-    const entry = {
-      kind: KIND,
-      containerId,
-      config: toBase64(encoder.encode(JSON.stringify(conflist.raw))),
-      ifName: ifname,
-      networkName: conflist.name,
-      ...(netns !== "" && { netns }),
-      ...(cniArgs.length > 0 && { cniArgs }),
-      ...(Object.keys(capabilityArgs).length > 0 && { capabilityArgs }),
-      result,
-      fairlead: notes,
-    };
-    makeDirectories(this.#folder, 0o700);
-    const path = `${this.#folder}/${fileName({ networkName: conflist.name, containerId, ifname })}`;
-    writeFileDurable(path, encoder.encode(JSON.stringify(entry)));
+    writeFileDurable(this.#path(keyOf(conflist, attachment)), encodeEntry(conflist, attachment, content));
   }
 
   /** Idempotent; durable when this returns. */
@@ -132,6 +138,10 @@ export class ResultCache {
     const entry = this.#read(fileName(key));
     if (entry !== null && !isSame(entry, key)) return;
     if (removeFile(`${this.#folder}/${fileName(key)}`)) syncDirectory(this.#folder);
+  }
+
+  #path(key: AttachmentKey): string {
+    return `${this.#folder}/${fileName(key)}`;
   }
 
   /** Null for what is no entry: results of libcni before 0.7, files of others, entries that vanish meanwhile. */
@@ -145,6 +155,32 @@ export class ResultCache {
       return null;
     }
   }
+}
+
+function encodeEntry(
+  conflist: Conflist,
+  attachment: RuntimeAttachment,
+  { result, notes }: { readonly result?: JsonObject; readonly notes: OwnerNotes },
+): Uint8Array {
+  const { containerId, ifname, netns, cniArgs = [], capabilityArgs = {} } = attachment;
+  const entry = {
+    kind: KIND,
+    containerId,
+    config: toBase64(encoder.encode(JSON.stringify(conflist.raw))),
+    ifName: ifname,
+    networkName: conflist.name,
+    ...(netns !== "" && { netns }),
+    ...(cniArgs.length > 0 && { cniArgs }),
+    ...(Object.keys(capabilityArgs).length > 0 && { capabilityArgs }),
+    ...(result && { result }),
+    fairlead: notes,
+  };
+  return encoder.encode(JSON.stringify(entry));
+}
+
+/** True for what a command began and did not live to finish. */
+export function isHalfMade({ rawResult, notes }: CachedAttachment): boolean {
+  return rawResult === null && notes !== null;
 }
 
 /**

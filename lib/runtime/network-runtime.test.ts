@@ -15,7 +15,7 @@ import {
   FakePlugins,
   type PluginCall,
 } from "../../test/support/fake-plugins.ts";
-import { ResultCache } from "./cache.ts";
+import { isHalfMade, ResultCache } from "./cache.ts";
 import { readConflist } from "./conflist.ts";
 import { NetworkRuntime } from "./network-runtime.ts";
 
@@ -95,6 +95,23 @@ test("ADD runs in order, hands results on, and leaves what libcni reads", () => 
     result: { cniVersion: "1.0.0", ips: [{ address: "10.0.0.2/24" }, { address: "10.0.1.2/24" }] },
     fairlead: { name: "web" },
   });
+});
+
+test("while the plugins run there is an entry without a result, for whoever comes after a command that was killed", () => {
+  const seen: unknown[] = [];
+  plugins = new FakePlugins({
+    a: () => {
+      const [entry] = cache.list("c1");
+      seen.push(entry && [isHalfMade(entry), entry.rawResult, entry.notes?.["step"]]);
+      return '{"cniVersion":"1.0.0"}';
+    },
+  });
+  runtime = new NetworkRuntime({ pluginPath: [FAKE_PLUGIN_FOLDER], env: {}, exec: plugins, cache });
+  const notes = (result: unknown) => ({ step: result === null ? "before" : "after" });
+  runtime.add(network({ plugins: [{ type: "a" }] }), ATTACHMENT, { notes });
+  expect(seen).toEqual([[true, null, "before"]]);
+  const [entry] = cache.list("c1");
+  expect([entry && isHalfMade(entry), entry?.notes?.["step"]]).toEqual([false, "after"]);
 });
 
 test("DEL runs in reverse with the final result and clears the cache, however often", () => {

@@ -30,8 +30,8 @@ export interface DelOptions {
 
 /** What ADD leaves in the cache beside the result. */
 export interface AddOptions {
-  /** Called after the plugins and before the entry is written: what is remembered may depend on what was made. */
-  readonly notes?: (result: Result) => OwnerNotes;
+  /** Called before the plugins run, with null, and after: what is remembered may depend on what was made. */
+  readonly notes?: (result: Result | null) => OwnerNotes;
 }
 
 export class NetworkRuntime {
@@ -44,17 +44,19 @@ export class NetworkRuntime {
   }
 
   /**
-   * Attaches: every plugin in order, each given the result of the one before. The entry of the cache is durable when
-   * this returns.
+   * Attaches: every plugin in order, each given the result of the one before. The entry of the cache is there, without a
+   * result, before the first plugin runs, and durable when this returns.
    *
    * When a plugin fails, or the entry cannot be written, every plugin gets a DEL before the error is thrown.
    */
   add(conflist: Conflist, attachment: RuntimeAttachment, options: AddOptions = {}): Result {
+    const { notes = () => ({}) } = options;
     this.#cache.requireFree(keyOf(conflist, attachment));
+    this.#cache.begin(conflist, attachment, notes(null));
     try {
       const result = this.#addAll(conflist, attachment);
-      const notes = options.notes?.(result) ?? {};
-      this.#cache.put(conflist, attachment, { result: formatResult(result, conflist.cniVersion), notes });
+      const raw = formatResult(result, conflist.cniVersion);
+      this.#cache.put(conflist, attachment, { result: raw, notes: notes(result) });
       return result;
     } catch (thrown) {
       this.#takeBack(conflist, attachment);
