@@ -7,7 +7,6 @@
 import { asFairleadError } from "../lib/errors.ts";
 import type { Io } from "./io.ts";
 import { HelpWanted, parseCommandLine, UsageError } from "./parse.ts";
-import { Refusal } from "./refusal.ts";
 import { type CommandSpec, DEFAULT_USAGE_STATUS, type GroupSpec, type UsageStatus } from "./spec.ts";
 import { TREE } from "./tree.ts";
 
@@ -18,15 +17,16 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   try {
     return await dispatch(argv, io);
   } catch (thrown) {
-    if (thrown instanceof Refusal) {
-      await io.err(`fairlead: ${thrown.message}\n`);
-      return thrown.status;
-    }
-    const error = asFairleadError(thrown, "run command");
-    await io.err(`fairlead: ${error.message}\n`);
-    if (thrown !== error && thrown instanceof Error) await io.err(`${thrown.stack}\n`);
-    return error.row.exit;
+    return report(thrown, io);
   }
+}
+
+/** Says on stderr what went wrong; a fault of ours with where. Returns the exit status. */
+async function report(thrown: unknown, io: Io): Promise<number> {
+  const error = asFairleadError(thrown, "run command");
+  await io.err(`fairlead: ${error.message}\n`);
+  if (thrown !== error && thrown instanceof Error) await io.err(`${thrown.stack}\n`);
+  return error.row.exit;
 }
 
 async function dispatch(argv: readonly string[], io: Io): Promise<number> {
@@ -77,7 +77,10 @@ async function runCommand({ spec, path, usage }: Called, argv: readonly string[]
   try {
     return await spec.run(parseCommandLine(spec, argv, path), io);
   } catch (thrown) {
-    if (!(thrown instanceof HelpWanted || thrown instanceof UsageError)) throw thrown;
+    if (!(thrown instanceof HelpWanted || thrown instanceof UsageError)) {
+      const status = await report(thrown, io);
+      return usage.failure ?? status;
+    }
     const { formatHelp, formatUsage } = await import("./help/text.ts");
     if (thrown instanceof HelpWanted) {
       await io.out(formatHelp(spec, path, io.columns));

@@ -154,6 +154,8 @@ export interface UsageStatus {
   readonly arguments: number;
   /** The group without a command. */
   readonly none: number;
+  /** Everything that fails. Default: by the error's code. */
+  readonly failure?: number;
 }
 
 export const DEFAULT_USAGE_STATUS: UsageStatus = { option: 2, arguments: 2, none: 2 };

@@ -14,25 +14,23 @@ import type { AttachmentWishes } from "../node/wishes.ts";
 import { formatJson } from "../output/json.ts";
 import { refreshSandbox } from "../sandbox/refresh.ts";
 import { WordedError } from "../worded-error.ts";
-import { dockerStatus } from "./docker-status.ts";
 import type { ConnectInput, DisconnectInput } from "./network-options.ts";
 
 /** The options that say which network and which container. */
 type TargetOptions = Pick<DisconnectInput["options"], "device" | "netns" | "pid">;
 
-export function runConnect({ args, options }: ConnectInput, io: Io): Promise<number> {
-  return dockerStatus(io, async () => {
-    const node = openNode(pathsOf(options));
-    const { network, container } = await targetsOf(node, { args, options });
-    refuseUnserved(options);
-    const result =
-      network === null
-        ? connectDevice(node, container, options)
-        : attach(node, container, { reference: network, wishes: wishesOf(options), ...ifnameOf(options) });
-    refreshSandbox(node, container);
-    if (options.json)
-      await io.out(formatJson({ containerId: container.id, result: formatResult(result, "1.1.0") }));
-  });
+export async function runConnect({ args, options }: ConnectInput, io: Io): Promise<number> {
+  const node = openNode(pathsOf(options));
+  const { network, container } = await targetsOf(node, { args, options });
+  refuseUnserved(options);
+  const result =
+    network === null
+      ? connectDevice(node, container, options)
+      : attach(node, container, { reference: network, wishes: wishesOf(options), ...ifnameOf(options) });
+  refreshSandbox(node, container);
+  if (options.json)
+    await io.out(formatJson({ containerId: container.id, result: formatResult(result, "1.1.0") }));
+  return 0;
 }
 
 /** What the arguments and options name: a network (null with `--device`) and a container. */

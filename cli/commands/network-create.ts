@@ -5,11 +5,11 @@ import type { AgentProblem } from "../../lib/rpc/agent-api.ts";
 import { readHostPrefixes } from "../host-prefixes.ts";
 import type { Io } from "../io.ts";
 import { matchSubnets } from "../network/subnets.ts";
-import { refusalOf, refuseReservedName } from "../network/words.ts";
+import { inDockersWords, refuseReservedName } from "../network/words.ts";
 import { formatJson } from "../output/json.ts";
-import { Refusal } from "../refusal.ts";
 import { CLI_CALLER, type CliService } from "../service.ts";
 import { withService } from "../with-service.ts";
+import { WordedError } from "../worded-error.ts";
 import { followOnNode, warn } from "./network-follow.ts";
 import type { CreateInput } from "./network-options.ts";
 
@@ -41,7 +41,7 @@ async function createOrRefuse(service: CliService, request: CreateNetworkRequest
   try {
     return await service.createNetwork(request, CLI_CALLER);
   } catch (thrown) {
-    throw refusalOf(thrown);
+    throw inDockersWords(thrown);
   }
 }
 
@@ -57,13 +57,13 @@ async function takeBack(
   try {
     await service.removeNetwork(id, CLI_CALLER);
   } catch (cause) {
-    throw new Refusal(`network ${name} is made, but not on this node: ${reason}`, 1, cause);
+    throw new WordedError("internal", `network ${name} is made, but not on this node: ${reason}`, cause);
   }
   await followOnNode(io, options["agent-socket"], []);
-  throw new Refusal(`network ${name} cannot be made on this node: ${reason}`);
+  throw new WordedError("unavailable", `network ${name} cannot be made on this node: ${reason}`);
 }
 
-/** @throws Refusal for what makes no sense, before anybody is asked. */
+/** @throws WordedError for what makes no sense, before anybody is asked. */
 export function createRequest(name: string, options: CreateOptions): CreateNetworkRequest {
   refuseReservedName(name);
   refuseUnsupported(options);
@@ -107,19 +107,26 @@ const IPAM_DRIVERS = new Set(["default", "fairlead"]);
 
 function refuseUnsupported(options: CreateOptions): void {
   const { scope } = options;
-  if (options.ingress) throw new Refusal("--ingress: there is no swarm, and so no routing mesh");
+  if (options.ingress)
+    throw new WordedError("invalid-config", "--ingress: there is no swarm, and so no routing mesh");
   if (options["config-only"] || options["config-from"] !== undefined) {
-    throw new Refusal(
+    throw new WordedError(
+      "invalid-config",
       "--config-only, --config-from: there is no swarm; give the options to the network itself",
     );
   }
-  if (scope === "swarm") throw new Refusal("cannot create a swarm scoped network when swarm is not active");
+  if (scope === "swarm")
+    throw new WordedError("invalid-config", "cannot create a swarm scoped network when swarm is not active");
   if (scope !== undefined && scope !== "" && scope !== "local") {
-    throw new Refusal(`scope ${JSON.stringify(scope)} is not supported; networks have scope local`);
+    throw new WordedError(
+      "invalid-config",
+      `scope ${JSON.stringify(scope)} is not supported; networks have scope local`,
+    );
   }
   const ipamDriver = options["ipam-driver"];
   if (!IPAM_DRIVERS.has(ipamDriver)) {
-    throw new Refusal(
+    throw new WordedError(
+      "invalid-config",
       `plugin ${JSON.stringify(ipamDriver)} not found; IPAM drivers are default and fairlead`,
     );
   }
@@ -137,7 +144,8 @@ function ipamOptions(given: Readonly<Record<string, string>>): IpamOptions {
   const parts = Object.entries(given).map(([key, value]) => {
     const read = Object.hasOwn(IPAM_OPTIONS, key) ? IPAM_OPTIONS[key] : undefined;
     if (read !== undefined) return read(value);
-    throw new Refusal(
+    throw new WordedError(
+      "invalid-config",
       `IPAM option ${JSON.stringify(key)} is not known; known are ${Object.keys(IPAM_OPTIONS).join(", ")}`,
     );
   });
@@ -146,5 +154,8 @@ function ipamOptions(given: Readonly<Record<string, string>>): IpamOptions {
 
 function wholeNumber(key: string, value: string): number {
   if (/^\d{1,15}$/.test(value)) return Number(value);
-  throw new Refusal(`IPAM option ${key}: ${JSON.stringify(value)} is not a whole number`);
+  throw new WordedError(
+    "invalid-config",
+    `IPAM option ${key}: ${JSON.stringify(value)} is not a whole number`,
+  );
 }

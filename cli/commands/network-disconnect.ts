@@ -13,22 +13,20 @@ import { pathsOf } from "../node/options.ts";
 import { formatJson } from "../output/json.ts";
 import { refreshSandbox } from "../sandbox/refresh.ts";
 import { WordedError } from "../worded-error.ts";
-import { dockerStatus } from "./docker-status.ts";
 import { namesOf, unnamedContainer } from "./network-connect.ts";
 import type { DisconnectInput } from "./network-options.ts";
 
-export function runDisconnect({ args, options }: DisconnectInput, io: Io): Promise<number> {
-  return dockerStatus(io, async () => {
-    const node = openNode(pathsOf(options));
-    const { network, name } = namesOf({ args, options });
-    const networkName = network === null ? deviceNetworkName(options.device ?? "") : nameOf(node, network);
-    const container = name === null ? unnamed(node, options) : await find(node, networkName, name);
-    if (!releaseNone(node, container.id, networkName)) {
-      detach(node, container, { networkName, force: options.force });
-      refreshSandbox(node, container);
-    }
-    if (options.json) await io.out(formatJson({ containerId: container.id, network: networkName }));
-  });
+export async function runDisconnect({ args, options }: DisconnectInput, io: Io): Promise<number> {
+  const node = openNode(pathsOf(options));
+  const { network, name } = namesOf({ args, options });
+  const networkName = network === null ? deviceNetworkName(options.device ?? "") : nameOf(node, network);
+  const container = name === null ? unnamed(node, options) : await find(node, networkName, name);
+  if (!releaseNone(node, container.id, networkName)) {
+    detach(node, container, { networkName, force: options.force });
+    refreshSandbox(node, container);
+  }
+  if (options.json) await io.out(formatJson({ containerId: container.id, network: networkName }));
+  return 0;
 }
 
 /** A network that is gone is still in the cache of those that are on it. */

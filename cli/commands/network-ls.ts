@@ -4,7 +4,7 @@ import type { Io } from "../io.ts";
 import { listFilter } from "../network/filters.ts";
 import { naturalOrder } from "../network/order.ts";
 import { LIST_HEADINGS, listView, SHORT_ID } from "../network/view.ts";
-import { refusalOf } from "../network/words.ts";
+import { inDockersWords } from "../network/words.ts";
 import { alignCells } from "../output/columns.ts";
 import { formatJson } from "../output/json.ts";
 import { withService } from "../with-service.ts";
@@ -23,7 +23,7 @@ export async function listNetworks(io: Io, socket: string): Promise<readonly Net
   try {
     return await withService(io, socket, (service) => service.listNetworks());
   } catch (thrown) {
-    throw refusalOf(thrown);
+    throw inDockersWords(thrown);
   }
 }
 

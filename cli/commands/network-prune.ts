@@ -5,7 +5,7 @@ import type { Network } from "../../lib/ipam/api.ts";
 import type { Io } from "../io.ts";
 import { pruneFilter } from "../network/filters.ts";
 import { naturalOrder } from "../network/order.ts";
-import { refusalOf } from "../network/words.ts";
+import { inDockersWords } from "../network/words.ts";
 import { formatJson } from "../output/json.ts";
 import { CLI_CALLER, type CliService } from "../service.ts";
 import { withService } from "../with-service.ts";
@@ -55,6 +55,6 @@ async function candidates(service: CliService, keep: (network: Network) => boole
       .filter((network) => network.origin === "api" && network.attachments === 0 && keep(network))
       .sort((a, b) => naturalOrder(a.name, b.name));
   } catch (thrown) {
-    throw refusalOf(thrown);
+    throw inDockersWords(thrown);
   }
 }

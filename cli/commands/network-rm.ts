@@ -1,9 +1,8 @@
 /** What `fairlead network rm` does. */
-import { errorToJson, FairleadError } from "../../lib/errors.ts";
+import type { FairleadError } from "../../lib/errors.ts";
 import type { Io } from "../io.ts";
-import { refusalOf } from "../network/words.ts";
+import { inDockersWords } from "../network/words.ts";
 import { formatJson } from "../output/json.ts";
-import type { Refusal } from "../refusal.ts";
 import { CLI_CALLER, type CliService } from "../service.ts";
 import { withService } from "../with-service.ts";
 import { followOnNode, warn } from "./network-follow.ts";
@@ -11,20 +10,21 @@ import type { RemoveInput } from "./network-options.ts";
 
 interface Removal {
   readonly removed: string[];
-  readonly errors: { readonly network: string; readonly message: string; readonly error: unknown }[];
+  readonly errors: { readonly network: string; readonly code: string; readonly message: string }[];
 }
 
 export async function runRemove({ args, options }: RemoveInput, io: Io): Promise<number> {
   const removal: Removal = { removed: [], errors: [] };
   await withService(io, options.socket, async (service) => {
     for (const wanted of args) {
-      const refusal = await removeOne(service, wanted, options.force);
-      if (refusal === null) {
+      const error = await removeOne(service, wanted, options.force);
+      if (error === null) {
         removal.removed.push(wanted);
         if (!options.json) await io.out(`${wanted}\n`);
-      } else if (refusal !== "absent") {
-        removal.errors.push({ network: wanted, message: refusal.message, error: describe(refusal) });
-        if (!options.json) await io.err(`fairlead: ${refusal.message}\n`);
+      } else if (error !== "absent") {
+        const { code, message } = error;
+        removal.errors.push({ network: wanted, code, message });
+        if (!options.json) await io.err(`fairlead: ${message}\n`);
       }
     }
   });
@@ -44,17 +44,12 @@ async function removeOne(
   service: CliService,
   wanted: string,
   force: boolean,
-): Promise<Refusal | "absent" | null> {
+): Promise<FairleadError | "absent" | null> {
   try {
     await service.removeNetwork(wanted, CLI_CALLER);
     return null;
   } catch (thrown) {
-    const refusal = refusalOf(thrown);
-    const absent = refusal.cause instanceof FairleadError && refusal.cause.code === "not-found";
-    return force && absent ? "absent" : refusal;
+    const error = inDockersWords(thrown);
+    return force && error.code === "not-found" ? "absent" : error;
   }
-}
-
-function describe({ cause }: Refusal): unknown {
-  return cause instanceof FairleadError ? errorToJson(cause) : null;
 }

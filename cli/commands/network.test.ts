@@ -272,7 +272,7 @@ describe("rm", () => {
       1,
       {
         removed: [],
-        errors: [{ network: "nosuch", message: "No such network: nosuch", error: expect.anything() }],
+        errors: [{ network: "nosuch", message: "No such network: nosuch", code: "not-found" }],
       },
     ]);
   });

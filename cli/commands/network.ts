@@ -261,7 +261,7 @@ the container go on.`,
 export const network: GroupSpec = {
   name: "network",
   summary: "Manage networks: create, connect, inspect, remove",
-  usage: { option: 125, arguments: 1, none: 0 },
+  usage: { option: 125, arguments: 1, none: 0, failure: 1 },
   commands: [connect, create, disconnect, inspect, ls, prune, rm],
   manual: {
     description: `

@@ -4,7 +4,7 @@
  * Source: moby v20.10, api/types/filters, daemon/network/filter.go; the words of the errors are its own.
  */
 import type { Network } from "../../lib/ipam/api.ts";
-import { Refusal } from "../refusal.ts";
+import { WordedError } from "../worded-error.ts";
 
 type Keep = (network: Network) => boolean;
 
@@ -27,12 +27,12 @@ const PRUNE_FILTERS: Readonly<Record<string, Make>> = {
   "label!": (values) => (network) => !values.some((value) => hasLabel(network, value)),
 };
 
-/** @throws Refusal */
+/** @throws WordedError */
 export function listFilter(filters: readonly string[]): Keep {
   return combined(LIST_FILTERS, filters, 0);
 }
 
-/** @throws Refusal */
+/** @throws WordedError */
 export function pruneFilter(filters: readonly string[], nowMs: number): Keep {
   return combined(PRUNE_FILTERS, filters, nowMs);
 }
@@ -47,7 +47,10 @@ function combined(known: Readonly<Record<string, Make>>, filters: readonly strin
   const keeps = [...byName].map(([name, values]) => {
     const make = Object.hasOwn(known, name) ? known[name] : undefined;
     if (make === undefined)
-      throw new Refusal(`Invalid filter '${name}'; known are ${Object.keys(known).join(", ")}`);
+      throw new WordedError(
+        "invalid-config",
+        `Invalid filter '${name}'; known are ${Object.keys(known).join(", ")}`,
+      );
     return make(values, nowMs);
   });
   return (network) => keeps.every((keep) => keep(network));
@@ -84,14 +87,17 @@ function danglingFilter(values: readonly string[]): Keep {
     (text) => ({ true: true, "1": true, false: false, "0": false })[text],
   );
   if (others.length > 0 || typeof value !== "boolean") {
-    throw new Refusal(`invalid value for filter 'dangling', must be "true" (or "1"), or "false" (or "0")`);
+    throw new WordedError(
+      "invalid-config",
+      `invalid value for filter 'dangling', must be "true" (or "1"), or "false" (or "0")`,
+    );
   }
   return (network) => isDangling(network) === value;
 }
 
 function typeFilter(values: readonly string[]): Keep {
   const bad = values.find((value) => value !== "custom" && value !== "builtin");
-  if (bad !== undefined) throw new Refusal(`invalid filter: 'type'='${bad}'`);
+  if (bad !== undefined) throw new WordedError("invalid-config", `invalid filter: 'type'='${bad}'`);
   return (network) => values.includes(isBuiltin(network) ? "builtin" : "custom");
 }
 
@@ -99,10 +105,13 @@ const UNIT_MS: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 
 
 function untilFilter(values: readonly string[], nowMs: number): Keep {
   const [value = "", ...others] = values;
-  if (others.length > 0) throw new Refusal("more than one until filter specified");
+  if (others.length > 0) throw new WordedError("invalid-config", "more than one until filter specified");
   const untilMs = instantOf(value, nowMs);
   if (Number.isNaN(untilMs))
-    throw new Refusal(`failed to parse value as time or duration: ${JSON.stringify(value)}`);
+    throw new WordedError(
+      "invalid-config",
+      `failed to parse value as time or duration: ${JSON.stringify(value)}`,
+    );
   return (network) => Date.parse(network.createdAt) <= untilMs;
 }
 

@@ -5,10 +5,10 @@
  */
 import { alignTabs } from "../output/columns.ts";
 import { printable } from "../output/printable.ts";
-import { Refusal } from "../refusal.ts";
 import { compileTemplate, type Template } from "../template/evaluate.ts";
 import { TemplateError } from "../template/lexer.ts";
 import { GoStruct } from "../template/values.ts";
+import { WordedError } from "../worded-error.ts";
 
 const TABLE = /^table\s+/;
 
@@ -19,7 +19,7 @@ const NAMED: Readonly<Record<string, string>> = {
 
 /**
  * @param headings of the columns of a table, by field.
- * @throws Refusal when the template is wrong.
+ * @throws WordedError when the template is wrong.
  */
 export function formatList(
   format: string,
@@ -50,12 +50,12 @@ function headingView(headings: Readonly<Record<string, string>>): GoStruct {
   return new GoStruct("map[string]string", fields, { Label: ([key = ""]) => String(key) });
 }
 
-/** @param status exit status when the template cannot be read. */
-export function readable<T>(body: () => T, status = 1): T {
+/** Runs what reads or uses a template. @throws WordedError that says what is wrong with it */
+export function readable<T>(body: () => T): T {
   try {
     return body();
   } catch (thrown) {
     if (!(thrown instanceof TemplateError)) throw thrown;
-    throw new Refusal(`template parsing error: ${thrown.message}`, status);
+    throw new WordedError("invalid-config", `template parsing error: ${thrown.message}`, thrown);
   }
 }

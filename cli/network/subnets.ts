@@ -12,7 +12,7 @@ import {
   prefixOf,
 } from "../../lib/addr/prefix.ts";
 import type { SubnetSpec } from "../../lib/ipam/api.ts";
-import { Refusal } from "../refusal.ts";
+import { WordedError } from "../worded-error.ts";
 
 export interface AddressOptions {
   readonly subnets: readonly string[];
@@ -29,10 +29,10 @@ interface Draft {
   readonly aux: Map<string, string>;
 }
 
-/** @throws Refusal */
+/** @throws WordedError */
 export function matchSubnets({ subnets, ranges, gateways, auxAddresses }: AddressOptions): SubnetSpec[] {
   if (subnets.length < ranges.length || subnets.length < gateways.length) {
-    throw new Refusal("every ip-range or gateway must have a corresponding subnet");
+    throw new WordedError("invalid-config", "every ip-range or gateway must have a corresponding subnet");
   }
   const drafts: Draft[] = [];
   for (const text of subnets) drafts.push(newDraft(text, drafts));
@@ -49,17 +49,19 @@ function newDraft(text: string, others: readonly Draft[]): Draft {
   const clash = others.some(
     (other) => prefixContains(prefix, other.prefix.address) || prefixContains(other.prefix, prefix.address),
   );
-  if (clash) throw new Refusal("multiple overlapping subnet configuration is not supported");
+  if (clash)
+    throw new WordedError("invalid-config", "multiple overlapping subnet configuration is not supported");
   return { text, prefix, range: null, gateway: null, aux: new Map() };
 }
 
 /** Docker takes 10.0.0.1/24 for 10.0.0.0/24 up to version 24, and refuses it since, in these words. */
 function readSubnet(text: string): Prefix {
   const given = readPrefix(text);
-  if (given === null) throw new Refusal(`Invalid subnet ${text} : invalid CIDR address: ${text}`);
+  if (given === null)
+    throw new WordedError("invalid-config", `Invalid subnet ${text} : invalid CIDR address: ${text}`);
   const prefix = prefixOf(given.address, given.length);
   if (prefix.address.value !== given.address.value) {
-    throw new Refusal(`invalid subnet ${text}: it should be ${formatPrefix(prefix)}`);
+    throw new WordedError("invalid-config", `invalid subnet ${text}: it should be ${formatPrefix(prefix)}`);
   }
   return prefix;
 }
@@ -77,12 +79,13 @@ function draftFor(drafts: readonly Draft[], what: string, kind: string): Draft {
   const address = tryParseAddress(what) ?? readPrefix(what)?.address;
   const found = address && drafts.find(({ prefix }) => prefixContains(prefix, address));
   if (found) return found;
-  throw new Refusal(`no matching subnet for ${kind} ${what}`);
+  throw new WordedError("invalid-config", `no matching subnet for ${kind} ${what}`);
 }
 
 function setRange(range: string, draft: Draft): void {
   if (draft.range !== null) {
-    throw new Refusal(
+    throw new WordedError(
+      "invalid-config",
       `cannot configure multiple ranges (${range}, ${draft.range}) on the same subnet (${draft.text})`,
     );
   }
@@ -91,7 +94,8 @@ function setRange(range: string, draft: Draft): void {
 
 function setGateway(gateway: string, draft: Draft): void {
   if (draft.gateway !== null) {
-    throw new Refusal(
+    throw new WordedError(
+      "invalid-config",
       `cannot configure multiple gateways (${gateway}, ${draft.gateway}) for the same subnet (${draft.text})`,
     );
   }

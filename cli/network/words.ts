@@ -7,7 +7,7 @@
  * Source: moby v20.10 (daemon/network.go, libnetwork/error.go, libnetwork/ipamutils), docker/cli v20.10.
  */
 import { asFairleadError, type FairleadError } from "../../lib/errors.ts";
-import { Refusal } from "../refusal.ts";
+import { WordedError } from "../worded-error.ts";
 
 /** Docker's words for the rule of the service that was broken; null: our own words are as good. */
 type Words = (error: FairleadError) => string | null;
@@ -42,20 +42,21 @@ interface EndpointFacts {
   readonly containerId: string;
 }
 
-/** The failure in the words of Docker where it has any for it, else in ours; with Docker's exit status. */
-export function refusalOf(thrown: unknown): Refusal {
-  if (thrown instanceof Refusal) return thrown;
+/** The failure in the words of Docker, where it has any for it. */
+export function inDockersWords(thrown: unknown): FairleadError {
   const error = asFairleadError(thrown, "network");
   const rule = error.details["rule"];
   const words = typeof rule === "string" && Object.hasOwn(WORDS, rule) ? WORDS[rule] : undefined;
-  return new Refusal(words?.(error) ?? error.message, 1, error);
+  const text = words?.(error) ?? null;
+  return text === null ? error : new WordedError(error.code, text, error);
 }
 
 /** Names of the networks that there are from the start; `default` is Docker's other name for `bridge`. */
 const RESERVED_NAMES = new Set(["bridge", "host", "none", "default"]);
 
-/** @throws Refusal for a name that nobody can give a network. */
+/** @throws WordedError for a name that nobody can give a network. */
 export function refuseReservedName(name: string): void {
-  if (name === "") throw new Refusal("network name cannot be empty");
-  if (RESERVED_NAMES.has(name)) throw new Refusal(`operation is not permitted on predefined ${name} network`);
+  if (name === "") throw new WordedError("invalid-config", "network name cannot be empty");
+  if (RESERVED_NAMES.has(name))
+    throw new WordedError("permission-denied", `operation is not permitted on predefined ${name} network`);
 }
