@@ -234,7 +234,7 @@ install_sample() { # never over a file that somebody may have changed
 remove_written_conflists() { # those that the agent wrote: they name plugins that are gone
   local file
   for file in "$CNI_CONF"/8[05]-fairlead-*.conflist; do
-    if grep -qs '"fairlead": *{ *"networkId"' "$file"; then rm -f "$file"; fi
+    if grep -qs '^  "fairlead": {$' "$file" && grep -qs '^    "networkId": ' "$file"; then rm -f "$file"; fi
   done
 }
 
