@@ -42,7 +42,7 @@ beforeEach(() => {
       if (containerId === "broken") throw new Error("no file");
       return [{ target: "db", alias: `${containerId}-db` }];
     },
-    onChanged: (touched) => changed.push([...touched]),
+    onChanged: ({ networks: listed, touched }) => changed.push([...(listed ? ["networks"] : []), ...touched]),
   });
 });
 afterEach(() => follower.close());

@@ -21,8 +21,16 @@ export interface FollowerOptions {
   readonly logger: Logger;
   /** The links of a container; asked for when it is on a network that has no other names. */
   readonly linksOf: (containerId: string) => readonly ContainerLink[];
-  /** Called after names have changed; `touched` are the networks with new or lost attachments. */
-  readonly onChanged: (touched: ReadonlySet<string>) => void;
+  /** Called after names have changed. */
+  readonly onChanged: (change: NamesChange) => void;
+}
+
+/** What of the names has changed. */
+export interface NamesChange {
+  /** Networks were listed anew. */
+  readonly networks: boolean;
+  /** Networks with new or lost attachments. */
+  readonly touched: ReadonlySet<string>;
 }
 
 interface Place {
@@ -142,7 +150,8 @@ export class Follower {
     // From here to the end nothing is awaited: no query sees half of it.
     if (networks) names.setNetworks(networks);
     for (const change of changes) names.setEndpoints(change);
-    onChanged(new Set(changes.map(({ networkName }) => networkName)));
+    const touched = new Set(changes.map(({ networkName }) => networkName));
+    onChanged({ networks: networks !== null, touched });
   }
 
   /** Everything that is, and nothing for every attachment that is not any more. */

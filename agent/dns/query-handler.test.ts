@@ -16,6 +16,7 @@ let forwarded: ForwardedQuery[];
 let upstream: Uint8Array | null;
 let random: number;
 let handler: QueryHandler;
+let faults: unknown[];
 
 beforeEach(() => {
   names = new Names();
@@ -30,12 +31,20 @@ beforeEach(() => {
   forwarded = [];
   upstream = null;
   random = 0;
+  faults = [];
   const ask = async (query: ForwardedQuery) => {
     forwarded.push(query);
     return upstream;
   };
-  handler = new QueryHandler({ names, counters, forwarder: { ask }, random: () => random });
+  handler = new QueryHandler({
+    names,
+    counters,
+    forwarder: { ask },
+    random: () => random,
+    onFault: (thrown) => faults.push(thrown),
+  });
 });
+afterEach(() => expect(faults).toEqual([]));
 
 function addMany(count: number): void {
   for (let index = 0; index < count; index++) {
@@ -159,6 +168,15 @@ test.each([
 ])("%s gets no answer", (_what, bytes) => {
   expect(handler.handle(bytes, UDP)).toBeNull();
   expect(counters.dropped).toBe(1);
+});
+
+test("a fault within costs one answer, and is told", () => {
+  jest.spyOn(names, "find").mockImplementation(() => {
+    throw new Error("ours");
+  });
+  expect(handler.handle(queryOf("web"), UDP)).toBeNull();
+  expect(faults.splice(0)).toEqual([new Error("ours")]);
+  expect(counters).toMatchObject({ received: 1, dropped: 1 });
 });
 
 test("an address that is not on the network gets no answer, whatever it asks", () => {

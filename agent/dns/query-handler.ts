@@ -51,6 +51,8 @@ export interface QueryHandlerOptions {
   readonly counters: DnsCounters;
   /** From 0 to 1, exclusive: where a list of addresses begins. */
   readonly random: () => number;
+  /** Told of what went wrong within, which should be nothing. */
+  readonly onFault: (thrown: unknown, source: QuerySource) => void;
 }
 
 /** Why there is nothing to decide about: nothing is answered, or only a code. */
@@ -74,8 +76,20 @@ export class QueryHandler {
 
   /** Never throws; the bytes are not kept. */
   handle(bytes: Uint8Array, source: QuerySource): Reply {
-    const { names, counters } = this.#options;
+    const { counters, onFault } = this.#options;
     counters.received++;
+    try {
+      return this.#handle(bytes, source);
+    } catch (thrown) {
+      // A fault of ours. Whatever a container sends, it must not end the agent.
+      counters.dropped++;
+      onFault(thrown, source);
+      return null;
+    }
+  }
+
+  #handle(bytes: Uint8Array, source: QuerySource): Reply {
+    const { names, counters } = this.#options;
     const asker = names.askerAt(source.networkName, source.address);
     const fault = asker === null ? "drop" : faultOfHeader(bytes);
     if (asker === null || fault === "drop") {

@@ -4,7 +4,7 @@ import type { Event, IpamService } from "../../lib/ipam/api.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { AgentProblem } from "../../lib/rpc/agent-api.ts";
 import { type DnsCounters, newCounters } from "./counters.ts";
-import { Follower } from "./follower.ts";
+import { Follower, type NamesChange } from "./follower.ts";
 import { DNS_PORT, Listeners } from "./listeners.ts";
 import { Names } from "./names.ts";
 import type { PortKeeper } from "./port-keeper.ts";
@@ -63,6 +63,8 @@ export class DnsServer {
       forwarder: this.#forwarder,
       counters,
       random: Math.random,
+      onFault: (thrown, source) =>
+        logger.error({ err: thrown, ...source }, "dns: a query could not be answered"),
     });
     this.#listeners = new Listeners({
       handler,
@@ -76,7 +78,7 @@ export class DnsServer {
       names: this.#names,
       logger,
       linksOf: (containerId) => readContainerLinks({ runDir, containerId }),
-      onChanged: (touched) => this.#onChanged(touched),
+      onChanged: (change) => this.#onChanged(change),
     });
     void this.#clients.watch();
   }
@@ -122,8 +124,8 @@ export class DnsServer {
     this.#clients.close();
   }
 
-  #onChanged(touched: ReadonlySet<string>): void {
-    this.#listeners.update(this.#names.networks);
+  #onChanged({ networks, touched }: NamesChange): void {
+    if (networks) this.#listeners.update(this.#names.networks);
     for (const networkName of touched) this.#listeners.retry(networkName);
   }
 
