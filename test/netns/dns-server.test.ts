@@ -16,8 +16,9 @@ import { silentLogger } from "../../lib/log.ts";
 import { endpointOf, networkOf, queryOf } from "../support/dns-fixture.ts";
 import { mutatedMessages } from "../support/dns-mutations.ts";
 
-const PORT = 15_353;
-const UPSTREAM_PORT = 15_354;
+/** Below the ephemeral ports, and others for another run at the same time. */
+const PORT = 15_000 + 2 * (process.pid % 8_000);
+const UPSTREAM_PORT = PORT + 1;
 const GATEWAY = "127.77.1.1";
 const OTHER_GATEWAY = "127.77.2.1";
 
