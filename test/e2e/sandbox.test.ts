@@ -195,6 +195,29 @@ test("none is refused by connect until it is left; processes inside keep a sandb
   await sleeper.stop();
 });
 
+test("two families, with the addresses and the route that were asked for", async () => {
+  const [name, peer] = [own("dual"), own("peer")];
+  const subnets = ["--subnet", "10.95.0.0/24", "--subnet", "fd00:95::/64"];
+  await node.run("network", "create", "--ipv6", ...subnets, "dual");
+  await node.run(
+    "sandbox",
+    "create",
+    "--network",
+    "one",
+    "--network",
+    "dual,ip=10.95.0.9,ip6=fd00:95::9,gw-priority=7",
+    name,
+  );
+  await node.run("sandbox", "create", "--network", "dual", peer);
+  const { Networks } = await inspect(name);
+  expect(Networks["dual"]).toMatchObject({ IPAddress: "10.95.0.9", GlobalIPv6Address: "fd00:95::9" });
+  expect(await output(name, "ip", "route", "get", "203.0.113.1")).toContain("via 10.95.0.1");
+  for (const address of ["10.95.0.9", "fd00:95::9", name])
+    expect([address, (await node.exec(peer, "ping", "-c1", "-W2", address)).status]).toEqual([address, 0]);
+  await node.run("sandbox", "rm", name, peer);
+  await node.run("network", "rm", "dual");
+});
+
 test("published ports lead into a sandbox, and are free again after it", async () => {
   const name = own("published");
   await node.run("network", "create", "ports");
