@@ -6,6 +6,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { CNI_VERSIONS } from "../../lib/cni/versions.ts";
 import { netnsPath } from "../support/lab.ts";
+import { portmapOf } from "../support/lab-plugins.ts";
 import { command } from "../support/lab-process.ts";
 import {
   type Answer,
@@ -83,7 +84,7 @@ function config(portMappings: readonly Mapping[], keys: Configuration = {}): Con
   return {
     cniVersion,
     name: NETWORK,
-    type: TYPE,
+    ...portmapOf(lab.plugins),
     prevResult: resultOf(cniVersion),
     ...runtimeConfig,
     ...keys,
@@ -129,7 +130,7 @@ describe.each(CNI_VERSIONS)("%s", (cniVersion) => {
   });
 
   test("DEL takes it back, twice, with nothing but the key", async () => {
-    const bare = { cniVersion, name: NETWORK, type: TYPE };
+    const bare = { cniVersion, name: NETWORK, ...portmapOf(lab.plugins) };
     expectSilence(await call("DEL", { ...one(), netns: "" }, bare));
     expect(await rules()).not.toContain(`version-${cniVersion}`);
     const before = await rules();
@@ -338,7 +339,7 @@ test("GC removes what is not valid, on its own network, and everything when noth
     call("GC", undefined, {
       cniVersion: "1.1.0",
       name,
-      type: TYPE,
+      ...portmapOf(lab.plugins),
       "cni.dev/valid-attachments": valid.map((containerID) => ({ containerID, ifname: "eth0" })),
     });
   const add = async (containerId: string, name: string) => {
@@ -361,7 +362,7 @@ test("GC removes what is not valid, on its own network, and everything when noth
 });
 
 test("STATUS says that it is ready, and refuses a configuration that no ADD could use", async () => {
-  const keys = { cniVersion: "1.1.0", name: NETWORK, type: TYPE };
+  const keys = { cniVersion: "1.1.0", name: NETWORK, ...portmapOf(lab.plugins) };
   expectSilence(await call("STATUS", undefined, keys));
   const failure = expectFailure(await call("STATUS", undefined, { ...keys, conditionsV6: ["x"] }));
   expect(failure).toMatchObject({ code: 2 });

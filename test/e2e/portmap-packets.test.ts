@@ -21,7 +21,7 @@ import {
   portmapOf,
 } from "../support/lab-plugins.ts";
 import { command } from "../support/lab-process.ts";
-import { ask, NO_ANSWER, startServer } from "../support/port-lab.ts";
+import { ask, askOnce, NO_ANSWER, startServer } from "../support/port-lab.ts";
 
 jest.setTimeout(120_000);
 
@@ -120,7 +120,7 @@ describe("a client outside reaches the container, which sees the client as who i
     ["TCP's by UDP", { protocol: "udp", host: HOST_IPV4, port: 8080 }],
     ["beyond a range", { host: HOST_IPV4, port: 9003 }],
   ] as const)("but not %s", async (_what, question) => {
-    expect(await ask(internet, question)).toMatch(NO_ANSWER);
+    expect(await askOnce(internet, question)).toMatch(NO_ANSWER);
   });
 });
 
@@ -138,7 +138,7 @@ describe("the host reaches the container", () => {
   });
 
   test("not on the loopback what is another address's", async () => {
-    expect(await ask(host, { host: "127.0.0.1", port: 8082 })).toMatch(NO_ANSWER);
+    expect(await askOnce(host, { host: "127.0.0.1", port: 8082 })).toMatch(NO_ANSWER);
   });
 });
 
@@ -188,7 +188,7 @@ test("route_localnet lets no container to what the host serves on its loopback a
   const { netns } = attachments.get("a2") as Attachment;
   await command(inNetns(netns, "sysctl", "-qw", "net.ipv4.conf.eth0.route_localnet=1"));
   await command(inNetns(netns, "ip", "route", "add", "127.9.9.9/32", "via", "10.91.0.1"));
-  const attack = () => ask(netns, { host: "127.9.9.9", port: 7007 });
+  const attack = () => askOnce(netns, { host: "127.9.9.9", port: 7007 });
   expect(await attack()).toMatch(NO_ANSWER);
   // The control: the filter is what keeps it out.
   const saved = await lab.host(["nft", "list", "chain", "inet", "fairlead", "portmap-loopback"]);
@@ -215,7 +215,7 @@ describe("a port that is taken is refused", () => {
       ),
     });
     expect(await ask(host, { host: "127.0.0.1", port: 8080 })).toMatch(/^a1 /);
-    expect(await ask(host, { host: "127.0.0.1", port: 8099 })).toMatch(NO_ANSWER);
+    expect(await askOnce(host, { host: "127.0.0.1", port: 8099 })).toMatch(NO_ANSWER);
   });
 
   test("by a program of the host, which is named", async () => {
@@ -235,12 +235,12 @@ describe("a UDP client that never stops sending from one port", () => {
   const mapping: Mappings = [{ hostPort: 6000, containerPort: 6000, protocol: "udp" }];
 
   test("reaches the container that comes, not the nobody that was before, and the next one after that", async () => {
-    expect(await ask(internet, question)).toMatch(NO_ANSWER);
+    expect(await askOnce(internet, question)).toMatch(NO_ANSWER);
     await attach("a", "u1", mapping);
     await startServer(lab, netnsOf("u1"), "u1", [6000]);
     expect(await ask(internet, question)).toBe(`u1 ${INTERNET_IPV4}`);
     await networks.a.del(attachments.get("u1") as Attachment);
-    expect(await ask(internet, question)).toMatch(NO_ANSWER);
+    expect(await askOnce(internet, question)).toMatch(NO_ANSWER);
     await attach("b", "u2", mapping);
     await startServer(lab, netnsOf("u2"), "u2", [6000]);
     expect(await ask(internet, question)).toBe(`u2 ${INTERNET_IPV4}`);
@@ -277,7 +277,7 @@ describe("one container on two networks", () => {
     for (const port of [5001, 5002]) expect(await ask(host, { host: "127.0.0.1", port })).toMatch(/^t1 /);
     await networks.b.del(attachments.get("t1/eth1") as Attachment);
     expect(await ask(host, { host: "127.0.0.1", port: 5001 })).toMatch(/^t1 /);
-    expect(await ask(host, { host: "127.0.0.1", port: 5002 })).toMatch(NO_ANSWER);
+    expect(await askOnce(host, { host: "127.0.0.1", port: 5002 })).toMatch(NO_ANSWER);
     await networks.a.del(attachments.get("t1") as Attachment);
   });
 
@@ -290,7 +290,7 @@ describe("one container on two networks", () => {
     await networks.a.del(attachments.get("t2") as Attachment);
     expect(await ask(host, { host: "127.0.0.1", port: 5003 })).toMatch(/^t2 /);
     await networks.b.del(attachments.get("t2/eth1") as Attachment);
-    expect(await ask(host, { host: "127.0.0.1", port: 5003 })).toMatch(NO_ANSWER);
+    expect(await askOnce(host, { host: "127.0.0.1", port: 5003 })).toMatch(NO_ANSWER);
   });
 });
 
@@ -319,11 +319,11 @@ test("behind the reference's bridge it works alike, and takes its network's brid
   expect(await ask(netnsOf("b1"), { host: HOST_IPV4, port: 4000 })).toMatch(/^ref /);
   await runner.check(attachment);
   await runner.del(attachment);
-  expect(await ask(host, { host: "127.0.0.1", port: 4000 })).toMatch(NO_ANSWER);
+  expect(await askOnce(host, { host: "127.0.0.1", port: 4000 })).toMatch(NO_ANSWER);
 });
 
 test("[::1] is the one address that does not answer, as with the reference", async () => {
-  expect(await ask(host, { host: "::1", port: 8080 })).toMatch(NO_ANSWER);
+  expect(await askOnce(host, { host: "::1", port: 8080 })).toMatch(NO_ANSWER);
 });
 
 test("after DEL the port is gone and free for the next; DEL needs no netns, result or runtimeConfig", async () => {
@@ -336,7 +336,7 @@ test("after DEL the port is gone and free for the next; DEL needs no netns, resu
   await forgetful.del({ ...bare, netns: "" });
   await networks.a.del(first);
   for (const trace of ["id-a1", "8080", addressOf("a1")]) expect(await rules()).not.toContain(trace);
-  expect(await ask(internet, { host: HOST_IPV4, port: 8080 })).toMatch(NO_ANSWER);
+  expect(await askOnce(internet, { host: HOST_IPV4, port: 8080 })).toMatch(NO_ANSWER);
   await attach("b", "next", [{ hostPort: 8080, containerPort: 80, protocol: "tcp" }]);
   await startServer(lab, netnsOf("next"), "next", [80]);
   expect(await ask(internet, { host: HOST_IPV4, port: 8080 })).toBe(`next ${INTERNET_IPV4}`);

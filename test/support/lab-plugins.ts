@@ -103,7 +103,13 @@ export function bridgeConflist(plugins: PluginsUnderTest, network: BridgeNetwork
 
 /** Publishes ports for whoever asks the runtime to, behind a bridge. */
 export function portmapOf(plugins: PluginsUnderTest): PluginConfiguration {
-  return { type: plugins.portmapType, capabilities: { portMappings: true } };
+  // The socket tells where a resident worker would listen; the plugin itself has no addresses to ask for.
+  const { socket } = plugins.ipam([]);
+  return {
+    type: plugins.portmapType,
+    capabilities: { portMappings: true },
+    ...(typeof socket === "string" && { ipam: { socket } }),
+  };
 }
 
 /**

@@ -49,8 +49,11 @@ export interface Question {
   readonly from?: number;
 }
 
+/** What clients say when nobody answers, or the port is closed. */
+export const NO_ANSWER = /^(timeout|TimeoutError|ConnectionRefusedError|OSError)?$/;
+
 /** What a client in the netns hears: the server's name and the client's address as the server sees it; or the error. */
-export async function ask(
+export async function askOnce(
   netns: string,
   { protocol = "tcp", host, port, from = 0 }: Question,
 ): Promise<string> {
@@ -58,5 +61,11 @@ export async function ask(
   return (await tryCommand(inNetns(netns, ...client), { timeoutMs: 10_000 })).stdout.trim();
 }
 
-/** What clients say when nobody answers, or the port is closed. */
-export const NO_ANSWER = /^(timeout|TimeoutError|ConnectionRefusedError|OSError)?$/;
+/** Like {@link askOnce}, up to three times: a neighbour may still be being resolved, a machine be busy. */
+export async function ask(netns: string, question: Question): Promise<string> {
+  for (let attempt = 1; attempt < 3; attempt++) {
+    const heard = await askOnce(netns, question);
+    if (!NO_ANSWER.test(heard)) return heard;
+  }
+  return askOnce(netns, question);
+}
