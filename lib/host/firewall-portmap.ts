@@ -204,7 +204,7 @@ function portInUse(port: PublishedPort, { holder, port: taken }: Taken): Fairlea
     operation: "publish port",
     object: formatHostPort(port),
     reason: `${who} has ${formatHostPort(taken)}`,
-    hint: "publish another port, or remove that container",
+    hint: "publish another port, or remove that container; a DEL or a GC takes back what one that is gone has left",
     details: { port: formatHostPort(port), holder, ...(parts && { ...parts }) },
   });
 }

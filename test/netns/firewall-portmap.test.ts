@@ -241,6 +241,26 @@ test("an element that somebody took out does not keep the rest from going", () =
     expect(elements(name)).toEqual([]);
 });
 
+test("publishing and unpublishing ask the kernel as much with a thousand ports in place as with none", () => {
+  const costs = () => {
+    const sent = host.sent;
+    publishPorts(host.nft, spec("c1", TCP_PORTS));
+    const published = host.sent;
+    unpublishPorts(host.nft, C1.holder);
+    return [published - sent, host.sent - published];
+  };
+  publishPorts(host.nft, spec("c0", [port("tcp", "0.0.0.0", 1, 1)]));
+  const before = costs();
+  for (let round = 0; round < 10; round++) {
+    const some = Array.from({ length: 100 }, (_, at) =>
+      port("udp", "0.0.0.0", 20_000 + 100 * round + at, at + 1),
+    );
+    publishPorts(host.nft, spec(`many-${round}`, some));
+  }
+  expect(costs()).toEqual(before);
+  expect(Math.max(...before)).toBeLessThanOrEqual(7);
+});
+
 describe("one container on two networks that both publish its port", () => {
   const first = spec("c1", TCP_PORTS);
   const second: PublishSpec = {
