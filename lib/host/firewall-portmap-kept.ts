@@ -4,20 +4,13 @@
  * with it, since these are served on the networks' gateway addresses.
  */
 
-import { getChain } from "../netlink/nftables/chain.ts";
 import { element, ensureElements } from "../netlink/nftables/element.ts";
 import { listElements, removeElements } from "../netlink/nftables/elements.ts";
 import type { NFTables } from "../netlink/nftables/nftables.ts";
 import type { HostPort } from "./firewall-portmap-holder.ts";
-import {
-  DNAT_CHAIN,
-  DNAT_CHAIN_USES,
-  laneFor,
-  portKeyWithAddress,
-  portLanes,
-} from "./firewall-portmap-plan.ts";
+import { laneFor, portKeyWithAddress, portLanes } from "./firewall-portmap-plan.ts";
 import { commentOf, elementsKey, wanted } from "./firewall-portmap-state.ts";
-import { requestsForPortmapTable } from "./firewall-portmap-table.ts";
+import { isPortmapInPlace, requestsForPortmapTable } from "./firewall-portmap-table.ts";
 
 /**
  * Keeps the ports for the host. Idempotent.
@@ -27,7 +20,7 @@ import { requestsForPortmapTable } from "./firewall-portmap-table.ts";
  */
 export function keepHostPorts(nft: NFTables, ports: readonly HostPort[], owner: string): void {
   nft.update("keep ports of this host", () => [
-    ...((nft.find(getChain(DNAT_CHAIN))?.use ?? 0) < DNAT_CHAIN_USES ? requestsForPortmapTable(nft) : []),
+    ...(isPortmapInPlace(nft) ? [] : requestsForPortmapTable(nft)),
     ...ports.map((port) => {
       const { kept } = laneFor(port.hostAddress.family);
       return ensureElements(elementsKey(kept), [element({ key: portKeyWithAddress(port), comment: owner })]);

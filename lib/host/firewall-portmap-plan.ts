@@ -208,8 +208,17 @@ export function portmapChains(): PortChain[] {
   ];
 }
 
-/** What the kernel counts as uses of {@link DNAT_CHAIN}: its rules, and the two jumps to it. */
-export const DNAT_CHAIN_USES = 3 * FAMILIES.length + 2;
+/**
+ * How many uses the kernel counts of each chain that {@link portmapChains} describes: its rules, and what jumps to it.
+ * Written down, because to make the rules just to count them would take longer than all else about an ADD.
+ */
+export const PORTMAP_CHAIN_USES: Readonly<Record<string, number>> = {
+  [DNAT_CHAIN.name]: 6 + 2,
+  "portmap-prerouting": 1,
+  "portmap-output": 1,
+  "portmap-postrouting": 6,
+  "portmap-loopback": 2,
+};
 
 /** Loads protocol, address and port into the registers from the first on. */
 function loadKey(family: Family, withAddress: boolean): Expression[] {

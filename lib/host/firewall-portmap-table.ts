@@ -1,5 +1,5 @@
 /** The chains, maps and sets that publishing needs: made once, and taken away when nobody publishes. */
-import { deleteChain, getChains, newChain } from "../netlink/nftables/chain.ts";
+import { deleteChain, getChain, getChains, newChain } from "../netlink/nftables/chain.ts";
 import type { NFTables } from "../netlink/nftables/nftables.ts";
 import { flushChain, newRule } from "../netlink/nftables/rule.ts";
 import { deleteSet, getSets, newSet } from "../netlink/nftables/set.ts";
@@ -7,13 +7,23 @@ import { deleteTable, getTable, newTable } from "../netlink/nftables/table.ts";
 import type { NetlinkRequest } from "../netlink/request.ts";
 import { TABLE } from "./firewall-masquerade-in-place.ts";
 import { readRules } from "./firewall-masquerade-state.ts";
-import { type PortChain, portmapChains, portmapSets } from "./firewall-portmap-plan.ts";
+import { PORTMAP_CHAIN_USES, type PortChain, portmapChains, portmapSets } from "./firewall-portmap-plan.ts";
 import { readPortmap } from "./firewall-portmap-state.ts";
 import { holds } from "./firewall-rules-compare.ts";
 
 type Requests = readonly NetlinkRequest<unknown>[];
 
 const INSIDE = { family: TABLE.family, table: TABLE.name } as const;
+
+/**
+ * Whether every chain is there and has as many rules as it should: one exchange. What the rules say is
+ * {@link hasRules}'s to tell.
+ */
+export function isPortmapInPlace(nft: NFTables): boolean {
+  const wanted = Object.entries(PORTMAP_CHAIN_USES);
+  const found = nft.findAll(wanted.map(([name]) => getChain({ ...INSIDE, name })));
+  return wanted.every(([, uses], at) => (found[at]?.use ?? 0) >= uses);
+}
 
 /** Makes what is missing of the table; a chain with other rules than it should have gets them all anew. */
 export function requestsForPortmapTable(nft: NFTables): Requests {

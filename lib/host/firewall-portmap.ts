@@ -6,7 +6,6 @@
  */
 import { addressToBytes } from "../addr/address.ts";
 import { FairleadError } from "../errors.ts";
-import { type Chain, getChain } from "../netlink/nftables/chain.ts";
 import { concatenate } from "../netlink/nftables/datatype.ts";
 import { element, ensureElements, newElements } from "../netlink/nftables/element.ts";
 import type { NFTables } from "../netlink/nftables/nftables.ts";
@@ -28,8 +27,6 @@ import {
 } from "./firewall-portmap-holder.ts";
 import {
   ATTACHMENTS,
-  DNAT_CHAIN,
-  DNAT_CHAIN_USES,
   HAIRPIN,
   hairpinKey,
   laneFor,
@@ -50,7 +47,7 @@ import {
   readPortsIn,
   wanted,
 } from "./firewall-portmap-state.ts";
-import { requestsForPortmapTable } from "./firewall-portmap-table.ts";
+import { isPortmapInPlace, requestsForPortmapTable } from "./firewall-portmap-table.ts";
 import { forgetPorts } from "./firewall-portmap-unpublish.ts";
 
 type Requests = readonly NetlinkRequest<unknown>[];
@@ -103,7 +100,7 @@ export function publishPorts(nft: NFTables, spec: PublishSpec): void {
 /** The requests that publish; "outdated": the attachment has other ports, which have to go first. */
 function decide(nft: NFTables, spec: PublishSpec): Requests | "outdated" {
   const view = spec.ports.length <= FEW_PORTS ? lookAt(nft, spec) : readAll(nft, spec);
-  const table = view.isTableComplete ? [] : requestsForPortmapTable(nft);
+  const table = isPortmapInPlace(nft) ? [] : requestsForPortmapTable(nft);
   const text = holderText(spec.holder);
   const hasSome =
     view.hasAttachment ||
@@ -115,7 +112,6 @@ function decide(nft: NFTables, spec: PublishSpec): Requests | "outdated" {
 
 /** What matters for publishing, out of what the kernel has. */
 interface View {
-  readonly isTableComplete: boolean;
   readonly hasAttachment: boolean;
   /** Who has the port, or one that overlaps with it, in effect. */
   holdersOf(port: PublishedPort): readonly Taken[];
@@ -129,11 +125,10 @@ interface Taken {
 /** Looks up just the keys in question, in one exchange, and the ports of single addresses where they matter. */
 function lookAt(nft: NFTables, { holder, ports }: PublishSpec): View {
   const places = ports.flatMap(placesOf);
-  const [chain, attachment, ...found] = nft.findAll([
-    getChain(DNAT_CHAIN),
+  const [attachment, ...found] = nft.findAll([
     wanted(ATTACHMENTS, attachmentKey(holder)),
     ...places.map(({ set, key }) => wanted(set, key)),
-  ] as const);
+  ]);
   const bound = new Map(
     portLanes().map((lane) => {
       const matters = ports.some((port) => port.hostAddress.family === lane.family && isOfEveryAddress(port));
@@ -145,7 +140,6 @@ function lookAt(nft: NFTables, { holder, ports }: PublishSpec): View {
     return one ? [{ port, holder: commentOf(one) }] : [];
   });
   return {
-    isTableComplete: isComplete(chain),
     hasAttachment: attachment !== undefined,
     holdersOf: (port) => [
       ...taken.filter((one) => overlaps(one.port, port)),
@@ -161,10 +155,6 @@ function placesOf(port: PublishedPort): { port: HostPort; set: SetSpec; key: Uin
   return places.map((place) => ({ port: place, set: mapOf(place), key: portKey(place) }));
 }
 
-function isComplete(chain: Chain | undefined): boolean {
-  return (chain?.use ?? 0) >= DNAT_CHAIN_USES;
-}
-
 /** The same, for many ports at once. */
 function readAll(nft: NFTables, { holder }: PublishSpec): View {
   const state = readPortmap(nft);
@@ -174,7 +164,6 @@ function readAll(nft: NFTables, { holder }: PublishSpec): View {
     byNumber.set(numbers, [...(byNumber.get(numbers) ?? []), held]);
   }
   return {
-    isTableComplete: isComplete(nft.find(getChain(DNAT_CHAIN))),
     hasAttachment: has(state.attachments, attachmentKey(holder)),
     holdersOf: (port) => (byNumber.get(portNumbers(port)) ?? []).filter((one) => overlaps(one.port, port)),
   };

@@ -361,11 +361,19 @@ describe("CHECK notices", () => {
   });
 });
 
-test("the next container repairs rules that somebody flushed", () => {
+test.each([
+  ["a flushed chain", "flush chain inet fairlead portmap-dnat"],
+  ["the filter of the loopback", "delete chain inet fairlead portmap-loopback"],
+  ["a rule less", "flush chain inet fairlead portmap-postrouting"],
+  ["no jump any more", "flush chain inet fairlead portmap-prerouting"],
+])("the next container repairs what somebody took away: %s", (_what, script) => {
   publishPorts(host.nft, C1);
-  host.apply("flush chain inet fairlead portmap-dnat\ndelete chain inet fairlead portmap-loopback");
+  const whole = sorted(host.list());
+  host.apply(script);
   publishPorts(host.nft, spec("c2", [port("tcp", "0.0.0.0", 81, 80)]));
   checkPublishedPorts(host.nft, C1);
+  unpublishPorts(host.nft, spec("c2", []).holder);
+  expect(sorted(host.list())).toEqual(whole);
 });
 
 test("ports that the host keeps are listed, let go, and survive the last container", () => {

@@ -1,8 +1,7 @@
 /** ADD: decide, see that nobody listens on the ports, publish them all at once. Passes prevResult on as it is. */
 
-import type { Address } from "../../../lib/addr/address.ts";
 import { configurationError } from "../../../lib/cni/config.ts";
-import type { AddRequest, CheckRequest } from "../../../lib/cni/request.ts";
+import type { AddRequest } from "../../../lib/cni/request.ts";
 import type { Result } from "../../../lib/cni/result.ts";
 import { FairleadError } from "../../../lib/errors.ts";
 import { type PublishSpec, publishPorts } from "../../../lib/host/firewall-portmap.ts";
@@ -11,13 +10,13 @@ import { isKeptForHost } from "../../../lib/host/firewall-portmap-kept.ts";
 import type { PublishedPort } from "../../../lib/host/firewall-portmap-plan.ts";
 import { unpublishPorts } from "../../../lib/host/firewall-portmap-unpublish.ts";
 import { describeListener, findListeners, type Listener } from "../../../lib/host/listeners.ts";
-import { findDirectLink } from "../../../lib/host/routes.ts";
 import { routeLoopback } from "../../../lib/host/settings.ts";
 import { UndoStack } from "../../../lib/undo.ts";
-import type { HostNetlink } from "../../workspace.ts";
+import type { HostNetlink, Workspace } from "../../workspace.ts";
 import { readPortmapConfig } from "./config.ts";
 import { forgetFlows } from "./flows.ts";
 import { withHost } from "./host.ts";
+import { findLinkTo } from "./link.ts";
 import { containerAddresses, planPorts, readMappings } from "./plan.ts";
 
 export function add(request: AddRequest): Result {
@@ -31,39 +30,27 @@ export function add(request: AddRequest): Result {
   withHost((host) => {
     for (const port of ports) refuseListeners(port, key.containerId, host);
     const link = config.snat ? findLinkTo(addresses, request, host) : null;
-    if (link !== null && ports.some(({ hostAddress }) => hostAddress.family === 4)) routeLoopback(link);
-    publish({ holder: key, ports, link, masqueradeAll: config.masqAll }, host);
+    const undo = new UndoStack();
+    try {
+      publish({ holder: key, ports, link, masqueradeAll: config.masqAll }, { host, undo });
+    } catch (error) {
+      for (const failure of undo.unwind()) request.log(failure.message);
+      throw error;
+    }
   });
   return prevResult;
 }
 
-/** Both or neither: a port that is published while old connections pass it by would seem to work, for some. */
-function publish(spec: PublishSpec, host: HostNetlink): void {
-  const undo = new UndoStack();
+/**
+ * All or nothing: a port that is published while old connections pass it by would seem to work, for some. The loopback is
+ * routed last, when the chain that keeps others out of it is there.
+ */
+function publish(spec: PublishSpec, { host, undo }: Workspace): void {
+  const { ports, link, holder } = spec;
   publishPorts(host.nft, spec);
-  undo.push("unpublish ports", () => unpublishPorts(host.nft, spec.holder));
-  try {
-    forgetFlows(spec.ports, host);
-  } catch (error) {
-    undo.unwind();
-    throw error;
-  }
-}
-
-/** The link of the host that leads to the container; null where it is not reached directly. */
-export function findLinkTo(
-  addresses: readonly Address[],
-  { log }: Pick<AddRequest | CheckRequest, "log">,
-  host: HostNetlink,
-): string | null {
-  for (const address of addresses) {
-    const link = findDirectLink(host.route, address);
-    if (link !== null) return link.ifname;
-  }
-  log(
-    "no link of this host leads straight to the container: its published ports do not answer to this host itself",
-  );
-  return null;
+  undo.push("unpublish ports", () => unpublishPorts(host.nft, holder));
+  forgetFlows(ports, host);
+  if (link !== null && ports.some(({ hostAddress }) => hostAddress.family === 4)) routeLoopback(link);
 }
 
 /** @throws FairleadError in-use, which names the program. */
