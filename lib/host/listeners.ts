@@ -8,16 +8,17 @@
  * Source: Documentation/networking/proc_net_tcp.rst.
  */
 import { type Address, addressFromBytes, formatAddress } from "../addr/address.ts";
-import { listDirectory, readFileIfExists } from "../linux/files.ts";
+import { listDirectory, makeDirectories, readFileIfExists } from "../linux/files.ts";
+import { LockFile } from "../linux/lock-file.ts";
 import { isPortTaken, type PortToProbe } from "../linux/port-probe.ts";
 import { statPath } from "../linux/stat.ts";
-import { sleepMs } from "../linux/stdio.ts";
+import { LOCK_DIRECTORY } from "./bridge-lock.ts";
 
 /** Column `st`: a socket that waits for connections, or a UDP socket that is not connected. */
 const LISTENING_STATE = { tcp: "0A", udp: "07" } as const;
 
-/** Others probe, too: their sockets are gone a moment later. A listener's stays. */
-const SECOND_LOOK_MS = 3;
+/** Longest wait for others that probe: each takes a moment. */
+const LOCK_TIMEOUT_MS = 10_000;
 
 export interface Listener {
   /** What it listens on; 0.0.0.0 or :: for every address. */
@@ -35,15 +36,30 @@ interface ListedSocket {
   readonly inode: string;
 }
 
-/** The programs that listen on the port. Of the netns that this thread is in. */
+/**
+ * The programs that listen on the port. Of the netns that this thread is in.
+ *
+ * @throws FairleadError timeout when another process holds the lock for very long.
+ */
 export function findListeners(port: PortToProbe): Listener[] {
-  if (!isPortTaken(port)) return [];
-  const first = listeningSockets(port);
-  if (first.length === 0) return [];
-  sleepMs(SECOND_LOOK_MS);
-  const still = new Set(listeningSockets(port).map(({ inode }) => inode));
-  const sockets = first.filter(({ inode }) => still.has(inode));
+  const sockets = port.protocol === "udp" ? whileNobodyProbes(() => look(port)) : look(port);
   return sockets.map(({ address, inode }) => ({ address, port: port.port, ...findOwner(inode) }));
+}
+
+function look(port: PortToProbe): ListedSocket[] {
+  return isPortTaken(port) ? listeningSockets(port) : [];
+}
+
+/** While a UDP port is probed for another container, it looks as if somebody listened. TCP's lists show who does. */
+function whileNobodyProbes<T>(action: () => T): T {
+  makeDirectories(LOCK_DIRECTORY, 0o700);
+  const lock = new LockFile(`${LOCK_DIRECTORY}/port-probe.lock`);
+  try {
+    lock.lock("exclusive", LOCK_TIMEOUT_MS);
+    return action();
+  } finally {
+    lock.close();
+  }
 }
 
 /** `nginx (process 812) listens on 0.0.0.0:8080`. */
