@@ -34,7 +34,7 @@ export function processIo(): Io {
 }
 
 /** One line on stderr, when somebody watches. */
-function tellWatcher(what: string): void {
+export function tellWatcher(what: string): void {
   if (terminalColumns(2) !== null) write(2, `${what} …\n`);
 }
 

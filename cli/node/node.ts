@@ -2,6 +2,7 @@
 import { ResultCache } from "../../lib/runtime/cache.ts";
 import { NetworkRuntime } from "../../lib/runtime/network-runtime.ts";
 import { processExec } from "../../lib/runtime/process-exec.ts";
+import { tellWatcher } from "../io.ts";
 import type { NodePaths } from "./paths.ts";
 import { ServiceReader } from "./service-reader.ts";
 
@@ -21,7 +22,10 @@ export interface Node {
 export function openNode(paths: NodePaths): Node {
   const cache = new ResultCache(paths.cacheDirectory);
   const pluginPath = paths.pluginPath.length > 0 ? paths.pluginPath : defaultPluginPath();
-  const exec = processExec({ residentSocket: `${folderOf(paths.socket)}/${WORKER_SOCKET}` });
+  const exec = processExec({
+    residentSocket: `${folderOf(paths.socket)}/${WORKER_SOCKET}`,
+    onSlow: (plugin) => tellWatcher(`waiting for ${plugin}`),
+  });
   return {
     paths,
     cache,

@@ -6,8 +6,14 @@
  */
 import { FairleadError } from "../errors.ts";
 import { libc } from "../linux/ffi.ts";
+import type { Libc } from "../linux/libc.ts";
 import { BUILD } from "../version.ts";
-import { type ConversationOutcome, converse, START_LIMIT_MS } from "./conversation.ts";
+import {
+  type ConversationCalls,
+  type ConversationOutcome,
+  converse,
+  START_LIMIT_MS,
+} from "./conversation.ts";
 import { encodeRequest, type ResidentAnswer, type Variables } from "./frames.ts";
 
 export type { ResidentAnswer } from "./frames.ts";
@@ -27,6 +33,8 @@ export interface ResidentCall {
   readonly stdin: Uint8Array;
   /** Longest wait once a worker has begun, in milliseconds. Default 25,000. */
   readonly timeoutMs?: number;
+  /** Told once when there is no answer after a second. */
+  readonly onSlow?: () => void;
 }
 
 /**
@@ -39,10 +47,28 @@ export interface ResidentCall {
 export function tryResident(call: ResidentCall): ResidentAnswer | null {
   const { socketPath, timeoutMs: limitMs = DEFAULT_LIMIT_MS } = call;
   const request = encodeRequest({ ...call, build: BUILD });
-  const outcome = converse(libc(), { socketPath, request, startLimitMs: START_LIMIT_MS, limitMs });
+  const calls = call.onSlow === undefined ? libc() : tellingOfSlowness(libc(), call.onSlow);
+  const outcome = converse(calls, { socketPath, request, startLimitMs: START_LIMIT_MS, limitMs });
   if (outcome.kind === "answered") return outcome.answer;
   requireRepeatable(outcome, call);
   return null;
+}
+
+/** After so long people want to know what they wait for. */
+const SLOW_MS = 1_000;
+
+/** The same functions, with a first poll of a second before any longer one. */
+function tellingOfSlowness(c: Libc, onSlow: () => void): ConversationCalls {
+  let told = false;
+  const poll: Libc["poll"] = (fds, count, timeoutMs) => {
+    if (told || timeoutMs <= SLOW_MS) return c.poll(fds, count, timeoutMs);
+    const ready = c.poll(fds, count, SLOW_MS);
+    if (ready !== 0) return ready;
+    told = true;
+    onSlow();
+    return c.poll(fds, count, timeoutMs - SLOW_MS);
+  };
+  return Object.assign(Object.create(c) as Libc, { poll });
 }
 
 /** Whether the plugin may be run elsewhere after what became of the request. @throws as {@link tryResident} */

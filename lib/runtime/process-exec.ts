@@ -17,16 +17,19 @@ export interface ProcessExecOptions {
   readonly timeoutMs?: number;
   /** Where resident workers listen; absent: every plugin is a process. */
   readonly residentSocket?: string;
+  /** Told once for each plugin that a worker takes longer than a second for. */
+  readonly onSlow?: (plugin: string) => void;
 }
 
 export function processExec({
   timeoutMs = DEFAULT_TIMEOUT_MS,
   residentSocket,
+  onSlow,
 }: ProcessExecOptions = {}): Exec {
   return {
     isRegularFile: (path) => statPath(path)?.kind === "regular file",
     execFile: (program) => {
-      const answer = residentSocket === undefined ? null : runResident(residentSocket, program);
+      const answer = residentSocket === undefined ? null : runResident(residentSocket, program, onSlow);
       return answer ?? execFile({ ...program, timeoutMs });
     },
     sleepMs,
@@ -37,10 +40,17 @@ export function processExec({
 function runResident(
   socketPath: string,
   { path, env, stdin }: Parameters<Exec["execFile"]>[0],
+  onSlow?: (plugin: string) => void,
 ): ExecOutcome | null {
   const plugin = path.slice(path.lastIndexOf("/") + 1);
   if (!plugin.startsWith(OWN_PLUGINS)) return null;
-  const answer = tryResident({ socketPath, plugin, env, stdin });
+  const answer = tryResident({
+    socketPath,
+    plugin,
+    env,
+    stdin,
+    ...(onSlow && { onSlow: () => onSlow(plugin) }),
+  });
   if (answer === null) return null;
   if (answer.stderr.length > 0) writeAll(STDERR, answer.stderr);
   return { status: answer.exitCode, signal: null, stdout: answer.stdout };
