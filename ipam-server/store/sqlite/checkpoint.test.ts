@@ -1,8 +1,8 @@
-import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { copyFileSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { Checkpointer } from "./checkpoint.ts";
+import { Checkpointer, lengthenLog } from "./checkpoint.ts";
 
 const KIB = 1024;
 
@@ -66,4 +66,26 @@ test("a log that never gets a pause is copied once it is very long", async () =>
   expect(written).toBeLessThan(200);
   expect(logKiB()).toBeGreaterThan(128 * KIB);
   expect(logKiB()).toBeLessThan(192 * KIB);
+});
+
+test("a log that was lengthened is used from where it was, and read by who comes next", () => {
+  const path = join(directory, "x.db");
+  write(64);
+  const before = logKiB();
+  lengthenLog(path);
+  const long = logKiB();
+  expect(long).toBeGreaterThan(4 * KIB);
+  write(64);
+  expect(logKiB()).toBe(long);
+  expect(before).toBeLessThan(long);
+  // As it is after a crash: the files of a database that nobody closed.
+  const crashed = join(directory, "crashed.db");
+  copyFileSync(path, crashed);
+  copyFileSync(`${path}-wal`, `${crashed}-wal`);
+  const next = new DatabaseSync(crashed);
+  expect(next.prepare("SELECT count(*) AS n, sum(length(data)) AS bytes FROM t").get()).toEqual({
+    n: 2,
+    bytes: 128 * KIB,
+  });
+  next.close();
 });

@@ -14,6 +14,7 @@
  *
  * Source: https://www.sqlite.org/wal.html, "Checkpointing" and "Avoiding Excessively Large WAL Files".
  */
+import { closeSync, fstatSync, ftruncateSync, openSync, writeSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
 
 const IDLE_MS = 50;
@@ -21,6 +22,32 @@ const IDLE_MS = 50;
 const WORTH_COPYING_BYTES = 4 * 1024 * 1024;
 /** A log this long is copied under load, too. Replaying it takes less than a second. */
 const LONGEST_BYTES = 128 * 1024 * 1024;
+
+/** Room for all that commits write between two pauses of a service that is not under load. */
+const ROOM_BYTES = WORTH_COPYING_BYTES + 1024 * 1024;
+
+/**
+ * Lengthens the log of an open database with zeros, which are no valid frames, so that commits find room. Best effort: where
+ * there is no space, the file stays as it was.
+ *
+ * To be called by the thread that commits, between two commits. Source: https://www.sqlite.org/fileformat2.html#walformat:
+ * a frame counts only with the salts and the checksum of its log.
+ */
+export function lengthenLog(path: string): void {
+  const fd = openSync(`${path}-wal`, "r+");
+  try {
+    const { size } = fstatSync(fd);
+    if (size >= ROOM_BYTES) return;
+    try {
+      const zeros = new Uint8Array(ROOM_BYTES - size);
+      if (writeSync(fd, zeros, 0, zeros.length, size) < zeros.length) ftruncateSync(fd, size);
+    } catch {
+      ftruncateSync(fd, size);
+    }
+  } finally {
+    closeSync(fd);
+  }
+}
 
 export interface CheckpointerOptions {
   readonly database: DatabaseSync;

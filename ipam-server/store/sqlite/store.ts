@@ -14,7 +14,7 @@ import {
   type StoreSnapshot,
   storeError,
 } from "../../../lib/ipam/store.ts";
-import { Checkpointer } from "./checkpoint.ts";
+import { Checkpointer, lengthenLog } from "./checkpoint.ts";
 import { sqliteError } from "./errors.ts";
 import { EventLog } from "./event-log.ts";
 import { fileIdentity, openDatabase } from "./open.ts";
@@ -44,6 +44,7 @@ export function openSqliteStore(options: SqliteStoreOptions): LeaseStore {
     statements.takeOver.run();
     const meta = statements.meta.get() as Row;
     const [epoch, revision] = [integer(meta["epoch"]), integer(meta["revision"])];
+    lengthenLog(path);
     const checkpointer = new Checkpointer({ database, onError });
     return new SqliteStore({ database, statements, checkpointer, path, identity, epoch, revision });
   } catch (error) {
