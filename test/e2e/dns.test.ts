@@ -144,6 +144,35 @@ test("a container without names is called by its ID", async () => {
   await nameless.detach();
 });
 
+test("names also come from podman's aliases and Kubernetes' arguments", async () => {
+  const runtimeConfig = { aliases: { frontend: ["shop", "store"], backend: ["elsewhere"] } };
+  const cniArgs = "IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=pod-7";
+  const pod = await lab.attach("frontend", "p7", { names: [], runtimeConfig, cniArgs });
+  for (const name of ["shop", "STORE", "pod-7", "pod-7.frontend"]) {
+    expect(await lab.dig(ins01, FRONT, name)).toEqual([pod.addresses[0]]);
+  }
+  expect(await lab.dig(ins01, FRONT, "elsewhere")).toEqual(UNKNOWN);
+  expect(await lab.dig(ins01, FRONT, "p7")).toEqual(UNKNOWN);
+  expect(await lab.dig(ins01, FRONT, "-x", pod.addresses[0] ?? "")).toEqual(["pod-7.frontend."]);
+  await pod.detach();
+});
+
+test("a hand-written conflist's gateway is listened on as soon as its first container makes the bridge", async () => {
+  const ipam = { type: "fairlead-ipam", socket: lab.under.socket, stateDir: lab.under.stateDir };
+  const bridge = { type: "fairlead-bridge", bridge: "flhand0", isGateway: true };
+  const plugins = [{ ...bridge, ipam: { ...ipam, ranges: [[{ subnet: "10.58.0.0/24" }]] } }];
+  const conflist = { cniVersion: "1.0.0", name: "hand", plugins };
+  const first = await lab.attachBy(conflist, "hand1");
+  const second = await lab.attachBy(conflist, "hand2");
+  const isAnswered = async () =>
+    (await lab.exec(first, "dig", "@10.58.0.1", "+short", "+tries=1", "+time=1", "hand2")).stdout !== "";
+  expect(await waitUntil(isAnswered, 5_000)).toBe(true);
+  expect(await lab.dig(first, "10.58.0.1", "hand2")).toEqual([second.addresses[0]]);
+  expect(await lab.dig(first, "10.58.0.1", "ins01")).toEqual(UNKNOWN);
+  await first.detach();
+  await second.detach();
+});
+
 test("after a disconnect the name is gone, and the other network's names with it", async () => {
   const extra = await lab.attach("frontend", "ins03", { ifname: "eth1" });
   expect(await lab.dig(ins03, BACK, "ins01")).toEqual([ins01.addresses[0]]);

@@ -22,6 +22,9 @@ export interface Attached {
 export interface AttachWish {
   readonly names?: readonly string[];
   readonly ifname?: string;
+  readonly runtimeConfig?: Readonly<Record<string, unknown>>;
+  /** CNI_ARGS. */
+  readonly cniArgs?: string;
 }
 
 const SUPPORT = __dirname;
@@ -133,21 +136,30 @@ export class DnsLab {
   }
 
   /** Attaches a container (its netns is made when it is not there) by the conflist that the agent wrote. */
-  async attach(networkName: string, container: string, wish: AttachWish = {}): Promise<Attached> {
-    const { lab, cniConfDir } = this.under;
+  attach(networkName: string, container: string, wish: AttachWish = {}): Promise<Attached> {
+    const file = networkName === "bridge" ? "80-fairlead-bridge" : `85-fairlead-${networkName}`;
+    const text = readFileSync(join(this.under.cniConfDir, `${file}.conflist`), "utf8");
+    return this.attachBy(JSON.parse(text) as Conflist, container, wish);
+  }
+
+  async attachBy(conflist: Conflist, container: string, wish: AttachWish = {}): Promise<Attached> {
+    const { lab } = this.under;
     const netns = netnsPath(`${lab.hostNetns}-${container}`);
     const isNew = (await tryCommand(["test", "-e", netns])).status !== 0;
     if (isNew) await lab.addContainer(container);
-    const file = networkName === "bridge" ? "80-fairlead-bridge" : `85-fairlead-${networkName}`;
-    const conflist = JSON.parse(readFileSync(join(cniConfDir, `${file}.conflist`), "utf8")) as Conflist;
     const args = { cni: { names: wish.names ?? [container] } };
     const plugins = conflist.plugins.map((plugin) => ({ ...plugin, args }));
     const runner = new ConflistRunner(lab, [FAIRLEAD_DIRECTORY], { ...conflist, plugins });
-    const attachment = { containerId: container, netns, ifname: wish.ifname ?? "eth0" };
+    const { ifname = "eth0", runtimeConfig, cniArgs } = wish;
+    const given = {
+      ...(runtimeConfig && { runtimeConfig }),
+      ...(cniArgs !== undefined && { args: cniArgs }),
+    };
+    const attachment = { containerId: container, netns, ifname, ...given };
     const { ips = [] } = await runner.add(attachment);
     await this.under.agent.sync();
     const addresses = ips.map(({ address }) => address.replace(/\/.*/, ""));
-    return { ...attachment, addresses, detach: () => runner.del(attachment) };
+    return { containerId: container, netns, ifname, addresses, detach: () => runner.del(attachment) };
   }
 
   /** `dig` in the container's netns: `+short` lines, sorted; its status where it is not NOERROR. */
