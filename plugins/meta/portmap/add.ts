@@ -70,9 +70,12 @@ function refuseListeners(port: PublishedPort, containerId: string, host: HostNet
   });
 }
 
+/** A shorter ID could be a part of anybody's command line. Runtimes' own have 64 digits. */
+const SHORTEST_TELLING_ID = 12;
+
 /** Some runtimes (podman's conmon) hold the port open on behalf of the container, so that nobody else takes it. */
 function isReservation({ commandLine }: Listener, containerId: string): boolean {
-  return commandLine.includes(containerId);
+  return containerId.length >= SHORTEST_TELLING_ID && commandLine.includes(containerId);
 }
 
 /** A service of Fairlead's on one address keeps its port there, and is in nobody's way elsewhere. */
