@@ -1,13 +1,14 @@
 /** What `fairlead network connect` does. */
 
-import { formatResult, type Result } from "../../lib/cni/result.ts";
+import { formatResult } from "../../lib/cni/result.ts";
+import { NEWEST_CNI_VERSION } from "../../lib/cni/versions.ts";
+import type { AddOutcome } from "../../lib/runtime/network-runtime.ts";
 import type { Container } from "../containers/container.ts";
 import { netnsContainer, processContainer } from "../containers/process.ts";
 import { resolveContainer } from "../containers/resolve.ts";
 import { containerSources } from "../containers/sources.ts";
 import type { Io } from "../io.ts";
 import { attach, attachWith, requireConnectable, requireRunning } from "../node/attach.ts";
-import { devicePlan } from "../node/device.ts";
 import { type Node, openNode } from "../node/node.ts";
 import { pathsOf } from "../node/options.ts";
 import type { AttachmentWishes } from "../node/wishes.ts";
@@ -23,13 +24,15 @@ export async function runConnect({ args, options }: ConnectInput, io: Io): Promi
   const node = openNode(pathsOf(options));
   const { network, container } = await targetsOf(node, { args, options });
   refuseUnserved(options);
-  const result =
+  const outcome =
     network === null
-      ? connectDevice(node, container, options)
+      ? await connectDevice(node, container, options)
       : attach(node, container, { reference: network, wishes: wishesOf(options), ...ifnameOf(options) });
   refreshSandbox(node, container);
   if (options.json)
-    await io.out(formatJson({ containerId: container.id, result: formatResult(result, "1.1.0") }));
+    await io.out(
+      formatJson({ containerId: container.id, result: formatResult(outcome.result, NEWEST_CNI_VERSION) }),
+    );
   return 0;
 }
 
@@ -95,12 +98,17 @@ function wishesOf(options: ConnectInput["options"]): AttachmentWishes {
   };
 }
 
-function connectDevice(node: Node, container: Container, options: ConnectInput["options"]): Result {
+async function connectDevice(
+  node: Node,
+  container: Container,
+  options: ConnectInput["options"],
+): Promise<AddOutcome> {
   // A container on the network "none" has none by choice, and gets this one by choice: Pipework's usual case.
   if (container.mode !== "none") requireConnectable(container, null);
   requireRunning(container);
   const { ip, ip6, ...wishes } = wishesOf(options);
   const addresses = [ip, ip6].filter((address) => address !== undefined);
+  const { devicePlan } = await import("../node/device.ts");
   const plan = devicePlan(options.device ?? "", addresses);
   return attachWith(node, container, { ...plan, wishes, ...ifnameOf(options) });
 }

@@ -1,12 +1,11 @@
 /** What `fairlead network disconnect` does. */
-import { FairleadError } from "../../lib/errors.ts";
 import type { Container } from "../containers/container.ts";
 import { resolveContainer } from "../containers/resolve.ts";
 import { containerSources } from "../containers/sources.ts";
 import type { Io } from "../io.ts";
 import { hostRule } from "../node/attach.ts";
 import { containersOnNetwork, detach, releaseNone } from "../node/detach.ts";
-import { deviceNetworkName } from "../node/device.ts";
+import { deviceNetworkName } from "../node/device-name.ts";
 import { resolveNetwork } from "../node/networks.ts";
 import { type Node, openNode } from "../node/node.ts";
 import { pathsOf } from "../node/options.ts";
@@ -29,17 +28,12 @@ export async function runDisconnect({ args, options }: DisconnectInput, io: Io):
   return 0;
 }
 
-/** A network that is gone is still in the cache of those that are on it. */
+/** A network that somebody is on is in the cache, whether it still is in the service or not. */
 function nameOf(node: Node, reference: string): string {
-  try {
-    const { name, network } = resolveNetwork(node, reference);
-    if (network?.driver === "host") throw hostRule();
-    return name;
-  } catch (thrown) {
-    const mayBeGone = thrown instanceof FairleadError && ["not-found", "unavailable"].includes(thrown.code);
-    if (mayBeGone && node.cache.list().some(({ networkName }) => networkName === reference)) return reference;
-    throw thrown;
-  }
+  if (node.cache.holdsNetwork(reference)) return reference;
+  const { name, network } = resolveNetwork(node, reference);
+  if (network?.driver === "host") throw hostRule();
+  return name;
 }
 
 /** A container that is gone is still known on its networks. */

@@ -5,34 +5,34 @@
  * cache of results, or not at all.
  */
 import { DelegateError } from "../../lib/cni/errors.ts";
-import type { JsonObject } from "../../lib/cni/json.ts";
-import type { Result } from "../../lib/cni/result.ts";
+import { isObject, type JsonObject } from "../../lib/cni/json.ts";
 import { ERROR_TABLE, FairleadError } from "../../lib/errors.ts";
 import { hashHex } from "../../lib/hash.ts";
-import { findLink } from "../../lib/host/links.ts";
 import type { Network } from "../../lib/ipam/api.ts";
 import { makeDirectories } from "../../lib/linux/files.ts";
+import { LinkProbe } from "../../lib/linux/link-probe.ts";
 import { LockFile } from "../../lib/linux/lock-file.ts";
 import { bootId } from "../../lib/linux/machine.ts";
 import { netnsIdentity } from "../../lib/linux/named-netns.ts";
-import { NETLINK_ROUTE, openNetlinkSocket, openNetlinkSocketIn } from "../../lib/linux/netlink-socket.ts";
 import { openNetns } from "../../lib/linux/netns.ts";
-import { NetlinkConnection } from "../../lib/netlink/connection.ts";
 import { type CachedAttachment, isHalfMade, type OwnerNotes } from "../../lib/runtime/cache.ts";
 import { type Conflist, withArgs } from "../../lib/runtime/conflist.ts";
+import type { AddOutcome } from "../../lib/runtime/network-runtime.ts";
 import { unservedCapabilities } from "../../lib/runtime/request-configuration.ts";
 import { evidenceNotes } from "../../lib/runtime/stale.ts";
 import type { Container } from "../containers/container.ts";
 import { WordedError } from "../worded-error.ts";
 import { checkLinks, forgetLinks, keepLinks, PREDEFINED_BRIDGE } from "./links.ts";
-import { conflistOf, resolveNetwork } from "./networks.ts";
+import { conflistIfThere, conflistOf, resolveNetwork } from "./networks.ts";
 import type { Node } from "./node.ts";
-import { type AttachmentWishes, capabilityArgsOf, checkWishes } from "./wishes.ts";
+import { type AttachmentWishes, capabilityArgsOf, checkWishes, isPlain } from "./wishes.ts";
 
 /** A container with its network namespace: one that can be attached. */
 export type RunningContainer = Container & { readonly netns: string };
 
 const LOCK_LIMIT_MS = 60_000;
+/** Name of the reference plugin's bridge where the configuration names none. */
+const REFERENCE_BRIDGE = "cni0";
 /** A container has fewer links; beyond this the kernel is asked in vain. */
 const MOST_IFNAMES = 1_000;
 
@@ -44,12 +44,14 @@ interface Asked {
 }
 
 /** Connects to the network that `reference` names. @throws WordedError in Docker's words */
-export function attach(node: Node, container: Container, { reference, ...asked }: Asked): Result {
-  const named = resolveNetwork(node, reference);
+export function attach(node: Node, container: Container, { reference, ...asked }: Asked): AddOutcome {
+  // Most wish for nothing: then there is nothing to ask the service that the plugin does not ask.
+  const plain = isPlain(asked.wishes) ? conflistIfThere(node, reference) : null;
+  const named = plain ? { name: plain.name, network: null } : resolveNetwork(node, reference);
   requireConnectable(container, named.network);
   checkWishes(asked.wishes, named.name, named.network);
   requireRunning(container);
-  const conflist = conflistOf(node, named.name);
+  const conflist = plain ?? conflistOf(node, named.name);
   checkLinks(node, named.name, asked.wishes.links);
   return attachWith(node, container, { ...asked, conflist });
 }
@@ -61,7 +63,7 @@ export interface AttachmentPlan {
 }
 
 /** Connects by a conflist that is at hand. @throws WordedError `already-exists`; what the plugins report. */
-export function attachWith(node: Node, container: RunningContainer, plan: AttachmentPlan): Result {
+export function attachWith(node: Node, container: RunningContainer, plan: AttachmentPlan): AddOutcome {
   const capabilityArgs = capabilityArgsOf(plan.wishes);
   requireServed(plan.conflist, capabilityArgs);
   const conflist = withArgs(plan.conflist, argsOf(container, plan.wishes));
@@ -74,7 +76,7 @@ export function attachWith(node: Node, container: RunningContainer, plan: Attach
     if (isPredefined) keepLinks(node, containerId, plan.wishes.links);
     try {
       const attachment = { containerId, ifname, netns, capabilityArgs };
-      return node.runtime.add(conflist, attachment, { notes: (result) => notesOf(container, result) });
+      return node.runtime.add(conflist, attachment, { notes: (raw) => notesOf(container, conflist, raw) });
     } catch (thrown) {
       if (isPredefined) forgetLinks(node, containerId);
       throw worded(thrown);
@@ -176,14 +178,14 @@ function requireUnattached(
 function freeIfname(path: string, present: readonly CachedAttachment[]): string {
   const cached = new Set(present.map(({ ifname }) => ifname));
   const netns = openNetns(path);
-  const connection = new NetlinkConnection(openNetlinkSocketIn(netns, NETLINK_ROUTE));
+  const probe = new LinkProbe(netns);
   try {
     for (let number = 0; number < MOST_IFNAMES; number += 1) {
       const ifname = `eth${number}`;
-      if (!cached.has(ifname) && findLink(connection, ifname) === null) return ifname;
+      if (!cached.has(ifname) && !probe.has(ifname)) return ifname;
     }
   } finally {
-    connection.close();
+    probe.close();
     netns.close();
   }
   throw new FairleadError({
@@ -195,24 +197,24 @@ function freeIfname(path: string, present: readonly CachedAttachment[]): string 
 }
 
 /** Also what the reaper needs to tell, later and from outside, that the container is gone. */
-function notesOf(container: RunningContainer, result: Result | null): OwnerNotes {
-  const hostLinks = (result?.interfaces ?? []).filter(({ sandbox }) => !sandbox).map(({ name }) => name);
+function notesOf(container: RunningContainer, conflist: Conflist, raw: JsonObject | null): OwnerNotes {
   return {
-    ...evidenceNotes(container.netns, withoutBridges(hostLinks)),
+    ...evidenceNotes(container.netns, containerLinks(conflist, raw)),
     name: container.name,
     kind: container.kind,
     attachedAt: new Date().toISOString(),
   };
 }
 
-function withoutBridges(ifnames: readonly string[]): string[] {
-  if (ifnames.length === 0) return [];
-  const connection = new NetlinkConnection(openNetlinkSocket(NETLINK_ROUTE));
-  try {
-    return ifnames.filter((ifname) => findLink(connection, ifname)?.kind !== "bridge");
-  } finally {
-    connection.close();
-  }
+/** Names of the host's links that are the container's own. The bridge outlives it: it is the one that is configured. */
+function containerLinks({ plugins }: Conflist, raw: JsonObject | null): string[] {
+  const bridges = new Set<unknown>([REFERENCE_BRIDGE, ...plugins.map((plugin) => plugin.raw["bridge"])]);
+  const interfaces = raw?.["interfaces"];
+  const links = Array.isArray(interfaces) ? interfaces.filter(isObject) : [];
+  return links
+    .filter(({ sandbox }) => !sandbox)
+    .map(({ name }) => String(name))
+    .filter((name) => !bridges.has(name));
 }
 
 function worded(thrown: unknown): unknown {

@@ -7,19 +7,12 @@ import { formatAddress, parseAddress } from "../../lib/addr/address.ts";
 import { formatPrefix, parseInterfaceAddress } from "../../lib/addr/prefix.ts";
 import type { JsonObject } from "../../lib/cni/json.ts";
 import { FairleadError } from "../../lib/errors.ts";
-import { hashHex } from "../../lib/hash.ts";
 import { requireLink } from "../../lib/host/links.ts";
 import { NETLINK_ROUTE, openNetlinkSocket } from "../../lib/linux/netlink-socket.ts";
 import { NetlinkConnection } from "../../lib/netlink/connection.ts";
 import { type Conflist, readConflist } from "../../lib/runtime/conflist.ts";
 import { WordedError } from "../worded-error.ts";
-
-const PREFIX = "device-";
-
-/** The network name under which attachments to a device are kept: links may have names that networks may not. */
-export function deviceNetworkName(device: string): string {
-  return /^[\w.-]+$/.test(device) ? `${PREFIX}${device}` : `${PREFIX}${hashHex(device, 12)}`;
-}
+import { deviceNetworkName } from "./device-name.ts";
 
 /**
  * The conflist for one container on `device`: a port of it when it is a bridge, a macvlan over it otherwise.

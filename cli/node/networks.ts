@@ -38,3 +38,13 @@ export function resolveNetwork(node: Node, reference: string): NamedNetwork {
 export function conflistOf({ paths }: Node, name: string): Conflist {
   return findConflist(paths.confDirectory, name).conflist;
 }
+
+/** The conflist of exactly that name, or null. */
+export function conflistIfThere({ paths }: Node, name: string): Conflist | null {
+  try {
+    return findConflist(paths.confDirectory, name).conflist;
+  } catch (thrown) {
+    if (thrown instanceof FairleadError && thrown.code === "not-found") return null;
+    throw thrown;
+  }
+}

@@ -84,6 +84,11 @@ function checkMac(text: string): void {
   }
 }
 
+/** True when nothing is wished for that depends on what the network is. */
+export function isPlain({ ip, ip6, aliases = [], links = [] }: AttachmentWishes): boolean {
+  return ip === undefined && ip6 === undefined && aliases.length === 0 && links.length === 0;
+}
+
 /** Wishes as capabilities: each must be declared by a plugin of the conflist, or it would be passed over. */
 export function capabilityArgsOf({ ip, ip6, mac, portMappings = [] }: AttachmentWishes): JsonObject {
   const ips = [ip, ip6].filter((address) => address !== undefined);

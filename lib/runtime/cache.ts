@@ -53,10 +53,14 @@ export interface CachedAttachment extends RuntimeAttachment, AttachmentKey {
 
 /** The result in a form for reading. */
 export function resultOf({ rawResult }: CachedAttachment): Result | null {
-  if (rawResult === null) return null;
-  const named = rawResult["cniVersion"];
+  return rawResult && parseRawResult(rawResult);
+}
+
+/** @throws FairleadError `decode-failure` */
+export function parseRawResult(raw: JsonObject): Result {
+  const named = raw["cniVersion"];
   const version = typeof named === "string" && isCniVersion(named) ? named : UNNAMED_CNI_VERSION;
-  return parseResult(rawResult, version, { operation: "read cached result", fault: "decode-failure" });
+  return parseResult(raw, version, { operation: "read result", fault: "decode-failure" });
 }
 
 const ENTRY_FIELDS = {
@@ -94,6 +98,12 @@ export class ResultCache {
     const wanted = containerId === undefined ? names : names.filter((n) => n.includes(`-${containerId}-`));
     const entries = wanted.flatMap((name) => this.#read(name) ?? []);
     return containerId === undefined ? entries : entries.filter((e) => e.containerId === containerId);
+  }
+
+  /** True when somebody is attached to the network of that name. */
+  holdsNetwork(networkName: string): boolean {
+    const names = listDirectory(this.#folder).filter((name) => name.startsWith(`${networkName}-`));
+    return names.some((name) => this.#read(name)?.networkName === networkName);
   }
 
   /** @throws FairleadError `already-exists` when the file of `key` holds another attachment. */

@@ -71,7 +71,7 @@ test("ADD runs in order, hands results on, and leaves what libcni reads", () => 
     cniArgs: [["IgnoreUnknown", "1"]] as const,
     capabilityArgs: { ips: ["x"] },
   };
-  const result = runtime.add(network(), attachment, { notes: () => ({ name: "web" }) });
+  const { result } = runtime.add(network(), attachment, { notes: () => ({ name: "web" }) });
   expect(verbs()).toEqual(["ADD a", "ADD b"]);
   expect(result.ips.map(({ address }) => address)).toEqual(["10.0.0.2/24", "10.0.1.2/24"]);
   expect(plugins.calls[1]?.env).toMatchObject({

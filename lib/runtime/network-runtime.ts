@@ -8,13 +8,13 @@
  */
 import { Attempts } from "../attempts.ts";
 import { readDelegateResult } from "../cni/config.ts";
-import { decodeJson, isObject, type JsonObject } from "../cni/json.ts";
+import { decodeJson, isObject, type JsonObject, requireObject } from "../cni/json.ts";
 import type { AttachmentKey } from "../cni/request.ts";
 import { EMPTY_RESULT, formatResult, type Result } from "../cni/result.ts";
 import type { AttachmentId } from "../cni/sections.ts";
 import { type CniVersion, hasCheck, hasGc, hasStatus } from "../cni/versions.ts";
 import { FairleadError } from "../errors.ts";
-import { type CachedAttachment, type OwnerNotes, type ResultCache, resultOf } from "./cache.ts";
+import { type CachedAttachment, type OwnerNotes, parseRawResult, type ResultCache } from "./cache.ts";
 import type { Conflist } from "./conflist.ts";
 import { type PluginHost, runPluginOnce } from "./plugin-run.ts";
 import { keyOf, type RequestExtras, type RuntimeAttachment } from "./request-configuration.ts";
@@ -31,7 +31,15 @@ export interface DelOptions {
 /** What ADD leaves in the cache beside the result. */
 export interface AddOptions {
   /** Called before the plugins run, with null, and after: what is remembered may depend on what was made. */
-  readonly notes?: (result: Result | null) => OwnerNotes;
+  readonly notes?: (result: JsonObject | null) => OwnerNotes;
+}
+
+/** The final result of a chain. */
+export interface AddOutcome {
+  /** As it was printed, in the version of the configuration. */
+  readonly raw: JsonObject;
+  /** Decoded, which takes longer than most callers want to wait for what they do not look at. */
+  readonly result: Result;
 }
 
 export class NetworkRuntime {
@@ -49,29 +57,27 @@ export class NetworkRuntime {
    *
    * When a plugin fails, or the entry cannot be written, every plugin gets a DEL before the error is thrown.
    */
-  add(conflist: Conflist, attachment: RuntimeAttachment, options: AddOptions = {}): Result {
+  add(conflist: Conflist, attachment: RuntimeAttachment, options: AddOptions = {}): AddOutcome {
     const { notes = () => ({}) } = options;
     this.#cache.requireFree(keyOf(conflist, attachment));
     this.#cache.begin(conflist, attachment, notes(null));
     try {
-      const result = this.#addAll(conflist, attachment);
-      const raw = formatResult(result, conflist.cniVersion);
-      this.#cache.put(conflist, attachment, { result: raw, notes: notes(result) });
-      return result;
+      const raw = this.#addAll(conflist, attachment);
+      this.#cache.put(conflist, attachment, { result: raw, notes: notes(raw) });
+      return outcomeOf(raw);
     } catch (thrown) {
       this.#takeBack(conflist, attachment);
       throw thrown;
     }
   }
 
-  #addAll(conflist: Conflist, attachment: RuntimeAttachment): Result {
-    let result: Result | null = null;
+  #addAll(conflist: Conflist, attachment: RuntimeAttachment): JsonObject {
+    let prevResult: JsonObject | null = null;
     for (const plugin of conflist.plugins) {
-      const prevResult: JsonObject | null = result && formatResult(result, conflist.cniVersion);
       const stdout = runPluginOnce(this.#host, "ADD", { conflist, plugin, attachment, prevResult });
-      result = readDelegateResult(stdout, plugin.type, conflist.cniVersion);
+      prevResult = readAnswer(stdout, plugin.type, conflist.cniVersion);
     }
-    return result ?? EMPTY_RESULT;
+    return prevResult ?? formatResult(EMPTY_RESULT, conflist.cniVersion);
   }
 
   /** What fails here is not worth more than the error that led here: the plugins hold what they could not undo. */
@@ -159,8 +165,9 @@ export class NetworkRuntime {
   #prevResult({ cniVersion }: Conflist, key: AttachmentKey): JsonObject | null {
     if (!hasCheck(cniVersion)) return null;
     const cached = this.#cache.find(key);
-    const result = cached && resultOf(cached);
-    return result && formatResult(result, cniVersion);
+    if (cached === null || cached.rawResult === null) return null;
+    if (cached.rawResult["cniVersion"] === cniVersion) return cached.rawResult;
+    return formatResult(parseRawResult(cached.rawResult), cniVersion);
   }
 
   #requireVerb({ name, cniVersion }: Conflist, verb: string, has: (version: CniVersion) => boolean): void {
@@ -173,6 +180,26 @@ export class NetworkRuntime {
       hint: 'add "cniVersions": ["1.0.0"] to the conflist',
     });
   }
+}
+
+function outcomeOf(raw: JsonObject): AddOutcome {
+  return {
+    raw,
+    get result() {
+      return parseRawResult(raw);
+    },
+  };
+}
+
+/**
+ * What a plugin printed, handed on as it is when it is in the version that was asked for, which it has to be; converted
+ * otherwise.
+ */
+function readAnswer(stdout: Uint8Array, type: string, version: CniVersion): JsonObject {
+  const reading = { operation: `read result of ${type}`, fault: "decode-failure" } as const;
+  const raw = requireObject(decodeJson(stdout, reading), reading);
+  if (raw["cniVersion"] === version) return raw;
+  return formatResult(readDelegateResult(stdout, type, version), version);
 }
 
 function isAmong(valid: readonly AttachmentId[], { containerId, ifname }: AttachmentId): boolean {

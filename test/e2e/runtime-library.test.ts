@@ -94,7 +94,7 @@ test.each([
   const conflist = conflistOf();
   const netns = await lab.addContainer(conflist.name);
   const attachment = { containerId: `c-${conflist.name}`, ifname: "eth0", netns };
-  const result = runtime.add(conflist, attachment);
+  const { result } = runtime.add(conflist, attachment);
   const [address = ""] = result.ips.map((ip) => ip.address);
   expect([name, address]).toEqual([name, expect.stringMatching(/^10\.9[67]\.0\.2\/24$/)]);
   expect(await canPing(netns, address.replace(/2\/24$/, "1"))).toBe(true);
