@@ -52,9 +52,11 @@ function overUdp({ upstream, query, isAnswer, timeoutMs }: Exchange): Promise<Ui
     socket.on("message", (bytes) => {
       if (isAnswer(bytes)) end(() => resolve(bytes));
     });
-    socket.connect(upstream.port, upstream.address, () => {
+    // By its event: the callback would also be told of failures.
+    socket.on("connect", () => {
       if (!isOver) socket.send(query, (error) => error && fail(error));
     });
+    socket.connect(upstream.port, upstream.address);
   });
 }
 

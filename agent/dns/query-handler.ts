@@ -78,13 +78,17 @@ export class QueryHandler {
   handle(bytes: Uint8Array, source: QuerySource): Reply {
     const { counters, onFault } = this.#options;
     counters.received++;
-    try {
-      return this.#handle(bytes, source);
-    } catch (thrown) {
-      // A fault of ours. Whatever a container sends, it must not end the agent.
+    // A fault of ours. Whatever a container sends, it must not end the agent.
+    const giveUp = (thrown: unknown): null => {
       counters.dropped++;
       onFault(thrown, source);
       return null;
+    };
+    try {
+      const reply = this.#handle(bytes, source);
+      return reply instanceof Promise ? reply.catch(giveUp) : reply;
+    } catch (thrown) {
+      return giveUp(thrown);
     }
   }
 

@@ -147,6 +147,19 @@ describe("forwarding", () => {
     expect(server.figures()).toMatchObject({ outstanding: 0, upstreamFailures: 1 });
   });
 
+  test("an upstream that cannot even be connected to is passed over", async () => {
+    await startUpstream(world);
+    // The kernel refuses to connect to a broadcast address; the other one has no such zone.
+    const upstreams = ["255.255.255.255", "fe80::1%nosuch", "127.0.0.1"].map(
+      (one) => `${one}#${UPSTREAM_PORT}`,
+    );
+    const server = await start({ upstreams });
+    for (let index = 0; index < 3; index++) {
+      expect(count(await ask(queryOf("www.example.com"), "127.77.1.2"))).toBe(1);
+    }
+    expect(server.figures()).toMatchObject({ forwarded: 3, upstreamFailures: 0, outstanding: 0 });
+  });
+
   test("ourselves are never asked", async () => {
     const server = await start({ upstreams: [`${GATEWAY}#${PORT}`, `${OTHER_GATEWAY}#${PORT}`] });
     expect((await ask(queryOf("www.example.com"), "127.77.1.2"))?.flags.responseCode).toBe(2);
