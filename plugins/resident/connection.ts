@@ -19,6 +19,9 @@ const REQUEST_LIMIT_MS = 500;
 /** An answer fits the client's buffer, unless it is very long; then the client reads it at once. */
 const ANSWER_LIMIT_MS = 2_000;
 
+/** For one request at a time: its stdin lies in here. */
+const buffer = new Uint8Array(LONGEST_REQUEST_BYTES);
+
 export class Connection {
   readonly #fd: number;
 
@@ -31,10 +34,9 @@ export class Connection {
     return peerOf(this.#fd);
   }
 
-  /** Null when none came that is whole, in time. */
+  /** Null when none came that is whole, in time. It is good until the next one is received. */
   receiveRequest(): ResidentRequest | null {
     const deadline = performance.now() + REQUEST_LIMIT_MS;
-    const buffer = new Uint8Array(LONGEST_REQUEST_BYTES);
     for (let length = 0; ; ) {
       const count = receiveNow(this.#fd, buffer.subarray(length));
       if (count === "end") return null;

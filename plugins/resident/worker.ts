@@ -16,7 +16,8 @@ import { deletionOf, hasAttached, type PluginMain, runInvocation } from "./invoc
 const MOST_REQUESTS = 20_000;
 /** And when it has grown larger than this; it begins with some 60. */
 const MOST_RESIDENT_MIB = 256;
-const REQUESTS_PER_MEASUREMENT = 64;
+/** Requests that may pass before the worker looks whether it is still in order. */
+const MOST_REQUESTS_UNSEEN = 16;
 
 export interface WorkerOptions {
   readonly plugins: ReadonlyMap<string, PluginMain>;
@@ -45,12 +46,19 @@ export class Worker {
   run(): WorkerEnd {
     const { listening, control } = this.#options;
     const readiness = new Readiness([listening, control]);
-    for (;;) {
-      const ready = readiness.wait(-1);
+    for (let sinceLook = 0; ; ) {
+      let ready = readiness.wait(0);
+      // Looking costs as much as a tenth of a request, so that it waits for a moment without one, but not for ever.
+      if (sinceLook > 0 && (ready.length === 0 || sinceLook >= MOST_REQUESTS_UNSEEN)) {
+        sinceLook = 0;
+        const reason = this.#reasonToEnd();
+        if (reason !== null) return reason;
+      }
+      if (ready.length === 0) ready = readiness.wait(-1);
       if (ready.includes(control)) return "told";
-      if (ready.includes(listening)) this.#acceptOne();
-      const reason = this.#reasonToEnd();
-      if (reason !== null) return reason;
+      if (!ready.includes(listening)) continue;
+      this.#acceptOne();
+      sinceLook += 1;
     }
   }
 
@@ -87,7 +95,6 @@ export class Worker {
   #reasonToEnd(): WorkerEnd | null {
     if (strayThreads(this.#threads) > 0) return "stray-thread";
     if (this.#requests >= MOST_REQUESTS) return "used-up";
-    const measure = this.#requests % REQUESTS_PER_MEASUREMENT === 0;
-    return measure && residentMib() > MOST_RESIDENT_MIB ? "used-up" : null;
+    return residentMib() > MOST_RESIDENT_MIB ? "used-up" : null;
   }
 }
