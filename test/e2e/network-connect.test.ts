@@ -167,6 +167,20 @@ test("a netns by its path, a process by its number", async () => {
   await node.run("network", "disconnect", "--pid", pid, NETWORK);
 });
 
+test("a container that was restarted is connected again, and what it held before is given back", async () => {
+  await node.run("network", "connect", NETWORK, "pod1");
+  const before = await addressOf("pod1");
+  await podman.run("restart", "-t0", "pod1");
+  expect(await podman.run("exec", "pod1", "ip", "-o", "link")).not.toContain("eth1");
+  await node.run("network", "connect", NETWORK, "pod1");
+  expect(await podman.run("exec", "pod1", "ip", "-o", "link")).toContain("eth1");
+  const mine = (await endpointsOf(NETWORK)).filter(({ name }) => name === "pod1");
+  expect(mine).toHaveLength(1);
+  expect(await addressOf("pod1")).not.toBe(before);
+  expect(await fromBox(await addressOf("pod1"))).toBe(0);
+  await node.run("network", "disconnect", NETWORK, "pod1");
+});
+
 test("what podman attached itself can be disconnected, and the cache entries have libcni's keys", async () => {
   await node.run("network", "connect", NETWORK, "pod1");
   const keysOf = (file: string): string[] => Object.keys(JSON.parse(readFileSync(file, "utf8"))).sort();
