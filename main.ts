@@ -6,7 +6,7 @@
  * themselves, and the rest, fifteen times as large, are loaded when they are needed.
  */
 import { isPluginName, type PluginName } from "./plugins/names.ts";
-import { handOver } from "./plugins/resident/hand-over.ts";
+import { handOver, isAboutNetwork } from "./plugins/resident/hand-over.ts";
 
 /** Hidden command: what the agent starts. */
 const WORKER_COMMAND = "plugin-worker";
@@ -17,6 +17,7 @@ const invokedAs = process.argv0.slice(process.argv0.lastIndexOf("/") + 1);
 process.exit(isPluginName(invokedAs) ? await runPlugin(invokedAs) : await runCommand(process.argv.slice(2)));
 
 async function runPlugin(name: PluginName): Promise<number> {
+  if (!isAboutNetwork(process.env)) return (await import("./plugins/version.ts")).answerVersion(name);
   const remainder = handOver(name, process.env);
   if (typeof remainder === "number") return remainder;
   return (await import("./plugins/all.ts")).runAsProcess(name, remainder);

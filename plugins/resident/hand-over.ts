@@ -38,10 +38,14 @@ const STDERR = 2;
 
 const NOTHING_READ: Remainder = { stdin: new Uint8Array(0), isWhole: false };
 
+/** False for VERSION, and for a plugin that somebody started by hand: neither has anything to do. */
+export function isAboutNetwork(env: Variables): boolean {
+  const verb = env["CNI_COMMAND"];
+  return verb !== undefined && verb !== "" && verb !== "VERSION";
+}
+
 /** Returns the exit status when a worker ran the plugin and everything is written, else what is left to do. Never throws. */
 export function handOver(plugin: string, env: Variables): number | Remainder {
-  const verb = env["CNI_COMMAND"];
-  if (verb === undefined || verb === "" || verb === "VERSION") return NOTHING_READ;
   try {
     return handOverBy(fewCalls(), plugin, env);
   } catch {
