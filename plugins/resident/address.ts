@@ -1,5 +1,11 @@
 /** Where a plugin looks for a resident worker, and how long it waits for its answer. A part of the plugins' first chunk. */
 
+/**
+ * Longest wait for a worker that begins with a DEL, in milliseconds. Deleting a link waits for the kernel rather than for a CPU:
+ * when all workers are at it, one more process is sooner done than a place in the queue.
+ */
+export const DEL_START_LIMIT_MS = 25;
+
 const DEFAULT_DIRECTORY = "/run/fairlead";
 const SOCKET_NAME = "plugin-worker.sock";
 /** Beyond the time limit of the IPAM service: the longest wait for a bridge's lock, and some. */

@@ -12,7 +12,7 @@ import {
   type Variables,
 } from "../../lib/resident/frames.ts";
 import { BUILD } from "../../lib/version.ts";
-import { residentSocketFor } from "./address.ts";
+import { DEL_START_LIMIT_MS, residentSocketFor } from "./address.ts";
 
 /** What is left for the plugin to do in this process. */
 export interface Remainder {
@@ -60,7 +60,8 @@ function handOverBy(c: FewCalls, plugin: string, env: Variables): number | Remai
   if (place === null) return read;
   const { socketPath, limitMs } = place;
   const request = encodeRequest({ build: BUILD, plugin, env, stdin: read.stdin });
-  const outcome = converse(c, { socketPath, request, startLimitMs: START_LIMIT_MS, limitMs });
+  const startLimitMs = env["CNI_COMMAND"] === "DEL" ? DEL_START_LIMIT_MS : START_LIMIT_MS;
+  const outcome = converse(c, { socketPath, request, startLimitMs, limitMs });
   const writtenBytes = outcome.kind === "answered" ? write(c, outcome.answer) : 0;
   if (outcome.kind === "answered" && writtenBytes === outcome.answer.stdout.length) {
     return outcome.answer.exitCode;
