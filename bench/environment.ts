@@ -1,7 +1,8 @@
 /** On what machine, and with what, a run was made: a figure without this cannot be compared with any other. */
 import { execFileSync, spawnSync } from "node:child_process";
 import { cpus, release, totalmem } from "node:os";
-import type { BenchHost } from "./attachments.ts";
+import { join } from "node:path";
+import type { Options } from "./options.ts";
 
 const COMMAND_TIMEOUT_MS = 5_000;
 
@@ -19,7 +20,8 @@ export interface EnvironmentFacts {
   readonly seed: number;
 }
 
-export function environmentFacts(host: BenchHost, idleBefore: number, seed: number): EnvironmentFacts {
+export function environmentFacts(options: Options, idleBefore: number): EnvironmentFacts {
+  const { bin, reference, selfCheck, seed } = options;
   const processors = cpus();
   return {
     at: new Date().toISOString(),
@@ -28,8 +30,8 @@ export function environmentFacts(host: BenchHost, idleBefore: number, seed: numb
     cores: processors.length,
     memoryMib: Math.round(totalmem() / 2 ** 20),
     node: process.version,
-    ours: describeExecutable(host.contestants.ours.executable),
-    reference: describeExecutable(host.contestants.reference.executable),
+    ours: describeExecutable(selfCheck ? join(reference, "bridge") : join(bin, "fairlead-bridge")),
+    reference: describeExecutable(join(reference, "bridge")),
     idleBefore,
     seed,
   };

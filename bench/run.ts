@@ -64,7 +64,8 @@ const QUICK: Extent = {
 const CALLERS = [1, 32, 128] as const;
 
 function contestants(options: Options, stage: Stage): BenchHost["contestants"] {
-  const { bin, reference: folder, selfCheck } = options;
+  const { selfCheck } = options;
+  const { bin, reference: folder } = stage;
   const reference = new ReferenceContestant("reference", folder, stage.folder);
   if (selfCheck) {
     const again = (name: string) => new ReferenceContestant(name, folder, stage.folder);
@@ -88,7 +89,7 @@ function socketWithoutWorkers({ folder, socket }: Stage): string {
 }
 
 /** The agent's workers, in the network namespace of this process, which is where the plugins are run. */
-function startWorkers({ bin, workers }: Options, { socket }: Stage): Promise<WorkerPool> {
+function startWorkers({ workers }: Options, { bin, socket }: Stage): Promise<WorkerPool> {
   return startWorkerPool({
     executable: join(bin, "fairlead"),
     socketPath: join(dirname(socket), "plugin-worker.sock"),
@@ -116,7 +117,7 @@ export async function measure(options: Options, stage: Stage): Promise<void> {
   const figures = options.selfCheck
     ? measured.map((figure) => ({ ...figure, verdict: null }))
     : [...measured, ...workerMemory];
-  const facts = environmentFacts(host, idleBefore, options.seed);
+  const facts = environmentFacts(options, idleBefore);
   const fallsShort = figures.some(({ verdict }) => verdict?.passed === false);
   const profile = fallsShort ? profileOperations(host) : "";
   await pool?.close();
