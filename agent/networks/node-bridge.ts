@@ -78,6 +78,7 @@ export function isolationOf({
  * @throws FairleadError already-exists, in-use, timeout, kernel-refused, …
  */
 export async function ensureNodeBridge(host: NodeNetlink, wanted: NodeBridge): Promise<void> {
+  await clearFormerBridge(host, wanted);
   await withLock(wanted.bridge, "shared", () => {
     const link = makeBridge(host, wanted);
     ensureGatewayAddresses(host.route, { link, addresses: wanted.gateways });
@@ -90,6 +91,17 @@ export async function ensureNodeBridge(host: NodeNetlink, wanted: NodeBridge): P
     if (wanted.masquerades && prefixes.length > 0)
       ensureMasquerade(host.nft, { networkName, prefixes, bridge });
   });
+}
+
+/**
+ * Removes a bridge of that name that was kept for a network of this service which is no more, as after its store was
+ * replaced. One with ports stays: its containers have addresses that the new network knows nothing of.
+ */
+async function clearFormerBridge(host: NodeNetlink, { bridge, networkId }: NodeBridge): Promise<void> {
+  const kept = keptBridgeOf(findLink(host.route, bridge)?.alias ?? "");
+  if (kept === null || kept.service !== host.service || kept.networkId === networkId) return;
+  const isolated = listIsolation(host.nft).filter((one) => one.bridge === bridge);
+  await removeNodeBridge(host, { bridge, networkNames: isolated.map(({ networkName }) => networkName) });
 }
 
 function makeBridge(host: NodeNetlink, { networkId, networkName, bridge, mtu }: NodeBridge): LinkState {

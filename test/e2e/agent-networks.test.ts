@@ -266,6 +266,29 @@ test("bridges of another service on the same host are left alone", async () => {
   expect((await links()).find(({ ifname }) => ifname === "fl-other")?.ifalias).toBe(alias);
 });
 
+test("a bridge that this service kept for a network of a former store is made anew, unless it has containers", async () => {
+  await start();
+  const alias = (await links()).find(({ ifname }) => ifname === "fl-bridge0")?.ifalias ?? "";
+  const former = alias.replace(/:[0-9a-f]+@/, `:${"cd".repeat(32)}@`);
+  for (const bridge of ["fl-idle", "fl-used"]) {
+    await under.lab.host(["ip", "link", "add", bridge, "type", "bridge"]);
+    await under.lab.host(["ip", "link", "set", bridge, "alias", former]);
+    await under.lab.host(["ip", "addr", "add", "10.250.0.1/24", "dev", bridge]);
+  }
+  await under.lab.host(["ip", "link", "add", "port", "type", "veth", "peer", "name", "port2"]);
+  await under.lab.host(["ip", "link", "set", "port", "master", "fl-used"]);
+  const options = (name: string) => ({ options: { "com.docker.network.bridge.name": name } });
+  const web = await create("web", { subnets: [{ subnet: "10.61.0.0/24" }], ...options("fl-idle") });
+  const idle = (await links()).find(({ ifname }) => ifname === "fl-idle");
+  expect(idle?.ifalias).toBe(alias.replace(/:[0-9a-f]+@/, `:${web.id}@`));
+  const addresses = idle?.addr_info.filter(({ scope }) => scope === "global");
+  expect(addresses?.map(({ local }) => local)).toEqual(["10.61.0.1"]);
+  await under.service.createNetwork({ name: "db", ...options("fl-used") }, CALLER);
+  expect((await under.agent.sync()).problems).toEqual([
+    { severity: "error", object: "db", message: expect.stringContaining("it is kept for network cdcd") },
+  ]);
+});
+
 test("after a reboot everything comes back, also when an ADD was first", async () => {
   await start();
   const web = await create("web");
