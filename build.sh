@@ -194,7 +194,6 @@ install_files() {
   [ -e "$CNI_BIN/loopback" ] || ln "$CNI_BIN/fairlead" "$CNI_BIN/loopback"
   ln -sfn "$CNI_BIN/fairlead" /usr/local/bin/fairlead
   install_manual
-  install_sample conf/10-fairlead.conflist "$CNI_CONF/10-fairlead.conflist"
   install_sample conf/server.yaml /etc/fairlead/server.yaml
   install_sample conf/agent.yaml /etc/fairlead/agent.yaml
   if [ -d /etc/systemd/system ]; then
@@ -248,6 +247,7 @@ uninstall() {
   rm -f /usr/local/bin/fairlead
   uninstall_manual
   for unit in "${UNITS[@]}"; do rm -f "/etc/systemd/system/$unit.service"; done
+  # The sample that version 0.1 installed.
   if cmp -s conf/10-fairlead.conflist "$CNI_CONF/10-fairlead.conflist"; then rm -f "$CNI_CONF/10-fairlead.conflist"; fi
   for sample in server.yaml agent.yaml; do
     if cmp -s "conf/$sample" "/etc/fairlead/$sample"; then rm -f "/etc/fairlead/$sample"; fi
