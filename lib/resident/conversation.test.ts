@@ -97,9 +97,12 @@ test("nobody begins in time: the receiving side is shut down, and then nobody ca
   expect(calls).toEqual(["shutdown", "close"]);
 });
 
-test("somebody begins in the very last moment: it is known, and the answer is lost", () => {
-  const { outcome } = talk(["late", taken(), "end"]);
-  expect(outcome).toEqual({ kind: "lost", timedOut: true });
+test.each<[string, readonly Step[], ConversationOutcome]>([
+  ["and has answered", ["late", taken(ANSWER)], { kind: "answered", answer: expect.anything() }],
+  ["and hangs up when it is done: the plugin may run again", ["late", taken(), "end"], { kind: "untaken" }],
+  ["and does not come to an end", ["late", taken(), "end", "late"], { kind: "lost", timedOut: true }],
+])("somebody begins in the very last moment, %s", (_, steps, expected) => {
+  expect(talk(steps).outcome).toEqual(expected);
 });
 
 test.each<[string, readonly Step[], boolean]>([

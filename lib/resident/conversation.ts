@@ -4,7 +4,10 @@
  * The one question that matters is whether the worker has begun: before that, the plugin may run elsewhere; afterwards, it
  * must not run twice. The worker says {@link TAKEN} right before it begins. A client that gives up earlier shuts its receiving
  * side down first: from then on the kernel refuses the worker's word, and the worker, which then does not begin, knows.
- * Source: net/unix/af_unix.c, unix_stream_sendmsg (RCV_SHUTDOWN of the peer, under its lock) and unix_shutdown.
+ * A word that came before that counts. Its answer cannot come any more, which to the worker is a client that has gone: it ends
+ * what it does, takes an ADD back, and hangs up. That is waited for; then the plugin may run elsewhere, too.
+ * Source: net/unix/af_unix.c, unix_stream_sendmsg (RCV_SHUTDOWN of the peer, under its lock), unix_shutdown, and unix_poll
+ * (EPOLLHUP when both directions are shut, which the peer's end brings about).
  *
  * This module is a part of the plugins' first chunk: it imports as little as it can.
  */
@@ -24,6 +27,8 @@ const SOCK_STREAM_NONBLOCK_CLOEXEC = 0o2004001;
 const MSG_NOSIGNAL = 0x4000;
 const SHUT_RD = 0;
 const POLLIN = 0x1;
+/** POLLHUP and POLLERR are told whether they are asked for or not. */
+const NOTHING_BUT_HANGING_UP = 0;
 
 /** A usual value of {@link Conversation.startLimitMs}: busy workers have their queue; who does not begin by then is stuck. */
 export const START_LIMIT_MS = 2_000;
@@ -51,12 +56,13 @@ export interface Conversation {
 /** What became of a request. */
 export type ConversationOutcome =
   | { readonly kind: "answered"; readonly answer: ResidentAnswer }
-  /** No worker began: the plugin may be run elsewhere. */
+  /** No worker began, or what it began is over without effect: the plugin may be run elsewhere. */
   | { readonly kind: "untaken" }
   /** A worker began; how far it came is not known. */
   | { readonly kind: "lost"; readonly timedOut: boolean };
 
 const UNTAKEN: ConversationOutcome = { kind: "untaken" };
+const LOST: ConversationOutcome = { kind: "lost", timedOut: false };
 
 /** Connects, asks, waits. Blocks the thread; never throws; leaves nothing open. */
 export function converse(c: ConversationCalls, conversation: Conversation): ConversationOutcome {
@@ -95,24 +101,25 @@ function sendAll(c: ConversationCalls, fd: number, bytes: Uint8Array): boolean {
 function awaitAnswer(c: ConversationCalls, fd: number, conversation: Conversation): ConversationOutcome {
   let deadline = performance.now() + conversation.startLimitMs;
   let buffer = new Uint8Array(FIRST_BUFFER_BYTES);
-  let timedOut = false;
+  let isShut = false;
   for (let length = 0; ; ) {
-    if (!waitReadable(c, fd, deadline)) {
+    if (!waitFor(c, fd, POLLIN, deadline)) {
       if (length > 0) return { kind: "lost", timedOut: true };
       // What came in the last moment is read below; after it there is only the end.
-      timedOut = true;
+      isShut = true;
       c.shutdown(fd, SHUT_RD);
     }
     const space = buffer.subarray(length);
     const count = c.recv(fd, space, space.length, 0);
-    if (count <= 0) return length === 0 ? UNTAKEN : { kind: "lost", timedOut };
+    if (count <= 0 && length > 0) return isShut ? awaitHangUp(c, fd, deadline) : LOST;
+    if (count <= 0) return UNTAKEN;
     if (length === 0 && buffer[0] === DECLINED) return UNTAKEN;
     if (length === 0) deadline = performance.now() + conversation.limitMs;
     length += count;
     const answer = buffer.subarray(1, length);
     const whole = answerBytes(answer);
     if (whole === answer.length) return { kind: "answered", answer: decodeAnswer(answer) };
-    if (whole !== undefined && whole > LONGEST_ANSWER_BYTES) return { kind: "lost", timedOut: false };
+    if (whole !== undefined && whole > LONGEST_ANSWER_BYTES) return LOST;
     if (whole !== undefined && whole >= buffer.length) buffer = grown(buffer, whole + 1);
   }
 }
@@ -123,12 +130,17 @@ function grown(buffer: Uint8Array, bytes: number): Uint8Array<ArrayBuffer> {
   return larger;
 }
 
+/** Waits for the end of a worker that has been told, by the shut socket, that its answer is not wanted. */
+function awaitHangUp(c: ConversationCalls, fd: number, deadline: number): ConversationOutcome {
+  return waitFor(c, fd, NOTHING_BUT_HANGING_UP, deadline) ? UNTAKEN : { kind: "lost", timedOut: true };
+}
+
 /** False when the deadline came first. A signal that interrupts only makes it look at the clock. */
-function waitReadable(c: ConversationCalls, fd: number, deadline: number): boolean {
+function waitFor(c: ConversationCalls, fd: number, events: number, deadline: number): boolean {
   const request = new Uint8Array(8);
   const view = new DataView(request.buffer);
   view.setInt32(0, fd, true);
-  view.setInt16(4, POLLIN, true);
+  view.setInt16(4, events, true);
   for (;;) {
     const leftMs = Math.ceil(deadline - performance.now());
     const ready = c.poll(request, 1, Math.max(leftMs, 0));
