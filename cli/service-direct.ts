@@ -3,8 +3,10 @@
  *
  * Most commands ask one question and end. Loading an HTTP client would take longer than the question.
  */
+
 import { errorFromJson, FairleadError } from "../lib/errors.ts";
 import { encodeTextRequest, isCompleteResponse, parseResponse } from "../lib/ipam/http-message.ts";
+import { parseJsonAnswer } from "../lib/json-answer.ts";
 import { beginExchange } from "../lib/linux/stream-socket.ts";
 import { AGENT_PATHS, SYNC_LIMIT_MS, type SyncAnswer } from "../lib/rpc/agent-api.ts";
 import { layOutRequest, OPERATIONS, type OperationName, type RequestParts } from "../lib/rpc/operations.ts";
@@ -97,24 +99,9 @@ function ask({ method, target, body = "" }: RequestParts, { socket, timeoutMs, o
   const pending = beginExchange(socket, request, { timeoutMs, isComplete: isCompleteResponse });
   if (!pending.isAnswered(SLOW_MS)) onSlow();
   const response = parseResponse(pending.finish());
-  const value = response.body === "" ? undefined : parseJson(response.body, socket);
+  const value = response.body === "" ? undefined : parseJsonAnswer(response.body, socket);
   if (response.status >= 200 && response.status < 300) return value;
   throw errorFromJson((value as { error?: unknown } | undefined)?.error ?? response.body);
-}
-
-function parseJson(text: string, socket: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new FairleadError({
-      code: "decode-failure",
-      operation: "read the answer of",
-      object: socket,
-      reason: `not JSON: ${JSON.stringify(text.slice(0, 80))}`,
-      hint: "check that Fairlead listens there",
-      cause,
-    });
-  }
 }
 
 interface Asked {

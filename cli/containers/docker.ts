@@ -4,8 +4,9 @@
  * Source: Docker Engine API 1.41, `GET /containers/{id}/json`.
  */
 import { FairleadError } from "../../lib/errors.ts";
+import { parseJsonAnswer } from "../../lib/json-answer.ts";
 import type { NodePaths } from "../node/paths.ts";
-import { getText, parseJson } from "../node/unix-http.ts";
+import { getText } from "../node/unix-http.ts";
 import type { Candidate, Container, NetworkMode } from "./container.ts";
 import { processNetns } from "./process.ts";
 
@@ -32,9 +33,9 @@ function inspect(socket: string, reference: string): Inspected | null {
   try {
     const target = `/v1.41/containers/${encodeURIComponent(reference)}/json`;
     const { status, body } = getText(socket, target, TIMEOUT_MS);
-    if (status === 200) return parseJson(socket, body) as Inspected;
+    if (status === 200) return parseJsonAnswer(body, socket) as Inspected;
     if (status === 404) return null;
-    const { message = body } = parseJson(socket, body) as { message?: string };
+    const { message = body } = parseJsonAnswer(body, socket) as { message?: string };
     throw new FairleadError({
       code: "invalid-config",
       operation: "ask Docker for",

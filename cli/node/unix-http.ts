@@ -3,8 +3,10 @@
  *
  * HTTP/1.0, because then the answer comes in one piece that ends with the connection, whoever serves.
  */
-import { errorFromJson, FairleadError } from "../../lib/errors.ts";
+
+import { errorFromJson } from "../../lib/errors.ts";
 import { isCompleteResponse, parseResponse } from "../../lib/ipam/http-message.ts";
+import { parseJsonAnswer } from "../../lib/json-answer.ts";
 import { exchange } from "../../lib/linux/stream-socket.ts";
 
 export interface TextResponse {
@@ -22,22 +24,7 @@ export function getText(socket: string, target: string, timeoutMs: number): Text
 /** The same of one of Fairlead's own sockets. @throws also the error that the service answers. */
 export function getJson(socket: string, target: string, timeoutMs: number): unknown {
   const { status, body } = getText(socket, target, timeoutMs);
-  const value = parseJson(socket, body);
+  const value = parseJsonAnswer(body, socket);
   if (status >= 200 && status < 300) return value;
   throw errorFromJson((value as { error?: unknown } | null)?.error ?? body);
-}
-
-export function parseJson(source: string, text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new FairleadError({
-      code: "decode-failure",
-      operation: "read the answer of",
-      object: source,
-      reason: `not JSON: ${JSON.stringify(text.slice(0, 80))}`,
-      hint: "check that the socket is the right one",
-      cause,
-    });
-  }
 }

@@ -1,6 +1,8 @@
 /** Asks the agent of this machine, over its socket. */
+
 import { request as httpRequest } from "node:http";
 import { errorFromJson, FairleadError } from "../errors.ts";
+import { parseJsonAnswer } from "../json-answer.ts";
 import {
   AGENT_PATHS,
   type AgentStatus,
@@ -41,7 +43,7 @@ interface AgentCall {
 
 async function call<T>(options: AgentClientOptions, { method, path, body }: AgentCall): Promise<T> {
   const { status, text } = await exchange(options, { method, path, ...(body && { body }) });
-  const value = parse(text, options.socket);
+  const value = parseJsonAnswer(text, options.socket);
   if (status >= 200 && status < 300) return value as T;
   throw errorFromJson((value as { error?: unknown } | null)?.error);
 }
@@ -94,21 +96,6 @@ function exchange(
     sent.on("error", fail);
     sent.end(text);
   });
-}
-
-function parse(text: string, socket: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new FairleadError({
-      code: "decode-failure",
-      operation: "read the answer of",
-      object: socket,
-      reason: `not JSON: ${JSON.stringify(text.slice(0, 80))}`,
-      hint: "check that the Fairlead agent listens there",
-      cause,
-    });
-  }
 }
 
 const ABSENT = new Set(["ENOENT", "ECONNREFUSED", "FailedToOpenSocket"]);

@@ -1,7 +1,9 @@
 /** The IPAM service over HTTP/JSON, on its unix socket or on TCP: the same values and errors as in process. */
+
 import { Agent, type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
 import { errorFromJson, FairleadError } from "../errors.ts";
 import type { AcquireResponse, Event, IpamService } from "../ipam/api.ts";
+import { parseJsonAnswer } from "../json-answer.ts";
 import { layOutRequest, OPERATIONS, type OperationName, type RequestParts } from "./operations.ts";
 import { createSseParser } from "./sse.ts";
 import { watchEvents } from "./watch.ts";
@@ -63,7 +65,7 @@ class Connection {
     try {
       const response = await responseOf(sent);
       const body = await readText(response);
-      if (isSuccess(response)) return body === "" ? undefined : parseJson(body, this.target);
+      if (isSuccess(response)) return body === "" ? undefined : parseJsonAnswer(body, this.target);
       throw errorOf(body, this.target);
     } catch (thrown) {
       if (expired) throw this.#timeoutError(name, limitMs);
@@ -84,7 +86,7 @@ class Connection {
     try {
       const response = await responseOf(sent);
       if (!isSuccess(response)) throw errorOf(await readText(response), this.target);
-      const parse = createSseParser((data) => onEvent(parseJson(data, this.target) as Event));
+      const parse = createSseParser((data) => onEvent(parseJsonAnswer(data, this.target) as Event));
       response.setEncoding("utf8");
       for await (const chunk of response) parse(chunk as string);
     } catch (thrown) {
@@ -176,23 +178,8 @@ async function readText(response: IncomingMessage): Promise<string> {
   return text;
 }
 
-function parseJson(text: string, target: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new FairleadError({
-      code: "decode-failure",
-      operation: "read the answer of",
-      object: target,
-      reason: `not JSON: ${JSON.stringify(text.slice(0, 80))}`,
-      hint: "check that Fairlead listens there",
-      cause,
-    });
-  }
-}
-
 function errorOf(body: string, target: string): FairleadError {
-  return errorFromJson((parseJson(body, target) as { error?: unknown } | null)?.error);
+  return errorFromJson((parseJsonAnswer(body, target) as { error?: unknown } | null)?.error);
 }
 
 /** Makes a client. Connects when it is used; `close` ends what connections it keeps. */
