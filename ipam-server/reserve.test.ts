@@ -27,6 +27,38 @@ describe("reservations and quarantine", () => {
     });
   });
 
+  test("a reserved address that its holder asked for is taken over after a reboot, asked for or not", async () => {
+    await reserve("10.1.0.4");
+    await acquire("a", { requestedAddresses: ["10.1.0.4"], bootId: "one" });
+    expect(await acquire("a", { bootId: "two" })).toEqual(["10.1.0.4"]);
+    expect(await acquire("b")).toEqual(["10.1.0.2"]);
+    await release("a");
+    // No reboot, so no take-over: it is reserved from others and from the last holder alike.
+    s.f.clock.advance(60_000);
+    expect(await acquire("a", { bootId: "three" })).toEqual(["10.1.0.3"]);
+  });
+
+  test("an address that was reserved without a name is not given to the sticky name that had it", async () => {
+    await acquire("a", { stickyName: "db" });
+    await release("a");
+    await reserve("10.1.0.2");
+    expect(await acquire("a", { stickyName: "db" })).toEqual(["10.1.0.3"]);
+    await release("a");
+    s.f.clock.advance(60_000);
+    expect(await acquire("b", { stickyName: "db" })).toEqual(["10.1.0.3"]);
+  });
+
+  test("a sticky name gets what is reserved for it, else what it was granted last", async () => {
+    await acquire("a", { stickyName: "db" });
+    await acquire("b", { stickyName: "db" });
+    await release("b");
+    await release("a");
+    expect(await acquire("c", { stickyName: "db" })).toEqual(["10.1.0.3"]);
+    await release("c");
+    await reserve("10.1.0.6", { stickyName: "db" });
+    expect(await acquire("d", { stickyName: "db" })).toEqual(["10.1.0.6"]);
+  });
+
   test("the same reservation again is a success, another one is refused", async () => {
     await reserve("10.1.0.2");
     await reserve("10.1.0.2");

@@ -62,7 +62,11 @@ function refusalOf(book: AddressBook, wish: Wish, address: Address, nowMs: numbe
   return addressInUse("acquire address", record, nowMs);
 }
 
-/** True when whoever wishes may be granted `record`'s address at `nowMs`, having asked for it. */
+/**
+ * True when whoever wishes may be granted `record`'s address at `nowMs`, having asked for it.
+ *
+ * Also true of what is taken over after a reboot: what is bound cannot be reserved, so its holder has asked for it.
+ */
 function mayHave(record: LeaseRecord, wish: Wish, nowMs: number): boolean {
   if (record.state === "bound" || record.quarantine !== null) return false;
   const isCooling = record.untilMs !== null && record.untilMs > nowMs;

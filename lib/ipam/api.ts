@@ -54,7 +54,11 @@ export interface AcquireRequest {
   readonly mac?: string;
   /** Names under which the container wants to be found. Recorded for the name service. */
   readonly names?: readonly string[];
-  /** Boot ID of the node: a change means that every earlier netns of the node is gone. */
+  /**
+   * Boot ID of the node: a change means that every earlier netns of the node is gone. What the attachment held
+   * it gets again then, as a new stay (`created: true`), unless it asks for another address, an address went into
+   * quarantine meanwhile, or is reserved for a sticky name that this request does not give.
+   */
   readonly bootId?: string;
 }
 
@@ -293,7 +297,10 @@ export interface ReservationRequest {
   readonly networkName: string;
   readonly address: string;
   readonly reason?: string;
-  /** The sticky name that may have the address; without it nobody gets it unless it asks for it by address. */
+  /**
+   * The sticky name that may have the address; without it nobody gets it unless it asks for it by address. Whoever
+   * got it so keeps it until the release, over a reboot too.
+   */
   readonly stickyName?: string;
 }
 
