@@ -39,6 +39,8 @@ type Op =
   | { op: "gc"; valid: string[]; node: 1 | 2 }
   | { op: "reserve" | "unreserve" | "quarantine" | "unquarantine"; address: string; sticky: string };
 
+type OpOf<K extends Op["op"]> = Extract<Op, { op: K }>;
+
 type Step = { step: "burst"; ops: Op[]; fail: boolean } | { step: "wait"; ms: number } | { step: "crash" };
 
 interface Holder {
@@ -46,6 +48,9 @@ interface Holder {
   node: string;
   boot: string;
 }
+
+/** What an attachment holds, or held until now, by address. */
+type Held = readonly [string, Address][];
 
 class Address {
   holder: Holder | null = null;
@@ -63,13 +68,17 @@ class Address {
     return this.reservedFor === null ? null : "reserved";
   }
 
-  /** Whether an attachment may be given it; `asked` when it asked for this very address. */
+  /** Whether an attachment may be given it; `asked` when it asked for this very one, or holds it till now. */
   mayHave(op: { who: string; sticky: string }, nowMs: number, asked: boolean): boolean {
     if (this.holder !== null || this.isQuarantined) return false;
     const isOwn = this.lastWho === op.who || (op.sticky !== "" && this.sticky === op.sticky);
     if (this.untilMs > nowMs && !isOwn) return false;
     if (this.reservedFor === null) return true;
     return this.reservedFor === "" ? asked : this.reservedFor === op.sticky;
+  }
+
+  isOf(sticky: string): boolean {
+    return this.sticky === sticky || this.reservedFor === sticky;
   }
 }
 
@@ -117,7 +126,7 @@ function judge(model: Model, op: Op, outcome: Outcome): void {
   else applyAdmin(model, op);
 }
 
-function judgeAcquire(model: Model, op: Extract<Op, { op: "acquire" }>, outcome: Outcome): void {
+function judgeAcquire(model: Model, op: OpOf<"acquire">, outcome: Outcome): void {
   const held = model.heldBy(op.who);
   const isForeign = held.some(
     ([, { holder }]) => holder?.node !== `n${op.node}` && !isSameBoot(holder, op.boot),
@@ -126,7 +135,7 @@ function judgeAcquire(model: Model, op: Extract<Op, { op: "acquire" }>, outcome:
     expect(outcome).toMatchObject({ error: { code: "address-in-use" } });
     return;
   }
-  if (held.length > 0 && !isReboot(held, op.boot)) judgeRepeated(model, op, { held, outcome });
+  if (held.length > 0 && !isReboot(held, op.boot)) judgeRepeated(op, { held, outcome });
   else judgeGrant(model, op, { held, outcome });
 }
 
@@ -134,16 +143,16 @@ function isSameBoot(holder: Holder | null, boot: string): boolean {
   return boot !== "" && holder?.boot === boot;
 }
 
-function isReboot(held: readonly [string, Address][], boot: string): boolean {
+function isReboot(held: Held, boot: string): boolean {
   return boot !== "" && held.every(([, { holder }]) => holder?.boot !== "" && holder?.boot !== boot);
 }
 
 interface Judged {
-  readonly held: readonly [string, Address][];
+  readonly held: Held;
   readonly outcome: Outcome;
 }
 
-function judgeRepeated(_: Model, op: Extract<Op, { op: "acquire" }>, { held, outcome }: Judged): void {
+function judgeRepeated(op: OpOf<"acquire">, { held, outcome }: Judged): void {
   const texts = held.map(([text]) => text);
   if (op.asked !== null && !texts.includes(op.asked)) {
     expect(outcome).toMatchObject({ error: { code: "address-in-use" } });
@@ -158,11 +167,11 @@ function judgeRepeated(_: Model, op: Extract<Op, { op: "acquire" }>, { held, out
   }
 }
 
-function judgeGrant(model: Model, op: Extract<Op, { op: "acquire" }>, { held, outcome }: Judged): void {
+function judgeGrant(model: Model, op: OpOf<"acquire">, { held, outcome }: Judged): void {
   const before = held.map(([, address]) => ({ address, copy: { ...address } }));
   for (const [, address] of held) model.free(address);
   if ("error" in outcome) {
-    judgeDeserved(model, op, outcome.error);
+    judgeDeserved(model, op, { held, error: outcome.error });
     for (const { address, copy } of before) Object.assign(address, copy);
     return;
   }
@@ -174,14 +183,14 @@ function judgeGrant(model: Model, op: Extract<Op, { op: "acquire" }>, { held, ou
     const address = model.at(text);
     const pool = POOLS[at] ?? [];
     expect(pool).toContain(text);
-    expect(address.mayHave(op, model.nowMs, op.asked === text || op.sticky !== "")).toBe(true);
+    const preferred = preferredOf(model, op, { pool, held });
+    const isOwn = held.some(([each]) => each === text);
+    expect(address.mayHave(op, model.nowMs, op.asked === text || isOwn)).toBe(true);
     if (op.asked !== null && pool.includes(op.asked)) expect(text).toBe(op.asked);
+    else if (preferred.length > 0) expect(preferred).toContain(text);
     else if (op.sticky === "" && held.length === 0) expectOrder(model, pool, text);
-    Object.assign(address, {
-      holder: { who: op.who, node: `n${op.node}`, boot: op.boot },
-      sticky: op.sticky,
-    });
-    Object.assign(address, { untilMs: 0, wasUsed: true });
+    const holder = { who: op.who, node: `n${op.node}`, boot: op.boot };
+    Object.assign(address, { holder, sticky: op.sticky, untilMs: 0, wasUsed: true });
   }
 }
 
@@ -191,7 +200,23 @@ function expectOrder(model: Model, pool: readonly string[], text: string): void 
   if (fresh !== undefined) expect(text).toBe(fresh);
 }
 
-function judgeDeserved(model: Model, op: Extract<Op, { op: "acquire" }>, error: FairleadError): void {
+/** What goes before the order of `pool`: the address that is taken over, else those of the sticky name. */
+function preferredOf(
+  model: Model,
+  op: OpOf<"acquire">,
+  { pool, held }: { pool: readonly string[]; held: Held },
+): string[] {
+  const mayHave = (text: string, asked: boolean) => model.at(text).mayHave(op, model.nowMs, asked);
+  const own = pool.filter((text) => held.some(([each]) => each === text) && mayHave(text, true));
+  if (own.length > 0 || op.sticky === "") return own;
+  return pool.filter((text) => model.at(text).isOf(op.sticky) && mayHave(text, false));
+}
+
+function judgeDeserved(
+  model: Model,
+  op: OpOf<"acquire">,
+  { held, error }: { held: Held; error: FairleadError },
+): void {
   if (error.code === "address-in-use") {
     expect(op.asked === null || model.at(op.asked).mayHave(op, model.nowMs, true)).toBe(false);
     return;
@@ -200,11 +225,8 @@ function judgeDeserved(model: Model, op: Extract<Op, { op: "acquire" }>, error: 
   const pool = POOLS[Number(error.details["pool"])] ?? [];
   const asksHere = op.asked !== null && pool.includes(op.asked);
   expect(asksHere).toBe(false);
-  expect(pool.filter((text) => isFreeUnasked(model.at(text), model.nowMs))).toEqual([]);
-}
-
-function isFreeUnasked(address: Address, nowMs: number): boolean {
-  return address.state(nowMs) === null;
+  expect(pool.filter((text) => model.at(text).state(model.nowMs) === null)).toEqual([]);
+  expect(preferredOf(model, op, { pool, held })).toEqual([]);
 }
 
 function answerOf(outcome: Outcome): unknown {
@@ -212,21 +234,13 @@ function answerOf(outcome: Outcome): unknown {
   return outcome.value;
 }
 
-function judgeRelease(
-  model: Model,
-  op: Extract<Op, { op: "release" }>,
-  { released }: { released: string[] },
-): void {
+function judgeRelease(model: Model, op: OpOf<"release">, { released }: { released: string[] }): void {
   const held = model.heldBy(op.who).filter(([, { holder }]) => holder?.node === `n${op.node}`);
   expect(released).toEqual(held.map(([text]) => text));
   for (const [, address] of held) model.free(address);
 }
 
-function judgeGc(
-  model: Model,
-  op: Extract<Op, { op: "gc" }>,
-  { released }: { released: { containerId: string }[] },
-): void {
+function judgeGc(model: Model, op: OpOf<"gc">, { released }: { released: { containerId: string }[] }): void {
   const whos = released.map(({ containerId }) => containerId);
   for (const who of whos) {
     expect(op.valid).not.toContain(who);
