@@ -107,6 +107,18 @@ function createTemporary(directory: string, mode: number): { fd: number; tempora
   }
 }
 
+/**
+ * Removes what writers that were killed left in `directory`: temporaries of {@link writeFileDurable} whose process is no more.
+ * One of a living process in another PID namespace may be among them; that process then gets an error, and nothing else.
+ */
+export function removeAbandonedTemporaries(directory: string): void {
+  for (const name of namesIn(directory)) {
+    if (!name.startsWith(TEMPORARY_PREFIX)) continue;
+    const pid = Number.parseInt(name.slice(TEMPORARY_PREFIX.length), 10);
+    if (pid !== process.pid && !pathExists(`/proc/${pid}`)) removeFile(`${directory}/${name}`);
+  }
+}
+
 /** Makes names that were added to or removed from `directory` survive a crash. */
 export function syncDirectory(directory: string): void {
   const fd = openFile(directory, O_RDONLY);
@@ -177,10 +189,14 @@ export function pathExists(path: string): boolean {
  * {@link writeFileDurable}. A directory that does not exist is empty.
  */
 export function listDirectory(path: string): string[] {
-  const fd = openIfExists(path, O_RDONLY | O_CLOEXEC);
+  return namesIn(path).filter((name) => !name.startsWith(TEMPORARY_PREFIX));
+}
+
+function namesIn(directory: string): string[] {
+  const fd = openIfExists(directory, O_RDONLY | O_CLOEXEC);
   if (fd === null) return [];
   try {
-    return listNames(fd, path).filter((name) => !name.startsWith(TEMPORARY_PREFIX));
+    return listNames(fd, directory);
   } finally {
     closeFd(fd);
   }

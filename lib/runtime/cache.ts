@@ -25,6 +25,7 @@ import {
   O_WRONLY,
   openFile,
   readFileIfExists,
+  removeAbandonedTemporaries,
   removeFile,
   syncDirectory,
   writeFileDurable,
@@ -143,8 +144,9 @@ export class ResultCache {
     writeFileDurable(this.#path(keyOf(conflist, attachment)), encodeEntry(conflist, attachment, content));
   }
 
-  /** Idempotent; durable when this returns. */
+  /** Idempotent; durable when this returns. Also removes what commands that were killed left of entries. */
   remove(key: AttachmentKey): void {
+    removeAbandonedTemporaries(this.#folder);
     const entry = this.#read(fileName(key));
     if (entry !== null && !isSame(entry, key)) return;
     if (removeFile(`${this.#folder}/${fileName(key)}`)) syncDirectory(this.#folder);

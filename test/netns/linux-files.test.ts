@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import fs from "node:fs";
 import { tmpdir } from "node:os";
@@ -11,6 +11,7 @@ import {
   readFile,
   readFileIfExists,
   readTextFile,
+  removeAbandonedTemporaries,
   removeDirectory,
   removeFile,
   writeFileDurable,
@@ -82,6 +83,17 @@ describe("writeFileDurable", () => {
     fs.writeFileSync(join(directory, `.fairlead-tmp-${process.pid}-0`), "left over");
     writeFileDurable(join(directory, "f"), utf8("x"));
     expect(listDirectory(directory)).toEqual(["f"]);
+  });
+
+  test("left-overs are removed when their process is gone", () => {
+    const { pid } = spawnSync("true");
+    for (const owner of [pid, process.pid, process.ppid]) {
+      fs.writeFileSync(join(directory, `.fairlead-tmp-${owner}-0`), "left over");
+    }
+    fs.writeFileSync(join(directory, "f"), "x");
+    removeAbandonedTemporaries(directory);
+    const kept = [process.pid, process.ppid].map((owner) => `.fairlead-tmp-${owner}-0`);
+    expect(fs.readdirSync(directory).sort()).toEqual([...kept, "f"].sort());
   });
 
   test("has content and name on the disk, in this order, before it returns", () => {
