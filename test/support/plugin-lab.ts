@@ -124,8 +124,9 @@ export class PluginLab {
   /** A container with an empty netns. */
   async container(): Promise<Container> {
     this.#containers += 1;
-    const netns = await this.lab.addContainer(`c${this.#containers}`);
-    return { containerId: `conformance-${this.#containers}`, netns, ifname: "eth0" };
+    const number = this.#containers;
+    const netns = await this.lab.addContainer(`c${number}`);
+    return { containerId: `conformance-${number}`, netns, ifname: "eth0" };
   }
 
   /** Request configuration of a bridge with gateway, masquerade and one IPv4 address. `keys` win. */

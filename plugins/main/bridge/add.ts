@@ -8,10 +8,11 @@ import { appendResult, resultOf } from "../../attachment-result.ts";
 import { processExec } from "../../io.ts";
 import { bindIpam, type IpamBinding } from "../../ipam-binding.ts";
 import { askForAddresses } from "../../pending-addresses.ts";
-import { HostNetlink, type Workspace } from "../../workspace.ts";
+import type { Workspace } from "../../workspace.ts";
 import { adopt, findAdoptable } from "./adopt.ts";
 import { attach } from "./attach.ts";
 import { type Addition, type BridgePlan, planAddresses, planBridge } from "./plan.ts";
+import { openHost, planMappings, publishMappings } from "./ports.ts";
 
 /** Place of the container's end among the interfaces that `attach` returns. */
 const CONTAINER_INTERFACE = 2;
@@ -19,13 +20,17 @@ const CONTAINER_INTERFACE = 2;
 export function add(request: AddRequest): Result {
   const plan = planBridge(request);
   const ipam = bindIpam(request, processExec);
+  const mappings = planMappings(plan);
   requireConsistent(plan, ipam, request);
-  const host = new HostNetlink();
+  const host = openHost(plan.config);
   try {
     return undoOnFailure(request.log, (undo) => {
       const addition = { plan, ipam, request };
       const adoptable = findAdoptable(request, host);
-      return adoptable ? adopt(addition, adoptable, { host, undo }) : make(addition, { host, undo });
+      const result = adoptable ? adopt(addition, adoptable, { host, undo }) : make(addition, { host, undo });
+      // Last: nobody is led to a container that is not ready, and the first step to be undone.
+      publishMappings({ plan, mappings, result, log: request.log }, { host, undo });
+      return result;
     });
   } finally {
     host.close();

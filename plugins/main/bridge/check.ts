@@ -1,5 +1,5 @@
 /**
- * CHECK: what ADD made is there and as it was: lease, links, gateway, rules, addresses, routes.
+ * CHECK: what ADD made is there and as it was: lease, links, gateway, rules, published ports, addresses, routes.
  *
  * Only what this plugin made is compared; later plugins of the chain may have added to it.
  */
@@ -13,18 +13,20 @@ import { findLink, type LinkState } from "../../../lib/host/links.ts";
 import { checkContainer, checkFailed, findMadeInterface, type MadeInterface } from "../../check-container.ts";
 import { processExec } from "../../io.ts";
 import { bindIpam } from "../../ipam-binding.ts";
-import { HostNetlink } from "../../workspace.ts";
+import type { HostNetlink } from "../../workspace.ts";
 import { gatewayAddresses, isolationOf, masqueradeOf } from "./attach.ts";
 import { type BridgePlan, planAddresses, planBridge } from "./plan.ts";
+import { checkMappings, openHost } from "./ports.ts";
 import { vlanGatewayName } from "./vlan.ts";
 
 export function check(request: CheckRequest): void {
   const plan = planBridge(request);
   bindIpam(request, processExec)?.check(request);
   const made = findMadeInterface(request);
-  const host = new HostNetlink();
+  const host = openHost(plan.config);
   try {
     checkHost(plan, ownResult(request.prevResult, made), host);
+    checkMappings(plan, request, host);
   } finally {
     host.close();
   }

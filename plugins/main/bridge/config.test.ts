@@ -23,6 +23,9 @@ test("every key has the default of the reference", () => {
     portIsolation: false,
     isolation: false,
     internal: false,
+    publishPorts: false,
+    hostBinding: null,
+    snat: true,
   });
 });
 
@@ -78,6 +81,7 @@ test.each([
   ["half a range", { vlanTrunk: [{ minID: 5 }] }, "go together"],
   ["a range that is upside down", { vlanTrunk: [{ minID: 9, maxID: 5 }] }, "above"],
   ["an MTU beyond 65535", { mtu: 70000 }, "mtu"],
+  ["a host binding that is no address", { hostBinding: "eth0" }, "hostBinding"],
 ])("%s is refused", (_name, raw, text) => {
   expect(() => read(raw as unknown as JsonObject)).toThrow(
     expect.objectContaining({ code: "invalid-config" }),

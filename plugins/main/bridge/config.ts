@@ -4,6 +4,7 @@
  *
  * Source: README of the reference plugin, section "Network configuration reference".
  */
+import { type Address, tryParseAddress } from "../../../lib/addr/address.ts";
 import { ifnameProblem } from "../../../lib/addr/ifname.ts";
 import { configurationError } from "../../../lib/cni/config.ts";
 import {
@@ -18,6 +19,7 @@ import {
   text,
 } from "../../../lib/cni/fields.ts";
 import type { JsonObject } from "../../../lib/cni/json.ts";
+import { HOST_BINDING } from "../../port-mappings.ts";
 
 const VLAN_MAX = 4094;
 const MTU_MAX = 65535;
@@ -44,6 +46,11 @@ const BRIDGE_FIELDS = {
   isolation: flag(),
   /** Ours: nothing is forwarded onto or off the bridge. Implies `isolation`. */
   internal: flag(),
+  /** Ours: the ports of `runtimeConfig.portMappings` are published here, and not by a plugin behind this one. */
+  publishPorts: flag(),
+  /** Of `publishPorts`; as in `fairlead-portmap`. */
+  hostBinding: HOST_BINDING,
+  snat: flag(true),
 };
 
 /** A run of VLAN IDs, inclusive on both ends. */
@@ -52,10 +59,12 @@ export interface VlanRange {
   readonly last: number;
 }
 
-export interface BridgeConfig extends Omit<Read<typeof BRIDGE_FIELDS>, "vlanTrunk" | "mtu"> {
+export interface BridgeConfig extends Omit<Read<typeof BRIDGE_FIELDS>, "vlanTrunk" | "mtu" | "hostBinding"> {
   /** Bytes; undefined: what the kernel gives. */
   readonly mtu: number | undefined;
   readonly vlanTrunk: readonly VlanRange[];
+  /** Null: every address of the host. */
+  readonly hostBinding: Address | null;
 }
 
 /**
@@ -78,6 +87,7 @@ export function readBridgeConfig(raw: JsonObject): BridgeConfig {
     isolation: read.isolation || read.internal,
     mtu: read.mtu || undefined,
     vlanTrunk: read.vlanTrunk.flatMap(vlanRanges),
+    hostBinding: tryParseAddress(read.hostBinding),
   };
 }
 

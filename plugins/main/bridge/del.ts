@@ -1,5 +1,5 @@
 /**
- * DEL: the link first, then the address, so that nobody is given an address that is still in use.
+ * DEL: published ports and the link first, then the address, so that nobody is given an address that is still in use.
  *
  * Works from the key alone: without the container's namespace, without a previous result, twice, and after a reboot.
  */
@@ -13,18 +13,21 @@ import { openNetnsIfExists } from "../../../lib/linux/netns.ts";
 import { NetlinkConnection } from "../../../lib/netlink/connection.ts";
 import { processExec } from "../../io.ts";
 import { bindIpam } from "../../ipam-binding.ts";
-import { HostNetlink } from "../../workspace.ts";
+import { unpublish } from "../../published-ports.ts";
+import type { HostNetlink } from "../../workspace.ts";
 import { type BridgePlan, planBridge } from "./plan.ts";
+import { openHost } from "./ports.ts";
 
 export function del(request: DelRequest): void {
   const plan = planBridge(request);
   const ipam = bindIpam(request, processExec);
-  const host = new HostNetlink();
+  const host = openHost(plan.config);
   const attempts = new Attempts();
   try {
+    if (plan.config.publishPorts) attempts.run(() => unpublish(plan.key, host));
     attempts.run(() => removePair(request.netns, plan, host));
     if (plan.config.macspoofchk) attempts.run(() => removeMacSpoofCheck(host.nft, plan.hostIfname));
-    // An interface that would not go still uses its address.
+    // An interface that would not go still uses its address, and a port that would not go still leads to it.
     if (!attempts.failed) attempts.run(() => ipam?.del(request));
   } finally {
     host.close();

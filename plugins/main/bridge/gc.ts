@@ -1,6 +1,6 @@
 /**
- * GC: removes what belongs to no valid attachment of this network: host links, source checks, addresses; and, when
- * nothing of the network is left on this machine, its rules and a bridge of our own making.
+ * GC: removes what belongs to no valid attachment of this network: published ports, host links, source checks, addresses;
+ * and, when nothing of the network is left on this machine, its rules and a bridge of our own making.
  */
 
 import { Attempts } from "../../../lib/attempts.ts";
@@ -14,16 +14,20 @@ import { findLink, type LinkState, listBridgePorts, removeLink } from "../../../
 import { aliasOf, aliasPrefixOf } from "../../attachment-names.ts";
 import { processExec } from "../../io.ts";
 import { bindIpam } from "../../ipam-binding.ts";
-import { HostNetlink, LOCK_DIRECTORY } from "../../workspace.ts";
+import { unpublishStale } from "../../published-ports.ts";
+import { type HostNetlink, LOCK_DIRECTORY } from "../../workspace.ts";
 import { readBridgeConfig } from "./config.ts";
+import { openHost } from "./ports.ts";
 
 export function gc(request: GcRequest): void {
   const { networkName, raw } = request.config;
-  const { bridge, macspoofchk } = readBridgeConfig(raw);
+  const config = readBridgeConfig(raw);
+  const { bridge, macspoofchk, publishPorts } = config;
   const ipam = bindIpam(request, processExec);
-  const host = new HostNetlink();
+  const host = openHost(config);
   const attempts = new Attempts();
   try {
+    if (publishPorts) attempts.run(() => unpublishStale(request, host));
     for (const link of stalePorts(request, bridge, host)) {
       attempts.run(() => removeLink(host.route, link.ifindex));
       if (macspoofchk) attempts.run(() => removeMacSpoofCheck(host.nft, link.ifname));

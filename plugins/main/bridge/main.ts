@@ -18,6 +18,7 @@ import { check } from "./check.ts";
 import { readBridgeConfig } from "./config.ts";
 import { del } from "./del.ts";
 import { gc } from "./gc.ts";
+import { requirePublishing } from "./ports.ts";
 
 const handlers: PluginHandlers = {
   add,
@@ -25,7 +26,7 @@ const handlers: PluginHandlers = {
   check,
   gc,
   status(request) {
-    readBridgeConfig(request.config.raw);
+    requirePublishing(readBridgeConfig(request.config.raw));
     bindIpam(request, processExec)?.status(request);
   },
 };

@@ -4,14 +4,11 @@
  * Source: README of the reference plugin portmap.
  */
 import { type Address, tryParseAddress } from "../../../lib/addr/address.ts";
-import { anything, checkedText, flag, list, type Read, readFields, text } from "../../../lib/cni/fields.ts";
+import { anything, flag, list, type Read, readFields, text } from "../../../lib/cni/fields.ts";
 import type { JsonObject } from "../../../lib/cni/json.ts";
 import { RUNTIME_CONFIG } from "../../../lib/cni/sections.ts";
 import { FairleadError } from "../../../lib/errors.ts";
-
-function addressProblem(value: string): string | null {
-  return value === "" || tryParseAddress(value) !== null ? null : "it is not an IP address";
-}
+import { HOST_BINDING } from "../../port-mappings.ts";
 
 const PORTMAP_FIELDS = {
   /** Lets clients on the container's own link, and on the host's loopback, reach the published ports. */
@@ -24,8 +21,8 @@ const PORTMAP_FIELDS = {
   markMasqBit: anything,
   externalSetMarkChain: anything,
   backend: anything,
-  /** Ours: the address of this host that mappings without one are published on. */
-  hostBinding: checkedText("an address of this host like 192.0.2.1", addressProblem),
+  /** Ours. */
+  hostBinding: HOST_BINDING,
   runtimeConfig: RUNTIME_CONFIG,
 };
 

@@ -6,36 +6,27 @@
  *
  * Source: CNI SPEC 1.1.0; README of the reference plugin portmap.
  */
-import type { DelRequest, GcRequest, PluginHandlers } from "../../../lib/cni/request.ts";
+import type { PluginHandlers } from "../../../lib/cni/request.ts";
 import { type PluginIo, runPlugin } from "../../../lib/cni/run-plugin.ts";
 import { CNI_VERSIONS } from "../../../lib/cni/versions.ts";
-import { removeUnusedPortmap } from "../../../lib/host/firewall-portmap-table.ts";
-import { unpublishPorts, unpublishStalePorts } from "../../../lib/host/firewall-portmap-unpublish.ts";
 import { VERSION } from "../../../lib/version.ts";
 import { pluginIo } from "../../io.ts";
+import { unpublish, unpublishStale } from "../../published-ports.ts";
 import { add } from "./add.ts";
 import { check } from "./check.ts";
 import { readPortmapConfig } from "./config.ts";
-import { forgetFlows } from "./flows.ts";
 import { withHost } from "./host.ts";
-
-/** By the key alone: a configuration that has changed, or cannot be read any more, keeps nothing from going. */
-function del({ key }: DelRequest): void {
-  withHost((host) => forgetFlows(unpublishPorts(host.nft, key), host));
-}
-
-function gc({ config, validAttachments }: GcRequest): void {
-  withHost((host) => {
-    forgetFlows(unpublishStalePorts(host.nft, config.networkName, validAttachments), host);
-    if (validAttachments.length === 0) removeUnusedPortmap(host.nft);
-  });
-}
 
 const handlers: PluginHandlers = {
   add,
-  del,
+  /** By the key alone: a configuration that has changed, or cannot be read any more, keeps nothing from going. */
+  del({ key }) {
+    withHost((host) => unpublish(key, host));
+  },
   check,
-  gc,
+  gc(request) {
+    withHost((host) => unpublishStale(request, host));
+  },
   status({ config }) {
     readPortmapConfig(config.raw);
     withHost(({ nft }) => nft.generation());

@@ -1,17 +1,21 @@
-import { formatAddress, parseAddress } from "../../../lib/addr/address.ts";
-import type { JsonObject } from "../../../lib/cni/json.ts";
-import { EMPTY_RESULT } from "../../../lib/cni/result.ts";
-import { formatHostPort } from "../../../lib/host/firewall-portmap-holder.ts";
-import { readPortmapConfig } from "./config.ts";
-import { containerAddresses, planPorts, readMappings } from "./plan.ts";
+import { formatAddress, parseAddress, tryParseAddress } from "../lib/addr/address.ts";
+import { readFields } from "../lib/cni/fields.ts";
+import type { JsonObject } from "../lib/cni/json.ts";
+import { EMPTY_RESULT } from "../lib/cni/result.ts";
+import { RUNTIME_CONFIG } from "../lib/cni/sections.ts";
+import { formatHostPort } from "../lib/host/firewall-portmap-holder.ts";
+import { containerAddresses, HOST_BINDING, planPorts, readMappings } from "./port-mappings.ts";
 
 const V4 = parseAddress("10.1.0.2");
 const V6 = parseAddress("fd00:1::2");
 
 /** `tcp/0.0.0.0:8080>10.1.0.2:80` for each port. */
 function published(portMappings: unknown, keys: JsonObject = {}, addresses = [V4, V6]): string[] {
-  const config = readPortmapConfig({ ...keys, runtimeConfig: { portMappings } } as JsonObject);
-  return planPorts(readMappings(config), addresses).map(
+  const raw = { ...keys, runtimeConfig: { portMappings } } as JsonObject;
+  const fields = { hostBinding: HOST_BINDING, runtimeConfig: RUNTIME_CONFIG };
+  const { hostBinding, runtimeConfig } = readFields(fields, raw);
+  const mappings = readMappings(runtimeConfig.portMappings, tryParseAddress(hostBinding));
+  return planPorts(mappings, addresses).map(
     (port) => `${formatHostPort(port)}>${formatAddress(port.containerAddress)}:${port.containerPort}`,
   );
 }
@@ -87,22 +91,6 @@ test.each([
 ])("a mapping that leads nowhere is refused", (addresses, hostIP, reason) => {
   const mapping = { hostPort: 8080, containerPort: 80, hostIP };
   expect(() => published([mapping], {}, [...addresses])).toThrow(expect.objectContaining({ reason }));
-});
-
-test("conditions of the reference are refused, and empty ones and its marks are not", () => {
-  for (const key of ["conditionsV4", "conditionsV6"]) {
-    expect(() => readPortmapConfig({ [key]: ["!", "-d", "192.0.2.0/24"] })).toThrow(
-      expect.objectContaining({ code: "unsupported-field", object: key }),
-    );
-  }
-  const kept = {
-    conditionsV4: [],
-    markMasqBit: 14,
-    externalSetMarkChain: "KUBE-MARK-MASQ",
-    backend: "iptables",
-  };
-  expect(readPortmapConfig(kept)).toMatchObject({ snat: true, masqAll: false, hostBinding: null });
-  expect(() => readPortmapConfig({ hostBinding: "eth0" })).toThrow("hostBinding");
 });
 
 describe("the container's addresses", () => {
