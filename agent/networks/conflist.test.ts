@@ -48,11 +48,11 @@ test("a bridge network, whole", async () => {
         internal: false,
         portIsolation: false,
         gatewayPriority: 0,
+        publishPorts: true,
         ipam: { type: "fairlead-ipam" },
         dns: { nameservers: ["10.1.0.1", "fd00:1::9"], options: ["ndots:0"] },
-        capabilities: { ips: true, mac: true, aliases: true },
+        capabilities: { ips: true, mac: true, aliases: true, portMappings: true },
       },
-      { type: "fairlead-portmap", capabilities: { portMappings: true } },
     ],
   });
   // What a runtime reads.
@@ -81,9 +81,16 @@ test("Docker's options do what they do there", async () => {
       "com.docker.network.driver.mtu": "1400",
     },
   });
-  const [bridge, portmap] = plugins(network);
-  expect(bridge).toMatchObject({ bridge: "br-opts", portIsolation: true, ipMasq: false, mtu: 1400 });
-  expect(portmap).toMatchObject({ hostBinding: "127.0.0.1" });
+  expect(plugins(network)).toEqual([
+    expect.objectContaining({
+      bridge: "br-opts",
+      portIsolation: true,
+      ipMasq: false,
+      mtu: 1400,
+      publishPorts: true,
+      hostBinding: "127.0.0.1",
+    }),
+  ]);
   expect(nodeBridgeOf(network)).toMatchObject({
     bridge: "br-opts",
     separate: true,

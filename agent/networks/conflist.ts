@@ -71,14 +71,14 @@ export function nodeBridgeOf(network: Network): NodeBridge | null {
 export function conflistOf(network: Network, settings: ConflistSettings): NodeConflist | null {
   if (!hasConflist(network)) return null;
   const bridge = nodeBridgeOf(network);
-  const plugins = bridge ? bridgePlugins(network, bridge, settings) : [macvlanPlugin(network, settings)];
+  const plugin = bridge ? bridgePlugin(network, bridge, settings) : macvlanPlugin(network, settings);
   const conflist = {
     cniVersion: "1.0.0",
     // 1.1.0 alone would be refused by containerd 1.6 and 1.7 and by podman 4.3.
     cniVersions: ["0.4.0", "1.0.0", "1.1.0"],
     name: network.name,
     fairlead: { networkId: network.id },
-    plugins,
+    plugins: [plugin],
   };
   const order = network.origin === "predefined" ? "80" : "85";
   return {
@@ -87,33 +87,29 @@ export function conflistOf(network: Network, settings: ConflistSettings): NodeCo
   };
 }
 
-function bridgePlugins(network: Network, bridge: NodeBridge, settings: ConflistSettings): object[] {
+function bridgePlugin(network: Network, bridge: NodeBridge, settings: ConflistSettings): object {
   const { internal, masquerades, separate, mtu, gateways } = bridge;
   const { hostBinding } = readBridgeOptions(network);
   const nameservers = gateways.map(({ address }) => formatAddress(address));
-  return [
-    {
-      type: "fairlead-bridge",
-      bridge: bridge.bridge,
-      isGateway: true,
-      isDefaultGateway: !internal,
-      ipMasq: masquerades,
-      hairpinMode: true,
-      isolation: true,
-      internal,
-      portIsolation: separate,
-      gatewayPriority: 0,
-      ...(mtu !== null && { mtu }),
-      ipam: ipamSection(settings),
-      ...(settings.answersNames && nameservers.length > 0 && { dns: { nameservers, options: ["ndots:0"] } }),
-      capabilities: { ips: true, mac: true, aliases: true },
-    },
-    {
-      type: "fairlead-portmap",
-      capabilities: { portMappings: true },
-      ...(hostBinding !== null && { hostBinding }),
-    },
-  ];
+  return {
+    type: "fairlead-bridge",
+    bridge: bridge.bridge,
+    isGateway: true,
+    isDefaultGateway: !internal,
+    ipMasq: masquerades,
+    hairpinMode: true,
+    isolation: true,
+    internal,
+    portIsolation: separate,
+    gatewayPriority: 0,
+    // By the bridge itself: a second plugin would be a second process for every container.
+    publishPorts: true,
+    ...(hostBinding !== null && { hostBinding }),
+    ...(mtu !== null && { mtu }),
+    ipam: ipamSection(settings),
+    ...(settings.answersNames && nameservers.length > 0 && { dns: { nameservers, options: ["ndots:0"] } }),
+    capabilities: { ips: true, mac: true, aliases: true, portMappings: true },
+  };
 }
 
 function macvlanPlugin(network: Network, settings: ConflistSettings): object {

@@ -46,15 +46,15 @@ function gateway(network: NetworkName, family: Family): string {
   return family === 4 ? `${SUBNETS[network][4]}.1` : `${SUBNETS[network][6]}::1`;
 }
 
-async function pair(name: NetworkName): Promise<[IsolatedContainer, IsolatedContainer]> {
+async function pair(name: NetworkName, hostPort?: number): Promise<[IsolatedContainer, IsolatedContainer]> {
   const subnets = [{ subnet: `${SUBNETS[name][4]}.0/24` }, { subnet: `${SUBNETS[name][6]}::/64` }];
   await lab.network(name, { subnets, ...REQUESTS[name] });
-  return [await lab.container(`${name}1`, name), await lab.container(`${name}2`, name)];
+  return [await lab.container(`${name}1`, name, hostPort), await lab.container(`${name}2`, name)];
 }
 
 beforeAll(async () => {
   lab = await IsolationLab.open("iso");
-  const [a, b, c, d] = [await pair("a"), await pair("b"), await pair("c"), await pair("d")];
+  const [a, b, c, d] = [await pair("a"), await pair("b", PUBLISHED_PORT), await pair("c"), await pair("d")];
   containers = { a, b, c, d };
   // A container may be root in its namespace: that it was given no default route is no wall.
   for (const { netns } of c) {
@@ -62,7 +62,6 @@ beforeAll(async () => {
     await command(["nsenter", `--net=${netns}`, "ip", "route", "add", "default", "via", gateway("c", 6)]);
   }
   await lab.listen(lab.host, String(HOST_PORT), "53");
-  await lab.publish(b[0], PUBLISHED_PORT);
   // From outside, somebody may know the way: an internal network is unreachable all the same.
   for (const name of NETWORKS) {
     await lab.under.lab.internet(["ip", "route", "add", `${SUBNETS[name][4]}.0/24`, "via", HOST_IPV4]);
@@ -185,7 +184,7 @@ test("a published port of another network: yes, from everywhere but an internal 
 
 test("what an internal network publishes: no, but for its own containers, which reach each other anyway", async () => {
   const port = PUBLISHED_PORT + 1;
-  await lab.publish(containers.c[1], port);
+  await lab.container("c3", "c", port);
   const own = { a: false, b: false, c: true, d: false };
   await matrix((from, family) => connects(from.netns, HOST[family], port), own);
   for (const family of FAMILIES) expect(await connects(lab.internet, HOST[family], port)).toBe(false);

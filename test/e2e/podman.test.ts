@@ -14,7 +14,7 @@ import {
   bridgeConflist,
   type PluginsUnderTest,
   pluginsUnderTest,
-  portmapOf,
+  publishingOf,
   stageConflist,
   stagePlugins,
   TEST_SUBNETS,
@@ -41,7 +41,7 @@ beforeAll(async () => {
   lab = await Lab.open("podman");
   plugins = pluginsUnderTest(lab);
   await plugins.start();
-  const network = { name: NETWORK, bridge: BRIDGE, subnets: TEST_SUBNETS, chained: [portmapOf(plugins)] };
+  const network = { name: NETWORK, bridge: BRIDGE, subnets: TEST_SUBNETS, ...publishingOf(plugins) };
   podman = await Podman.prepare(lab, {
     pluginFolder: stagePlugins(lab, plugins.cniPath),
     conflistFolder: stageConflist(lab, bridgeConflist(plugins, network)),

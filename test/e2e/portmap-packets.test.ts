@@ -1,5 +1,6 @@
 /**
- * Published ports, seen from every side with packets: fairlead-portmap behind fairlead-bridge, two networks, dual stack.
+ * Published ports, seen from every side with packets: two networks, dual stack. On one the bridge publishes by itself, on the
+ * other fairlead-portmap does behind it.
  *
  *     internet 198.51.100.1 ── host 198.51.100.2 ─┬─ bridge flpma0 ── a1, a2      (network ports-a)
  *                                                 └─ bridge flpmb0 ── b1          (network ports-b)
@@ -19,6 +20,7 @@ import {
   type PluginsUnderTest,
   pluginsUnderTest,
   portmapOf,
+  publishingOf,
 } from "../support/lab-plugins.ts";
 import { command } from "../support/lab-process.ts";
 import { ask, askOnce, NO_ANSWER, startServer } from "../support/port-lab.ts";
@@ -77,7 +79,7 @@ beforeAll(async () => {
       name: `ports-${name}`,
       bridge: `flpm${name}0`,
       subnets: SUBNETS[name],
-      chained: [portmapOf(plugins)],
+      ...(name === "a" ? publishingOf(plugins) : { chained: [portmapOf(plugins)] }),
     };
     return new ConflistRunner(lab, plugins.cniPath, bridgeConflist(plugins, network));
   };

@@ -83,10 +83,11 @@ export class IsolationLab {
     return JSON.parse(readFileSync(join(cniConfDir, file ?? `no conflist of ${networkName}`), "utf8"));
   }
 
-  /** Attaches a new container, and has it listen. */
-  async container(name: string, networkName: string): Promise<IsolatedContainer> {
+  /** Attaches a new container, and has it listen; with `hostPort`, its port 80 is published on all addresses of the host. */
+  async container(name: string, networkName: string, hostPort = 0): Promise<IsolatedContainer> {
     const netns = await this.under.lab.addContainer(name);
-    const outcome = await this.plugin("ADD", networkName, { name, netns });
+    const keys = { runtimeConfig: { portMappings: [{ hostPort, containerPort: 80, protocol: "tcp" }] } };
+    const outcome = await this.plugin("ADD", networkName, { name, netns }, { keys });
     if (outcome.status !== 0) throw new Error(`ADD: ${outcome.stdout}${outcome.stderr}`);
     const result = JSON.parse(outcome.stdout) as { ips: { address: string }[] };
     const { ips } = result;
@@ -103,17 +104,6 @@ export class IsolationLab {
       linkLocal: await this.#linkLocal(netns),
       result,
     };
-  }
-
-  /** Publishes port 80 of a container on all addresses of the host, as the runtime does with the next plugin. */
-  async publish(container: IsolatedContainer, hostPort: number): Promise<void> {
-    const portMappings = [{ hostPort, containerPort: 80, protocol: "tcp" }];
-    const keys = { prevResult: container.result, runtimeConfig: { portMappings } };
-    const outcome = await this.plugin("ADD", container.networkName, container, {
-      type: "fairlead-portmap",
-      keys,
-    });
-    if (outcome.status !== 0) throw new Error(`ADD: ${outcome.stdout}${outcome.stderr}`);
   }
 
   /** Runs a plugin of a network's conflist. */

@@ -113,6 +113,15 @@ export function portmapOf(plugins: PluginsUnderTest): PluginConfiguration {
 }
 
 /**
+ * What of a bridge network publishes ports, in as few plugins as those under test need: Fairlead's bridge by itself, as in the
+ * conflists of the agent, the reference's with another plugin behind it.
+ */
+export function publishingOf(plugins: PluginsUnderTest): Pick<BridgeNetwork, "keys" | "chained"> {
+  if (plugins.name === "reference") return { chained: [portmapOf(plugins)] };
+  return { keys: { publishPorts: true, capabilities: { ips: true, mac: true, portMappings: true } } };
+}
+
+/**
  * Makes one folder that holds every plugin of `cniPath`, the first of each name, as symbolic links: runtimes take a
  * single plugin folder. Returns its path.
  */
