@@ -12,28 +12,35 @@ export interface BenchNetwork {
   readonly masquerade: boolean;
 }
 
+/** What a runtime hands to plugins on stdin, without what it adds itself. */
+export type Configuration = Readonly<Record<string, unknown>>;
+
+/** One plugin of a chain. */
+export interface ChainLink {
+  readonly executable: string;
+  readonly configuration: Configuration;
+  /** True for the one that is told which ports to publish. */
+  readonly publishes: boolean;
+}
+
 export interface Contestant {
   readonly name: string;
   /** The interface plugin. */
   readonly executable: string;
   /** The IPAM plugin: in the same process for us, executed by the plugin for the reference. */
   readonly ipamExecutable: string;
-  /** The plugin that publishes ports, chained behind the interface plugin. */
-  readonly portmapExecutable: string;
   readonly cniPath: string;
-  /** What the plugin reads from stdin. */
-  requestConfiguration(network: BenchNetwork): Readonly<Record<string, unknown>>;
-  /** What the chained plugin reads from stdin, without what the runtime adds. */
-  portmapConfiguration(network: BenchNetwork): Readonly<Record<string, unknown>>;
+  /** What the interface plugin reads from stdin. */
+  requestConfiguration(network: BenchNetwork): Configuration;
+  /** The plugins of a network that publishes ports: as few as the contestant can do with. */
+  publishingChain(network: BenchNetwork): readonly ChainLink[];
+  /** The same with a plugin of its own for the ports, behind the interface plugin. */
+  chainWithPortmap(network: BenchNetwork): readonly ChainLink[];
   /** Makes `count` leases in a network, of containers that never existed. */
   addLeases(network: BenchNetwork, count: number): Promise<void>;
 }
 
-function bridgeConfiguration(
-  type: string,
-  network: BenchNetwork,
-  ipam: object,
-): Readonly<Record<string, unknown>> {
+function bridgeConfiguration(type: string, network: BenchNetwork, ipam: object): Configuration {
   const { name, subnet, masquerade } = network;
   const ranges = [[{ subnet }]];
   return {
@@ -52,7 +59,6 @@ export class ReferenceContestant implements Contestant {
   readonly name: string;
   readonly executable: string;
   readonly ipamExecutable: string;
-  readonly portmapExecutable: string;
   readonly cniPath: string;
   readonly #dataDirectory: string;
 
@@ -61,16 +67,24 @@ export class ReferenceContestant implements Contestant {
     this.cniPath = pluginFolder;
     this.executable = join(pluginFolder, "bridge");
     this.ipamExecutable = join(pluginFolder, "host-local");
-    this.portmapExecutable = join(pluginFolder, "portmap");
     this.#dataDirectory = join(stateFolder, `host-local-${name.replaceAll(" ", "-")}`);
   }
 
-  requestConfiguration(network: BenchNetwork): Readonly<Record<string, unknown>> {
+  requestConfiguration(network: BenchNetwork): Configuration {
     return bridgeConfiguration("bridge", network, { type: "host-local", dataDir: this.#dataDirectory });
   }
 
-  portmapConfiguration({ name }: BenchNetwork): Readonly<Record<string, unknown>> {
-    return { cniVersion: "1.0.0", name, type: "portmap", snat: true };
+  publishingChain(network: BenchNetwork): readonly ChainLink[] {
+    return this.chainWithPortmap(network);
+  }
+
+  chainWithPortmap(network: BenchNetwork): readonly ChainLink[] {
+    const { name } = network;
+    const portmap = { cniVersion: "1.0.0", name, type: "portmap", snat: true };
+    return [
+      { executable: this.executable, configuration: this.requestConfiguration(network), publishes: false },
+      { executable: join(this.cniPath, "portmap"), configuration: portmap, publishes: true },
+    ];
   }
 
   /** As host-local keeps them: a file per address that holds the container ID and the ifname. */
@@ -95,7 +109,6 @@ export class FairleadContestant implements Contestant {
   readonly name: string;
   readonly executable: string;
   readonly ipamExecutable: string;
-  readonly portmapExecutable: string;
   readonly cniPath: string;
   readonly #socket: string;
   readonly #stateFolder: string;
@@ -105,19 +118,30 @@ export class FairleadContestant implements Contestant {
     this.cniPath = binFolder;
     this.executable = join(binFolder, "fairlead-bridge");
     this.ipamExecutable = join(binFolder, "fairlead-ipam");
-    this.portmapExecutable = join(binFolder, "fairlead-portmap");
     this.#socket = socket;
     this.#stateFolder = join(stateFolder, "node");
   }
 
-  requestConfiguration(network: BenchNetwork): Readonly<Record<string, unknown>> {
+  requestConfiguration(network: BenchNetwork): Configuration {
     const ipam = { type: "fairlead-ipam", socket: this.#socket, stateDir: this.#stateFolder };
     return bridgeConfiguration("fairlead-bridge", network, ipam);
   }
 
-  /** The socket says where a worker listens, and nothing else. */
-  portmapConfiguration({ name }: BenchNetwork): Readonly<Record<string, unknown>> {
-    return { cniVersion: "1.0.0", name, type: "fairlead-portmap", ipam: { socket: this.#socket } };
+  /** As in the conflists that the agent writes. */
+  publishingChain(network: BenchNetwork): readonly ChainLink[] {
+    const configuration = { ...this.requestConfiguration(network), publishPorts: true };
+    return [{ executable: this.executable, configuration, publishes: true }];
+  }
+
+  chainWithPortmap(network: BenchNetwork): readonly ChainLink[] {
+    const { name } = network;
+    // The socket says where a worker listens, and nothing else.
+    const ipam = { socket: this.#socket };
+    const portmap = { cniVersion: "1.0.0", name, type: "fairlead-portmap", ipam };
+    return [
+      { executable: this.executable, configuration: this.requestConfiguration(network), publishes: false },
+      { executable: join(this.cniPath, "fairlead-portmap"), configuration: portmap, publishes: true },
+    ];
   }
 
   async addLeases(network: BenchNetwork, count: number): Promise<void> {

@@ -1,21 +1,36 @@
-/** ADD and DEL of a container on a bridge that publishes one port: bridge (masquerade) and portmap, chained. */
-import { type BenchHost, newAttachment, newNetwork, RIVALS, SIDES, type Side } from "./attachments.ts";
+/**
+ * ADD and DEL of a container on a bridge (masquerade) that publishes one port. Ours does that in one plugin, as the agent's
+ * conflists have it, and for comparison in two; the reference has two.
+ */
+import { type BenchHost, newAttachment, newNetwork, type Side } from "./attachments.ts";
 import { ChainOperations, type PublishingAttachment } from "./chain.ts";
 import { compare, type Figure } from "./figures.ts";
 import type { Timing } from "./operations.ts";
 import { waitForQuietMoment } from "./quiet.ts";
 import { shuffled } from "./statistics.ts";
 
-interface ChainCell {
+/** One contestant, in one way. */
+interface Way {
   readonly side: Side;
+  /** True: in as few plugins as the contestant can. */
+  readonly isFolded: boolean;
+}
+
+/** Those that are held against the reference, what their figures are called, and what is to be reached. */
+const RIVALS: readonly (Way & { readonly mark: string; readonly atMost?: number })[] = [
+  { side: "ours", isFolded: true, mark: "", atMost: 0.3 },
+  { side: "alone", isFolded: true, mark: ", without a worker" },
+  { side: "ours", isFolded: false, mark: ", in two plugins" },
+];
+const REFERENCE: Way = { side: "reference", isFolded: true };
+
+interface ChainCell {
   readonly operations: ChainOperations;
   readonly add: Timing[];
   readonly del: Timing[];
 }
 
 const WARM_UPS = 5;
-/** What is to be reached. Source: issue "Docker's network model on one machine". */
-const AT_MOST = 0.3;
 const FIRST_PORT = 20_000;
 
 let ports = 0;
@@ -43,41 +58,47 @@ function sample(host: BenchHost, { operations, add, del }: ChainCell): void {
   del.push(operations.del(attachment));
 }
 
+function newChainCell(host: BenchHost, way: Way): ChainCell {
+  const [contestant, network] = [host.contestants[way.side], newNetwork(true)];
+  const chain = way.isFolded ? contestant.publishingChain(network) : contestant.chainWithPortmap(network);
+  return { operations: new ChainOperations(contestant, chain, host.folder), add: [], del: [] };
+}
+
 export function measurePublishedPorts(host: BenchHost, rounds: number): Figure[] {
-  const cells: ChainCell[] = SIDES.map((side) => ({
-    side,
-    operations: new ChainOperations(host.contestants[side], newNetwork(true), host.folder),
-    add: [],
-    del: [],
-  }));
+  const reference = newChainCell(host, REFERENCE);
+  const rivals = RIVALS.map((rival) => ({ ...rival, ...newChainCell(host, rival) }));
+  const cells: readonly ChainCell[] = [reference, ...rivals];
   for (const cell of cells) warmUp(host, cell);
   for (let round = 0; round < rounds; round += 1) {
     for (const cell of shuffled(cells, host.random)) sample(host, cell);
   }
-  return RIVALS.flatMap(({ side, mark }) =>
-    (["add", "del"] as const).flatMap((verb) => figuresOf(host, cells, { side, mark, verb })),
+  return rivals.flatMap(({ mark, atMost, ...cell }) =>
+    (["add", "del"] as const).flatMap((verb) => {
+      const name = `${verb.toUpperCase()}, masquerade and one published port${mark}`;
+      const timings = { ours: cell[verb], reference: reference[verb] };
+      return figuresOf(host, { name, ...timings, ...(atMost !== undefined && { atMost }) });
+    }),
   );
 }
 
-interface Asked {
-  readonly side: Side;
-  readonly mark: string;
-  readonly verb: "add" | "del";
+interface Comparison {
+  readonly name: string;
+  readonly ours: readonly Timing[];
+  readonly reference: readonly Timing[];
+  /** Of the reference's time. */
+  readonly atMost?: number;
 }
 
-function figuresOf(host: BenchHost, cells: readonly ChainCell[], { side, mark, verb }: Asked): Figure[] {
-  const timings = (wanted: Side) => cells.find((cell) => cell.side === wanted)?.[verb] ?? [];
+function figuresOf({ random }: BenchHost, { name, ours, reference, ...target }: Comparison): Figure[] {
   const samples = (pick: (timing: Timing) => number) => ({
-    ours: timings(side).map(pick),
-    reference: timings("reference").map(pick),
+    ours: ours.map(pick),
+    reference: reference.map(pick),
   });
-  const { random } = host;
-  const name = `${verb.toUpperCase()}, masquerade and one published port${mark}`;
   return [
     compare(
       name,
       samples(({ wallMs }) => wallMs),
-      { random, ...(side === "ours" && { atMost: AT_MOST }) },
+      { random, ...target },
     ),
     compare(
       `${name}: CPU`,
