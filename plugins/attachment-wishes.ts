@@ -8,13 +8,7 @@ import { parseInterfaceMac } from "../lib/addr/mac.ts";
 import { object, readFields } from "../lib/cni/fields.ts";
 import type { AttachmentRequest } from "../lib/cni/request.ts";
 import { DNS_FIELDS, type ResultDns } from "../lib/cni/result.ts";
-import {
-  ARGS,
-  GATEWAY_PRIORITY,
-  IPAM_SECTION,
-  type PortMapping,
-  RUNTIME_CONFIG,
-} from "../lib/cni/sections.ts";
+import { ARGS, GATEWAY_PRIORITY, INTERFACE_RUNTIME_CONFIG, IPAM_SECTION } from "../lib/cni/sections.ts";
 import { IPAM_ARG_KEYS } from "./ipam-config.ts";
 import { FAIRLEAD_STATIC, STATIC_ARG_KEYS } from "./static-ipam.ts";
 
@@ -24,7 +18,7 @@ export const INTERFACE_ARG_KEYS: readonly string[] = [
 ];
 
 const WISH_FIELDS = {
-  runtimeConfig: RUNTIME_CONFIG,
+  runtimeConfig: INTERFACE_RUNTIME_CONFIG,
   args: ARGS,
   dns: object(DNS_FIELDS),
   ipam: IPAM_SECTION,
@@ -41,8 +35,6 @@ export interface AttachmentWishes {
   readonly dns: ResultDns;
   /** The highest among a container's networks has the default route; undefined: the first one has, as with the reference. */
   readonly gatewayPriority: number | undefined;
-  /** Ports to publish, as the runtime says it; for plugins that do. */
-  readonly portMappings: readonly PortMapping[];
 }
 
 /**
@@ -61,6 +53,5 @@ export function readWishes({ config, args: pairs }: AttachmentRequest, configure
     asksForAddress: requested || ipam.type === FAIRLEAD_STATIC,
     dns,
     gatewayPriority: args.cni.gatewayPriority ?? gatewayPriority,
-    portMappings: runtimeConfig.portMappings,
   };
 }

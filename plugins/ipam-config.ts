@@ -22,10 +22,10 @@ import { type ResultRoute, ROUTE_FIELDS, routeOf } from "../lib/cni/result.ts";
 import {
   ARGS,
   aliasesOn,
+  INTERFACE_RUNTIME_CONFIG,
   IP_RANGE,
   IPAM_SECTION,
   type IpRange,
-  RUNTIME_CONFIG,
 } from "../lib/cni/sections.ts";
 import type { NetworkDeclaration, RangeDeclaration } from "../lib/ipam/api.ts";
 import { joinNames } from "./container-names.ts";
@@ -54,7 +54,7 @@ const IPAM_FIELDS = {
   coolingSeconds: optionalInteger({ max: LONGEST_COOLING_SECONDS }),
 };
 
-const SURROUNDING_FIELDS = { ipam: IPAM_SECTION, runtimeConfig: RUNTIME_CONFIG, args: ARGS };
+const SURROUNDING_FIELDS = { ipam: IPAM_SECTION, runtimeConfig: INTERFACE_RUNTIME_CONFIG, args: ARGS };
 
 /** Everything of a configuration that concerns addresses. */
 export interface IpamConfig {

@@ -18,7 +18,7 @@ import { configurationError } from "../lib/cni/config.ts";
 import { list, NETWORK_CONFIGURATION, object, type Read, readFields, text } from "../lib/cni/fields.ts";
 import type { JsonObject } from "../lib/cni/json.ts";
 import { dnsField, type Result, type ResultIp, ROUTE_FIELDS } from "../lib/cni/result.ts";
-import { ARGS, IPAM_SECTION, RUNTIME_CONFIG } from "../lib/cni/sections.ts";
+import { ARGS, INTERFACE_RUNTIME_CONFIG, IPAM_SECTION } from "../lib/cni/sections.ts";
 import { asFairleadError, FairleadError } from "../lib/errors.ts";
 import { listOf, requiredRoute } from "./ipam-config.ts";
 
@@ -36,7 +36,7 @@ const STATIC_FIELDS = {
   dns: dnsField,
 };
 
-const SURROUNDING_FIELDS = { ipam: IPAM_SECTION, runtimeConfig: RUNTIME_CONFIG, args: ARGS };
+const SURROUNDING_FIELDS = { ipam: IPAM_SECTION, runtimeConfig: INTERFACE_RUNTIME_CONFIG, args: ARGS };
 
 /** Where addresses are named. */
 export interface StaticSource {

@@ -89,9 +89,8 @@ export function aliasesOn(networkName: string, aliases: Aliases): readonly strin
   return Object.hasOwn(byNetwork, networkName) ? (byNetwork[networkName] ?? []) : [];
 }
 
-/** What the runtime adds for the capabilities that the configuration enables. Every key is optional. */
-export const RUNTIME_CONFIG_FIELDS = {
-  portMappings: list(object(PORT_MAPPING)),
+/** What the runtime adds for the capabilities that concern the interface itself. */
+const INTERFACE_RUNTIME_FIELDS = {
   /** Range sets: one address out of each. */
   ipRanges: list(list(object(IP_RANGE))),
   /** Requested addresses, with or without prefix length. */
@@ -103,6 +102,12 @@ export const RUNTIME_CONFIG_FIELDS = {
   deviceID: text(),
   infinibandGUID: text(),
   cgroupPath: text(),
+};
+
+/** What the runtime adds for the capabilities that the configuration enables. Every key is optional. */
+export const RUNTIME_CONFIG_FIELDS = {
+  portMappings: list(object(PORT_MAPPING)),
+  ...INTERFACE_RUNTIME_FIELDS,
 };
 
 export type RuntimeConfig = Read<typeof RUNTIME_CONFIG_FIELDS>;
@@ -125,6 +130,10 @@ export type CniArgsSection = Read<typeof CNI_ARGS_FIELDS>;
 
 /** A row for a plugin's own table: `{ bridge: text("cni0"), runtimeConfig: RUNTIME_CONFIG }`. */
 export const RUNTIME_CONFIG: Field<RuntimeConfig> = object(RUNTIME_CONFIG_FIELDS);
+
+/** The same for those who only make the interface: whatever ports are asked for keeps none from being deleted. */
+export const INTERFACE_RUNTIME_CONFIG: Field<Read<typeof INTERFACE_RUNTIME_FIELDS>> =
+  object(INTERFACE_RUNTIME_FIELDS);
 
 export const ARGS: Field<{ readonly cni: CniArgsSection }> = object({ cni: object(CNI_ARGS_FIELDS) });
 

@@ -129,6 +129,7 @@ describe("an ADD that fails leaves nothing, of the interface and the address nei
 
   test.each([
     ["a protocol without ports", { protocol: "icmp" }, {}, 2, "portMappings[0].protocol"],
+    ["a port that is none", { hostPort: 70_000 }, {}, 7, "portMappings[0].hostPort"],
     ["an address that is none", { hostIP: "eth0" }, {}, 7, "portMappings[0].hostIP"],
     ["a family that the container has not", { hostIP: "::" }, {}, 7, "would lead nowhere"],
     ["a layer 2 network", {}, { ipam: {}, isGateway: false, ipMasq: false }, 7, "would lead nowhere"],
@@ -141,6 +142,16 @@ describe("an ADD that fails leaves nothing, of the interface and the address nei
     const failure = await expectNothingLeft(network, await lab.container(), configuration);
     expect(failure).toMatchObject({ code, msg: expect.stringContaining(text) });
   });
+});
+
+test("DEL does not care what ports are asked for", async () => {
+  const { network, container } = await published();
+  for (const mapping of [
+    { hostPort: 70_000, containerPort: 0 },
+    { hostPort: 1, protocol: "icmp" },
+  ])
+    await lab.succeed("DEL", container, config(network, [mapping]));
+  expect(await rules()).not.toContain(container.containerId);
 });
 
 test("CHECK fails when a port no longer leads to the container, or the loopback is no longer routed", async () => {

@@ -20,7 +20,7 @@ const CONTAINER_INTERFACE = 2;
 export function add(request: AddRequest): Result {
   const plan = planBridge(request);
   const ipam = bindIpam(request, processExec);
-  const mappings = planMappings(plan);
+  const mappings = planMappings(plan.config, request);
   requireConsistent(plan, ipam, request);
   const host = openHost(plan.config);
   try {

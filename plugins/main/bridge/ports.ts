@@ -1,5 +1,7 @@
 /** Published ports, where the network has this plugin publish them (`publishPorts`). */
-import type { CheckRequest } from "../../../lib/cni/request.ts";
+import { readFields } from "../../../lib/cni/fields.ts";
+import type { CheckRequest, PluginRequest } from "../../../lib/cni/request.ts";
+import { RUNTIME_CONFIG } from "../../../lib/cni/sections.ts";
 import { type Mapping, readMappings } from "../../port-mappings.ts";
 import { checkPublication, PUBLISHING_SOCKET, type Publication, publish } from "../../published-ports.ts";
 import { HostNetlink, type Workspace } from "../../workspace.ts";
@@ -11,14 +13,21 @@ export function openHost({ publishPorts }: BridgeConfig): HostNetlink {
   return new HostNetlink(publishPorts ? PUBLISHING_SOCKET : {});
 }
 
+const FIELDS = { runtimeConfig: RUNTIME_CONFIG };
+
 /**
  * The ports that this plugin is to publish; none where the network leaves that to others. Apart from the plan, because DEL
  * takes back what there is, whatever is asked for by now.
  *
  * @throws FairleadError invalid-config, unsupported-field.
  */
-export function planMappings({ config, portMappings }: BridgePlan): readonly Mapping[] {
-  return config.publishPorts ? readMappings(portMappings, config.hostBinding) : [];
+export function planMappings(
+  { publishPorts, hostBinding }: BridgeConfig,
+  { config }: PluginRequest,
+): readonly Mapping[] {
+  if (!publishPorts) return [];
+  const { runtimeConfig } = readFields(FIELDS, config.raw);
+  return readMappings(runtimeConfig.portMappings, hostBinding);
 }
 
 /** What there is to publish: the mappings, and whose they are. */
@@ -32,12 +41,9 @@ export function publishMappings(wanted: PortsToPublish, space: Workspace): void 
 }
 
 /** @throws FairleadError check-failed, invalid-config, unsupported-field. */
-export function checkMappings(
-  plan: BridgePlan,
-  { prevResult: result, log }: Pick<CheckRequest, "prevResult" | "log">,
-  host: HostNetlink,
-): void {
-  const mappings = planMappings(plan);
+export function checkMappings(plan: BridgePlan, request: CheckRequest, host: HostNetlink): void {
+  const { prevResult: result, log } = request;
+  const mappings = planMappings(plan.config, request);
   if (mappings.length > 0) checkPublication(publicationOf({ plan, mappings, result, log }), host);
 }
 
