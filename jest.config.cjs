@@ -8,7 +8,6 @@ const transform = {
 const common = {
   rootDir: __dirname,
   transform,
-  transformIgnorePatterns: ["/node_modules/(?!(commander)/)"],
   // Node has no such module. Nothing calls the stand-in: lib/linux takes node:ffi there.
   moduleNameMapper: { "^bun:ffi$": "<rootDir>/test/support/no-bun-ffi.ts" },
   testPathIgnorePatterns: ["/node_modules/", "/dist/"],

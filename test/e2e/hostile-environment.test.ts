@@ -59,7 +59,7 @@ function hostileFiles(): Record<string, string> {
     "x.ts": code,
     "index.js": code,
     "main.ts": code,
-    "node_modules/commander/index.js": code,
+    "node_modules/fastify/index.js": code,
     ".env": dotenv,
     ".env.local": dotenv,
     ".env.production": dotenv,
