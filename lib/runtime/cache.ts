@@ -27,7 +27,6 @@ import {
   readFileIfExists,
   removeAbandonedTemporaries,
   removeFile,
-  syncDirectory,
   writeFileDurable,
 } from "../linux/files.ts";
 import { writeAll } from "../linux/stdio.ts";
@@ -144,12 +143,15 @@ export class ResultCache {
     writeFileDurable(this.#path(keyOf(conflist, attachment)), encodeEntry(conflist, attachment, content));
   }
 
-  /** Idempotent; durable when this returns. Also removes what commands that were killed left of entries. */
+  /**
+   * Idempotent. Also removes what commands that were killed left of entries. Not synced: an entry that a power cut brings back
+   * tells of a netns that the reboot took away, and whoever finds it runs DEL once more, which changes nothing.
+   */
   remove(key: AttachmentKey): void {
     removeAbandonedTemporaries(this.#folder);
     const entry = this.#read(fileName(key));
     if (entry !== null && !isSame(entry, key)) return;
-    if (removeFile(`${this.#folder}/${fileName(key)}`)) syncDirectory(this.#folder);
+    removeFile(`${this.#folder}/${fileName(key)}`);
   }
 
   #path(key: AttachmentKey): string {
