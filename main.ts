@@ -8,8 +8,9 @@
 import { isPluginName, type PluginName } from "./plugins/names.ts";
 import { handOver, isAboutNetwork } from "./plugins/resident/hand-over.ts";
 
-/** Hidden command: what the agent starts. */
+/** Hidden commands: what the agent starts. */
 const WORKER_COMMAND = "plugin-worker";
+const REAPER_COMMAND = "link-reaper";
 
 /** `process.argv0` keeps the name that was invoked, through symbolic links, hard links and PATH look-up. */
 const invokedAs = process.argv0.slice(process.argv0.lastIndexOf("/") + 1);
@@ -25,5 +26,6 @@ async function runPlugin(name: PluginName): Promise<number> {
 
 async function runCommand(args: readonly string[]): Promise<number> {
   if (args[0] === WORKER_COMMAND) return (await import("./plugins/all.ts")).runAsWorker();
+  if (args[0] === REAPER_COMMAND) return (await import("./plugins/all.ts")).runLinkReaper();
   return (await import("./cli/process.ts")).run(args);
 }

@@ -1,13 +1,16 @@
 /**
- * Keeps resident workers running: processes of this executable that run plugins hot, all on one listening socket.
+ * Keeps resident workers running: processes of this executable that run plugins hot, all on one listening socket; and as many
+ * link reapers, which wait for the kernel in their place.
  *
- * A worker lives as long as its control pipe, so none outlives this process, however it ends. One that ends by itself made
+ * A worker lives as long as its control pipe, so none outlives this process, however it ends; a reaper as long as anybody can
+ * write to it. One that ends by itself made
  * room for another; one that fails is replaced after a pause, which grows while failures go on.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, rmSync } from "node:fs";
 import { bindPrivately } from "../lib/daemon/unix-socket.ts";
 import { listenAt } from "../lib/linux/listening-socket.ts";
+import { makePipe, type Pipe } from "../lib/linux/pipe.ts";
 import type { LogFields, Logger } from "../lib/log.ts";
 
 /** Requests that may wait for a worker. A client that finds no room runs its plugin itself. */
@@ -41,7 +44,7 @@ export interface WorkerPoolOptions {
 }
 
 export interface WorkerPool {
-  /** Processes that run now. */
+  /** Workers that run now. */
   readonly pids: readonly number[];
   /** Lets every worker finish what it does, and removes the socket. Idempotent. */
   close(): Promise<void>;
@@ -57,38 +60,57 @@ export async function startWorkerPool(options: WorkerPoolOptions): Promise<Worke
   await bindPrivately(options.socketPath, async () => {
     listening = listenAt(options.socketPath, BACKLOG);
   });
-  const slots = Array.from({ length: options.count }, () => new Slot(options, listening));
+  const toReapers = makePipe();
+  const workers = slotsOf(options, ["plugin-worker"], workerStdio(listening, toReapers));
+  const reapers = slotsOf(options, ["link-reaper"], ["ignore", "ignore", "inherit", toReapers.readEnd]);
   const close = async (): Promise<void> => {
     if (listening < 0) return;
     rmSync(options.socketPath, { force: true });
     closeSync(listening);
     listening = -1;
-    await Promise.all(slots.map((slot) => slot.close()));
+    await Promise.all(workers.map((slot) => slot.close()));
+    closeSync(toReapers.readEnd);
+    closeSync(toReapers.writeEnd);
+    // Nobody can write to them any more, so they end by themselves.
+    await Promise.all(reapers.map((slot) => slot.close()));
   };
   return {
     get pids() {
-      return slots.flatMap((slot) => slot.pid ?? []);
+      return workers.flatMap((slot) => slot.pid ?? []);
     },
     close,
   };
+}
+
+type Stdio = readonly ("ignore" | "inherit" | "pipe" | number)[];
+
+/** stdout is nobody's; 3 is the listening socket, 4 the control pipe, 5 leads to the reapers. */
+function workerStdio(listening: number, { writeEnd }: Pipe): Stdio {
+  return ["ignore", "ignore", "inherit", listening, "pipe", writeEnd];
+}
+
+function slotsOf(options: WorkerPoolOptions, args: readonly string[], stdio: Stdio): Slot[] {
+  return Array.from({ length: options.count }, () => new Slot(options, args, stdio));
 }
 
 interface WorkerEnd extends LogFields {
   readonly status?: number | null;
 }
 
-/** The place of one worker, and whoever fills it. */
+/** The place of one worker or reaper, and whoever fills it. */
 class Slot {
   readonly #options: WorkerPoolOptions;
-  readonly #listening: number;
+  readonly #args: readonly string[];
+  readonly #stdio: Stdio;
   #worker: ChildProcess | null = null;
   #timer: NodeJS.Timeout | undefined;
   #pauseMs = FIRST_PAUSE_MS;
   #ended: (() => void) | null = null;
 
-  constructor(options: WorkerPoolOptions, listening: number) {
+  constructor(options: WorkerPoolOptions, args: readonly string[], stdio: Stdio) {
     this.#options = options;
-    this.#listening = listening;
+    this.#args = args;
+    this.#stdio = stdio;
     this.#start();
   }
 
@@ -112,11 +134,10 @@ class Slot {
 
   #start(): void {
     const startedAt = performance.now();
-    const worker = spawn(this.#options.executable, ["plugin-worker"], {
+    const worker = spawn(this.#options.executable, [...this.#args], {
       cwd: "/",
       env: WORKER_ENVIRONMENT,
-      // stdout is nobody's; 3 is the listening socket, 4 the control pipe.
-      stdio: ["ignore", "ignore", "inherit", this.#listening, "pipe"],
+      stdio: [...this.#stdio],
     });
     this.#worker = worker;
     let reason: unknown = null;
@@ -139,7 +160,7 @@ class Slot {
 
   #startLater(ranMs: number, facts: LogFields): void {
     if (ranMs > SOUND_AFTER_MS) this.#pauseMs = FIRST_PAUSE_MS;
-    this.#options.logger.warn({ ...facts, againInMs: this.#pauseMs }, "agent: plugin worker failed");
+    this.#options.logger.warn({ ...facts, againInMs: this.#pauseMs }, `agent: ${this.#args[0]} failed`);
     this.#timer = setTimeout(() => this.#start(), this.#pauseMs);
     this.#pauseMs = Math.min(2 * this.#pauseMs, LONGEST_PAUSE_MS);
   }

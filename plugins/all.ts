@@ -9,7 +9,7 @@ import type { PluginName } from "./names.ts";
 import type { Remainder } from "./resident/hand-over.ts";
 import { runInProcess } from "./resident/in-process.ts";
 import type { PluginMain } from "./resident/invocation.ts";
-import { runWorker } from "./resident/main.ts";
+import { runLinkReaper, runWorker } from "./resident/main.ts";
 
 const PLUGINS: Readonly<Record<PluginName, PluginMain>> = {
   "fairlead-bridge": bridge,
@@ -30,3 +30,5 @@ export function runAsProcess(name: PluginName, remainder: Remainder): number {
 export function runAsWorker(): number {
   return runWorker(new Map(Object.entries(PLUGINS)));
 }
+
+export { runLinkReaper };

@@ -33,6 +33,7 @@ export const NETLINK_ROUTE = 0;
 export const NETLINK_NETFILTER = 12;
 
 const SOL_NETLINK = 270;
+const NETLINK_ADD_MEMBERSHIP = 1;
 /** Answers quote the request by its header alone. Linux 4.3. */
 const NETLINK_CAP_ACK = 10;
 /** Answers say in words what is wrong. Linux 4.12. */
@@ -57,6 +58,8 @@ export interface NetlinkSocketOptions {
   readonly timeoutMs?: number;
   /** Room for what is sent at once, in bytes. Default: the system's, some 200 KiB. */
   readonly sendBufferBytes?: number;
+  /** Groups whose notices the socket receives: RTNLGRP_*. */
+  readonly groups?: readonly number[];
 }
 
 export interface DrainableNetlinkTransport extends NetlinkTransport {
@@ -111,14 +114,20 @@ class NetlinkSocket implements DrainableNetlinkTransport {
   readonly #name: string;
   readonly #timeoutMs: number;
   readonly #sendBufferBytes: number | undefined;
+  readonly #groups: readonly number[];
   #fd: number;
   readonly #buffer = spareBuffers.pop() ?? new Uint8Array(RECEIVE_BYTES);
 
-  constructor(fd: number, protocol: number, { timeoutMs, sendBufferBytes }: NetlinkSocketOptions) {
+  constructor(
+    fd: number,
+    protocol: number,
+    { timeoutMs, sendBufferBytes, groups = [] }: NetlinkSocketOptions,
+  ) {
     this.#fd = fd;
     this.#name = `netlink protocol ${protocol}`;
     this.#timeoutMs = timeoutMs ?? DEFAULT_TIMEOUT_MS;
     this.#sendBufferBytes = sendBufferBytes;
+    this.#groups = groups;
   }
 
   configure(): void {
@@ -134,6 +143,7 @@ class NetlinkSocket implements DrainableNetlinkTransport {
     const kernel = new Uint8Array(12); // struct sockaddr_nl with port ID 0; connecting binds, too
     new DataView(kernel.buffer).setUint16(0, AF_NETLINK, true);
     invokeOrThrow("connect", this.#name, (c) => c.connect(this.#fd, kernel, kernel.length));
+    for (const group of this.#groups) this.#setOption(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group);
   }
 
   /** False when the kernel answers `tolerated`, which means that it does not have the option. */

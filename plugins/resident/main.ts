@@ -1,5 +1,6 @@
 /** The worker as a program: `fairlead plugin-worker`, which only the agent starts. */
 import { FairleadError } from "../../lib/errors.ts";
+import { serveLinkReaper, useLinkReapers } from "../../lib/host/link-reaper.ts";
 import { keepHostNetlinkSockets } from "../../lib/linux/host-netlink.ts";
 import { placeOf } from "../../lib/linux/process-place.ts";
 import { writeAll } from "../../lib/linux/stdio.ts";
@@ -9,11 +10,16 @@ import { Worker } from "./worker.ts";
 /** Descriptors that the agent gives it. */
 const LISTENING = 3;
 const CONTROL = 4;
+/** Requests for link reapers are written to it. */
+const REAPERS = 5;
+/** Of a link reaper: where requests come from. */
+const REQUESTS = 3;
 
 /** Serves until told to end. Returns the exit status: 0 also when the worker wants to be replaced. */
 export function runWorker(plugins: ReadonlyMap<string, PluginMain>): number {
   useNormalJit();
   keepHostNetlinkSockets();
+  useLinkReapers(REAPERS);
   try {
     const place = placeOf("self");
     if (place === null) throw new Error("cannot read its own namespaces: is /proc mounted?");
@@ -23,6 +29,17 @@ export function runWorker(plugins: ReadonlyMap<string, PluginMain>): number {
     return 0;
   } catch (thrown) {
     log(thrown instanceof FairleadError ? thrown.message : String((thrown as Error)?.stack ?? thrown));
+    return 1;
+  }
+}
+
+/** Deletes links for workers, until there are none any more: `fairlead link-reaper`, which only the agent starts. */
+export function runLinkReaper(): number {
+  try {
+    serveLinkReaper(REQUESTS, log);
+    return 0;
+  } catch (thrown) {
+    log(String((thrown as Error)?.stack ?? thrown));
     return 1;
   }
 }

@@ -31,7 +31,10 @@ export class LabWorkers {
     const daemon = Daemon.start(argv, join(lab.directory, "workers.log"));
     lab.defer("stop the plugin workers", () => daemon.stop());
     const workers = new LabWorkers(daemon, socket);
-    await daemon.waitUntilReady(async () => existsSync(socket) && workers.pids().length === count);
+    await daemon.waitUntilReady(
+      async () =>
+        existsSync(socket) && workers.pids().length === count && workers.reaperPids().length === count,
+    );
     return workers;
   }
 
@@ -42,9 +45,18 @@ export class LabWorkers {
 
   /** Of the workers that run now. */
   pids(): number[] {
+    return this.#children("plugin-worker");
+  }
+
+  /** Of the link reapers that run now. */
+  reaperPids(): number[] {
+    return this.#children("link-reaper");
+  }
+
+  #children(command: string): number[] {
     const { pid } = this.#daemon;
-    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1");
-    return children.split(" ").filter(Boolean).map(Number);
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1").split(" ");
+    return children.flatMap((child) => (child && runs(Number(child), command) ? Number(child) : []));
   }
 
   log(): string {
@@ -53,5 +65,14 @@ export class LabWorkers {
 
   stop(): Promise<void> {
     return this.#daemon.stop();
+  }
+}
+
+/** False also for a process that has just ended. */
+function runs(pid: number, command: string): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "latin1").includes(command);
+  } catch {
+    return false;
   }
 }

@@ -7,7 +7,8 @@
 import { Attempts } from "../../../lib/attempts.ts";
 import type { DelRequest } from "../../../lib/cni/request.ts";
 import { removeMacSpoofCheck } from "../../../lib/host/firewall.ts";
-import { findLink, type LinkState, removeLink } from "../../../lib/host/links.ts";
+import { removeHostLink } from "../../../lib/host/link-reaper.ts";
+import { findLink, type LinkState } from "../../../lib/host/links.ts";
 import { NETLINK_ROUTE, openNetlinkSocketIn } from "../../../lib/linux/netlink-socket.ts";
 import { openNetnsIfExists } from "../../../lib/linux/netns.ts";
 import { NetlinkConnection } from "../../../lib/netlink/connection.ts";
@@ -37,7 +38,7 @@ export function del(request: DelRequest): void {
 
 function removePair(netns: string | null, plan: BridgePlan, host: HostNetlink): void {
   const link = findOwnPort(plan, host) ?? (netns === null ? null : findForeignPort(netns, plan, host));
-  if (link) removeLink(host.route, link.ifindex);
+  if (link) removeHostLink(host.route, link.ifindex);
 }
 
 /**

@@ -1,0 +1,100 @@
+/**
+ * Deleting links without waiting for the kernel to forget them.
+ *
+ * RTM_DELLINK takes a link away within half a millisecond: it is down, off its bridge, and its name is free. The kernel
+ * tells so at once, to whoever listens; but the call itself comes back only after an RCU barrier, 14 to 20 ms later. So
+ * another process, a reaper, makes the call, and this one listens. Measured: 0.5 ms against 18 ms.
+ *
+ * An ifindex is not used again before two thousand million others were, so a request that is served late meets nobody else.
+ *
+ * Source: net/core/dev.c, unregister_netdevice_many_notify (unlist_netdevice, synchronize_net, rtmsg_ifinfo_send) and
+ * netdev_run_todo (rcu_barrier).
+ */
+import { asFairleadError, FairleadError } from "../errors.ts";
+import { invoke } from "../linux/errno.ts";
+import { NETLINK_ROUTE, openNetlinkSocket } from "../linux/netlink-socket.ts";
+import { writeAll } from "../linux/stdio.ts";
+import { NetlinkConnection, type NetlinkTransport } from "../netlink/connection.ts";
+import { decodeMessages } from "../netlink/message.ts";
+import { AF_UNSPEC, RTM_DELLINK } from "../netlink/route/family.ts";
+import { ifinfomsg } from "../netlink/route/ifinfo.ts";
+import { findLink, removeLink } from "./links.ts";
+
+/** Source: include/uapi/linux/rtnetlink.h. */
+const RTNLGRP_LINK = 1;
+const REQUEST_BYTES = 4;
+/** Beyond it the reapers have more to do than one can wait for, or are gone. */
+const NOTICE_LIMIT_MS = 100;
+
+/** Where requests for reapers are written to; null: this process waits for the kernel itself. */
+let reapers: number | null = null;
+
+/** From now on links are deleted by reapers, which read from the other end of this pipe. */
+export function useLinkReapers(pipe: number): void {
+  reapers = pipe;
+}
+
+/**
+ * Deletes a link of this process's own namespace, and a veth's peer with it. Returns whether there was one. Idempotent.
+ *
+ * With reapers it returns when the link is gone, although the kernel still waits for its processors.
+ */
+export function removeHostLink(connection: NetlinkConnection, ifindex: number): boolean {
+  if (reapers === null) return removeLink(connection, ifindex);
+  const outcome = removeByReaper(connection, ifindex, reapers);
+  return outcome === "unknown" ? removeLink(connection, ifindex) : outcome === "removed";
+}
+
+function removeByReaper(
+  connection: NetlinkConnection,
+  ifindex: number,
+  pipe: number,
+): "removed" | "absent" | "unknown" {
+  const notices = openNetlinkSocket(NETLINK_ROUTE, { timeoutMs: NOTICE_LIMIT_MS, groups: [RTNLGRP_LINK] });
+  try {
+    // Only now: of a link that went before, no notice comes.
+    if (findLink(connection, ifindex) === null) return "absent";
+    writeAll(pipe, encodeRequest(ifindex), "pipe of the link reapers");
+    return awaitNotice(notices, ifindex) ? "removed" : "unknown";
+  } catch (thrown) {
+    if (thrown instanceof FairleadError) return "unknown";
+    throw thrown;
+  } finally {
+    notices.close();
+  }
+}
+
+function awaitNotice(notices: NetlinkTransport, ifindex: number): boolean {
+  const deadline = performance.now() + NOTICE_LIMIT_MS;
+  while (performance.now() < deadline) {
+    for (const { type, payload } of decodeMessages(notices.receive())) {
+      if (type !== RTM_DELLINK) continue;
+      const link = ifinfomsg.decodePrefix(payload);
+      // The bridge tells in the same way that it has lost a port.
+      if (link.family === AF_UNSPEC && link.ifindex === ifindex) return true;
+    }
+  }
+  return false;
+}
+
+function encodeRequest(ifindex: number): Uint8Array {
+  const bytes = new Uint8Array(REQUEST_BYTES);
+  new DataView(bytes.buffer).setInt32(0, ifindex, true);
+  return bytes;
+}
+
+/** Serves requests from a pipe until all who write to it have closed it. Several processes may share one pipe. */
+export function serveLinkReaper(pipe: number, log: (message: string) => void): void {
+  const connection = new NetlinkConnection(openNetlinkSocket(NETLINK_ROUTE));
+  const request = new Uint8Array(REQUEST_BYTES);
+  while (invoke((c) => c.read(pipe, request, REQUEST_BYTES)) === REQUEST_BYTES) {
+    const ifindex = new DataView(request.buffer).getInt32(0, true);
+    try {
+      removeLink(connection, ifindex);
+    } catch (thrown) {
+      // Whoever asked sees no notice, tries by itself, and reports what it meets.
+      log(asFairleadError(thrown, "delete link", String(ifindex)).message);
+    }
+  }
+  connection.close();
+}
