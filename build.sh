@@ -157,7 +157,7 @@ bench() {
   packages "${BENCH_PACKAGES[@]}"
   case " $* " in *" --networks "*) packages docker.io busybox-static tar ;; esac
   build
-  say "bench (about six minutes; --quick for one)"
+  say "bench (some minutes; --quick for less)"
   "$NODE" --experimental-ffi --no-warnings --import ./test/support/register-no-bun-ffi.ts bench/main.ts "$@"
 }
 
