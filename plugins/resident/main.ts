@@ -17,6 +17,7 @@ const REQUESTS = 3;
 
 /** Serves until told to end. Returns the exit status: 0 also when the worker wants to be replaced. */
 export function runWorker(plugins: ReadonlyMap<string, PluginMain>): number {
+  const log = logAs("plugin-worker");
   useNormalJit();
   keepHostNetlinkSockets();
   useLinkReapers(REAPERS);
@@ -35,6 +36,7 @@ export function runWorker(plugins: ReadonlyMap<string, PluginMain>): number {
 
 /** Deletes links for workers, until there are none any more: `fairlead link-reaper`, which only the agent starts. */
 export function runLinkReaper(): number {
+  const log = logAs("link-reaper");
   try {
     serveLinkReaper(REQUESTS, log);
     return 0;
@@ -44,12 +46,15 @@ export function runLinkReaper(): number {
   }
 }
 
-function log(message: string): void {
-  try {
-    writeAll(2, new TextEncoder().encode(`fairlead plugin-worker ${process.pid}: ${message}\n`));
-  } catch {
-    // Nobody reads it.
-  }
+/** Writes lines to stderr, signed with the program that this process is. */
+function logAs(program: string): (message: string) => void {
+  return (message) => {
+    try {
+      writeAll(2, new TextEncoder().encode(`fairlead ${program} ${process.pid}: ${message}\n`));
+    } catch {
+      // Nobody reads it.
+    }
+  };
 }
 
 /** The executable starts with a just-in-time compiler that waits long, which suits a plugin of some milliseconds. */
