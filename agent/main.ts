@@ -5,7 +5,8 @@
  * `setns` never happens here: threads that are started meanwhile would stay in the wrong namespace.
  */
 import { systemClock } from "../lib/clock.ts";
-import { Closers, type Daemon, readConfigFile, runDaemon } from "../lib/daemon/run.ts";
+import { type Closers, startOrClose } from "../lib/daemon/closers.ts";
+import { type Daemon, readConfigFile, runDaemon } from "../lib/daemon/run.ts";
 import { asFairleadError, FairleadError } from "../lib/errors.ts";
 import type { IpamService } from "../lib/ipam/api.ts";
 import type { Logger } from "../lib/log.ts";
@@ -100,14 +101,8 @@ export function serveAgent(options: AgentOptions): Promise<number> {
  * Starts an agent. When it fails, nothing is left running and the reason is thrown. The service need not be there yet.
  * @throws FairleadError: what keeps it from starting, and what to do.
  */
-export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
-  const closers = new Closers();
-  try {
-    return await start(options, closers);
-  } catch (thrown) {
-    await closers.close();
-    throw thrown;
-  }
+export function startAgent(options: AgentOptions): Promise<RunningAgent> {
+  return startOrClose((closers) => start(options, closers));
 }
 
 async function start({ config, logger, service }: AgentOptions, closers: Closers): Promise<RunningAgent> {

@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { systemClock } from "../lib/clock.ts";
-import { Closers } from "../lib/daemon/run.ts";
+import { type Closers, startOrClose } from "../lib/daemon/closers.ts";
 import { bindPrivately } from "../lib/daemon/unix-socket.ts";
 import { FairleadError } from "../lib/errors.ts";
 import type { Caller, IpamService, NetworkStatusRequest } from "../lib/ipam/api.ts";
@@ -48,14 +48,8 @@ export interface StartOptions {
  * Starts a server. When it fails, nothing is left running and the reason is thrown.
  * @throws FairleadError: what keeps it from starting, and what to do.
  */
-export async function startServer(options: StartOptions): Promise<RunningServer> {
-  const closers = new Closers();
-  try {
-    return await start(options, closers);
-  } catch (thrown) {
-    await closers.close();
-    throw thrown;
-  }
+export function startServer(options: StartOptions): Promise<RunningServer> {
+  return startOrClose((closers) => start(options, closers));
 }
 
 async function start(options: StartOptions, closers: Closers): Promise<RunningServer> {

@@ -8,6 +8,7 @@ import {
   type ServerConfig,
   startServer,
 } from "../../ipam-server/main.ts";
+import { startOrClose } from "../../lib/daemon/closers.ts";
 import { type Daemon, runDaemon } from "../../lib/daemon/run.ts";
 import type { Logger } from "../../lib/log.ts";
 import { readHostPrefixes } from "../host-prefixes.ts";
@@ -62,19 +63,15 @@ interface Dev extends Daemon {
   readonly agent: RunningAgent;
 }
 
-async function startDev(config: DevConfig, logger: Logger): Promise<Dev> {
-  const server = await startServer({ config: config.server, logger, hostPrefixes: readHostPrefixes });
-  try {
+function startDev(config: DevConfig, logger: Logger): Promise<Dev> {
+  return startOrClose(async (closers) => {
+    const server = await startServer({ config: config.server, logger, hostPrefixes: readHostPrefixes });
+    closers.add(() => server.close());
     const agent = await startAgent({ config: config.agent, logger, service: server.service });
-    const close = async (): Promise<void> => {
-      await agent.close();
-      await server.close();
-    };
-    return { server, agent, failed: Promise.race([server.failed, agent.failed]), close };
-  } catch (thrown) {
-    await server.close();
-    throw thrown;
-  }
+    closers.add(() => agent.close());
+    const failed = Promise.race([server.failed, agent.failed]);
+    return { server, agent, failed, close: () => closers.close() };
+  });
 }
 
 /** The first networks are on the node when the user is told to go on. What is wrong with them is in the log. */

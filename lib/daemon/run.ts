@@ -129,22 +129,3 @@ export function readConfigFile(file: string, sample: string): string {
     });
   }
 }
-
-/** Closes what was opened, newest first; each once. */
-export class Closers {
-  readonly #closers: (() => Promise<void>)[] = [];
-  #closed: Promise<void> | null = null;
-
-  add(close: () => Promise<void>): void {
-    this.#closers.unshift(close);
-  }
-
-  close(): Promise<void> {
-    this.#closed ??= this.#closeAll();
-    return this.#closed;
-  }
-
-  async #closeAll(): Promise<void> {
-    for (const close of this.#closers) await close();
-  }
-}
