@@ -1,23 +1,13 @@
-/**
- * Service and agent over their unix sockets by plain system calls, one connection a call, blocking.
- *
- * Most commands ask one question and end. Loading an HTTP client would take longer than the question.
- */
-
-import { errorFromJson, FairleadError } from "../lib/errors.ts";
-import { encodeTextRequest, isCompleteResponse, parseResponse } from "../lib/ipam/http-message.ts";
-import { parseJsonAnswer } from "../lib/json-answer.ts";
-import { beginExchange } from "../lib/linux/stream-socket.ts";
+/** Service and agent over their unix sockets, one connection a call, blocking. */
+import { FairleadError } from "../lib/errors.ts";
 import { AGENT_PATHS, SYNC_LIMIT_MS, type SyncAnswer } from "../lib/rpc/agent-api.ts";
-import { layOutRequest, OPERATIONS, type OperationName, type RequestParts } from "../lib/rpc/operations.ts";
+import { layOutRequest, OPERATIONS, type OperationName } from "../lib/rpc/operations.ts";
 import type { CliService, Connections } from "./service.ts";
+import { askJson } from "./unix-http.ts";
 
 const SERVICE_LIMIT_MS = 30_000;
 /** The agent ends a wait by itself; this is for one that is stuck. */
 const AGENT_LIMIT_MS = SYNC_LIMIT_MS + 5_000;
-
-/** After this time people are told what they wait for. */
-const SLOW_MS = 1_000;
 
 /** @param onSlow told once what is waited for when an answer takes longer than a second. */
 export function directConnections(onSlow: (what: string) => void): Connections {
@@ -49,17 +39,21 @@ function directService(socket: string, onSlow: OnSlow): CliService {
   };
 }
 
-interface Target {
+export interface ServiceTarget {
   readonly socket: string;
   readonly onSlow: OnSlow;
+  /** Default 30 seconds. */
+  readonly timeoutMs?: number;
 }
 
-function askService({ socket, onSlow }: Target, name: OperationName, request?: object): unknown {
+/** What the service answers to one of its operations. @throws FairleadError `unavailable`, `timeout`; what it answers. */
+export function askService(target: ServiceTarget, name: OperationName, request?: object): unknown {
+  const { socket, onSlow, timeoutMs = SERVICE_LIMIT_MS } = target;
   const operation = OPERATIONS[name];
   try {
-    return ask(layOutRequest(operation, request), {
+    return askJson(layOutRequest(operation, request), {
       socket,
-      timeoutMs: SERVICE_LIMIT_MS,
+      timeoutMs,
       onSlow: () => onSlow(`${operation.title}: waiting for the service`),
     });
   } catch (thrown) {
@@ -78,7 +72,7 @@ function sync(socket: string, onSlow: OnSlow): SyncAnswer {
       timeoutMs: AGENT_LIMIT_MS,
       onSlow: () => onSlow("waiting for this node to follow"),
     };
-    return ask({ method: "POST", target: AGENT_PATHS.sync }, limits) as SyncAnswer;
+    return askJson({ method: "POST", target: AGENT_PATHS.sync }, limits) as SyncAnswer;
   } catch (thrown) {
     throw unreachable(thrown, {
       operation: "sync this node",
@@ -86,22 +80,6 @@ function sync(socket: string, onSlow: OnSlow): SyncAnswer {
       program: "`fairlead agent` or `fairlead dev`",
     });
   }
-}
-
-interface Asking {
-  readonly socket: string;
-  readonly timeoutMs: number;
-  readonly onSlow: () => void;
-}
-
-function ask({ method, target, body = "" }: RequestParts, { socket, timeoutMs, onSlow }: Asking): unknown {
-  const request = encodeTextRequest(method, target, body);
-  const pending = beginExchange(socket, request, { timeoutMs, isComplete: isCompleteResponse });
-  if (!pending.isAnswered(SLOW_MS)) onSlow();
-  const response = parseResponse(pending.finish());
-  const value = response.body === "" ? undefined : parseJsonAnswer(response.body, socket);
-  if (response.status >= 200 && response.status < 300) return value;
-  throw errorFromJson((value as { error?: unknown } | undefined)?.error ?? response.body);
 }
 
 interface Asked {

@@ -6,7 +6,7 @@
 import { FairleadError } from "../../lib/errors.ts";
 import { parseJsonAnswer } from "../../lib/json-answer.ts";
 import type { NodePaths } from "../node/paths.ts";
-import { getText } from "../node/unix-http.ts";
+import { askText } from "../unix-http.ts";
 import type { Candidate, Container, NetworkMode } from "./container.ts";
 import { processNetns } from "./process.ts";
 
@@ -32,7 +32,8 @@ export function dockerCandidates({ dockerSocket }: NodePaths, reference: string)
 function inspect(socket: string, reference: string): Inspected | null {
   try {
     const target = `/v1.41/containers/${encodeURIComponent(reference)}/json`;
-    const { status, body } = getText(socket, target, TIMEOUT_MS);
+    const asking = { socket, timeoutMs: TIMEOUT_MS, httpVersion: "1.0" } as const;
+    const { status, body } = askText({ method: "GET", target }, asking);
     if (status === 200) return parseJsonAnswer(body, socket) as Inspected;
     if (status === 404) return null;
     const { message = body } = parseJsonAnswer(body, socket) as { message?: string };

@@ -30,7 +30,7 @@ export function openNode(paths: NodePaths): Node {
     paths,
     cache,
     runtime: new NetworkRuntime({ pluginPath, env: process.env, exec, cache }),
-    service: new ServiceReader(paths.socket),
+    service: new ServiceReader({ socket: paths.socket, onSlow: tellWatcher }),
   };
 }
 

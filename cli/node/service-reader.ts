@@ -1,19 +1,15 @@
-/**
- * Questions to the IPAM service that wait for their answer in place.
- *
- * For commands that do one thing and are gone: the client for programs (lib/rpc) takes longer to load than these take.
- */
+/** Questions to the IPAM service that wait for their answer in place. */
 import { FairleadError } from "../../lib/errors.ts";
 import type { Endpoint, EndpointFilter, Network } from "../../lib/ipam/api.ts";
-import { getJson } from "./unix-http.ts";
+import { askService, type ServiceTarget } from "../service-direct.ts";
 
 const TIMEOUT_MS = 10_000;
 
 export class ServiceReader {
-  readonly #socket: string;
+  readonly #target: ServiceTarget;
 
-  constructor(socket: string) {
-    this.#socket = socket;
+  constructor(target: Omit<ServiceTarget, "timeoutMs">) {
+    this.#target = { ...target, timeoutMs: TIMEOUT_MS };
   }
 
   /**
@@ -23,7 +19,7 @@ export class ServiceReader {
    */
   findNetwork(name: string): Network | null {
     try {
-      return getJson(this.#socket, `/v1/networks/${encodeURIComponent(name)}`, TIMEOUT_MS) as Network;
+      return askService(this.#target, "getNetwork", { name }) as Network;
     } catch (thrown) {
       if (thrown instanceof FairleadError && thrown.code === "not-found") return null;
       throw thrown;
@@ -31,8 +27,7 @@ export class ServiceReader {
   }
 
   listEndpoints(filter: EndpointFilter): readonly Endpoint[] {
-    const query = new URLSearchParams(Object.entries(filter)).toString();
-    const answer = getJson(this.#socket, `/v1/endpoints?${query}`, TIMEOUT_MS) as { endpoints: Endpoint[] };
+    const answer = askService(this.#target, "listEndpoints", filter) as { endpoints: readonly Endpoint[] };
     return answer.endpoints;
   }
 }

@@ -16,6 +16,7 @@ export interface HttpResponse {
 }
 
 type Method = "GET" | "POST" | "DELETE";
+export type HttpVersion = "1.0" | "1.1";
 
 /** A request with a JSON body (or none) that asks the server to close the connection afterwards. */
 export function encodeRequest(method: Method, path: string, body?: unknown): Uint8Array {
@@ -23,10 +24,15 @@ export function encodeRequest(method: Method, path: string, body?: unknown): Uin
 }
 
 /** The same with a body that is JSON text already; empty: none. */
-export function encodeTextRequest(method: Method, path: string, body: string): Uint8Array {
+export function encodeTextRequest(
+  method: Method,
+  path: string,
+  body: string,
+  version: HttpVersion = "1.1",
+): Uint8Array {
   const payload = encoder.encode(body);
   const head =
-    `${method} ${path} HTTP/1.1\r\nHost: fairlead\r\nConnection: close\r\n` +
+    `${method} ${path} HTTP/${version}\r\nHost: fairlead\r\nConnection: close\r\n` +
     `Content-Type: application/json\r\nContent-Length: ${payload.length}\r\n\r\n`;
   const headBytes = encoder.encode(head);
   const request = new Uint8Array(headBytes.length + payload.length);

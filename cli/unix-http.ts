@@ -1,0 +1,48 @@
+/**
+ * One exchange over a unix socket by plain system calls, waited for in place.
+ *
+ * Most commands ask one question and end. Loading an HTTP client would take longer than the question.
+ */
+import { errorFromJson } from "../lib/errors.ts";
+import {
+  encodeTextRequest,
+  type HttpResponse,
+  type HttpVersion,
+  isCompleteResponse,
+  parseResponse,
+} from "../lib/ipam/http-message.ts";
+import { parseJsonAnswer } from "../lib/json-answer.ts";
+import { beginExchange } from "../lib/linux/stream-socket.ts";
+import type { RequestParts } from "../lib/rpc/operations.ts";
+
+/** After this time people are told what they wait for. */
+const SLOW_MS = 1_000;
+
+export interface Asking {
+  readonly socket: string;
+  readonly timeoutMs: number;
+  /** Called once when the answer takes longer than a second. */
+  readonly onSlow?: () => void;
+  /** Default 1.1. With 1.0 the answer ends with the connection, whoever serves; with 1.1 others may send chunks. */
+  readonly httpVersion?: HttpVersion;
+}
+
+/** @throws FairleadError `unavailable`, `timeout`, `decode-failure` */
+export function askText({ method, target, body = "" }: RequestParts, asking: Asking): HttpResponse {
+  const { socket, timeoutMs, onSlow, httpVersion } = asking;
+  const request = encodeTextRequest(method, target, body, httpVersion);
+  const pending = beginExchange(socket, request, { timeoutMs, isComplete: isCompleteResponse });
+  if (onSlow !== undefined && !pending.isAnswered(SLOW_MS)) onSlow();
+  return parseResponse(pending.finish());
+}
+
+/**
+ * The same of one of Fairlead's own sockets; undefined when the answer has no body.
+ * @throws also the error that the service answers.
+ */
+export function askJson(parts: RequestParts, asking: Asking): unknown {
+  const { status, body } = askText(parts, asking);
+  const value = body === "" ? undefined : parseJsonAnswer(body, asking.socket);
+  if (status >= 200 && status < 300) return value;
+  throw errorFromJson((value as { error?: unknown } | undefined)?.error ?? body);
+}
