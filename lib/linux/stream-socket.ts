@@ -41,14 +41,20 @@ interface Conversation extends ExchangeOptions {
 export interface PendingExchange {
   /** Waits for the first of the answer, at most so long; true when there is something. Closes nothing. */
   isAnswered(withinMs: number): boolean;
-  /** Waits for the answer and closes the connection. To be called once. @throws as {@link exchange} */
+  /**
+   * Waits for the answer, blocking the thread, and closes the connection. To be called once.
+   *
+   * @throws FairleadError `unavailable` when the peer hangs up before it answered; `timeout` when the limit passed, in which
+   * case the request may or may not have been carried out.
+   */
   finish(): Uint8Array;
 }
 
 /**
  * Sends `request` to the socket at `path`, without waiting for the answer. The time limit begins here.
  *
- * @throws FairleadError as {@link exchange}; then nothing is left open.
+ * @throws FairleadError `unavailable` when nobody listens there or the peer hangs up, `timeout` when the limit passed; then
+ * nothing is left open.
  */
 export function beginExchange(path: string, request: Uint8Array, options: ExchangeOptions): PendingExchange {
   const address = unixAddress(path);
@@ -73,16 +79,6 @@ function receiveAndClose(conversation: Conversation): Uint8Array {
   } finally {
     closeFd(conversation.fd);
   }
-}
-
-/**
- * Sends `request` to the socket at `path` and returns the answer. Blocks the thread.
- *
- * @throws FairleadError `unavailable` when nobody listens there or the peer hangs up before it answered;
- * `timeout` when the limit passed, in which case the request may or may not have been carried out.
- */
-export function exchange(path: string, request: Uint8Array, options: ExchangeOptions): Uint8Array {
-  return beginExchange(path, request, options).finish();
 }
 
 function unixAddress(path: string): Uint8Array {

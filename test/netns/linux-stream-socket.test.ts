@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { exchange } from "../../lib/linux/stream-socket.ts";
+import { beginExchange, type ExchangeOptions } from "../../lib/linux/stream-socket.ts";
 
 /**
  * A server in a process of its own, because the client blocks this one. What it does with a connection is the
@@ -35,6 +35,8 @@ const SERVER = `
 const utf8 = (text: string) => new TextEncoder().encode(text);
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 const isComplete = (bytes: Uint8Array) => bytes.at(-1) === ">".charCodeAt(0);
+const exchange = (path: string, request: Uint8Array, options: ExchangeOptions) =>
+  beginExchange(path, request, options).finish();
 const errorWith = (parts: object) => expect.objectContaining(parts);
 
 describe("exchange over a unix socket", () => {
