@@ -10,7 +10,7 @@ import {
   type Verb,
 } from "./lab-conflist.ts";
 import { type CommandOutcome, requireTools, tryCommand } from "./lab-process.ts";
-import { recordedSteps, type Step, straceRecorder } from "./lab-strace.ts";
+import { recordedSteps, type Step, straceKiller, straceRecorder } from "./lab-strace.ts";
 
 type Keys = Readonly<Record<string, unknown>>;
 
@@ -20,6 +20,18 @@ export interface Victim {
   readonly conflist: Conflist;
   readonly container: Attachment;
 }
+
+/** Finds out what is left though the container is gone, one line each. */
+export type Remains = () => Promise<string[]>;
+
+export interface KilledRuns {
+  readonly problems: readonly string[];
+  /** How many runs came to the step that they were to be killed before. */
+  readonly killed: number;
+}
+
+/** A plugin that gets by with fewer steps than this was not traced properly. */
+const FEWEST_STEPS = 8;
 
 /** A plugin and a container on a lab's host. */
 export class KilledPlugin {
@@ -55,6 +67,55 @@ export class KilledPlugin {
     if (status !== 0) throw new Error(`${verb} under strace: exit status ${status}: ${stdout}`);
     return recordedSteps(file);
   }
+
+  /** ADD killed before each of its steps, then DEL, then ADD and DEL as usual. `whileAdded` looks at the second ADD. */
+  async killAdds(remains: Remains, whileAdded: Remains = async () => []): Promise<KilledRuns> {
+    await this.mustRun("ADD");
+    await this.mustRun("DEL");
+    const steps = await this.stepsOf("ADD");
+    await this.mustRun("DEL");
+    return this.#killBefore(steps, "ADD", async (runKilled) => {
+      await runKilled();
+      await this.mustRun("DEL");
+      const left = await remains();
+      await this.mustRun("ADD");
+      const problems = await whileAdded();
+      await this.mustRun("DEL");
+      return [...left, ...problems];
+    });
+  }
+
+  /** DEL killed before each of its steps, then a whole one. */
+  async killDels(remains: Remains): Promise<KilledRuns> {
+    await this.mustRun("ADD");
+    const steps = await this.stepsOf("DEL");
+    return this.#killBefore(steps, "DEL", async (runKilled) => {
+      await this.mustRun("ADD");
+      await runKilled();
+      await this.mustRun("DEL");
+      return remains();
+    });
+  }
+
+  async #killBefore(
+    steps: readonly Step[],
+    verb: Verb,
+    attempt: (runKilled: () => Promise<void>) => Promise<string[]>,
+  ): Promise<KilledRuns> {
+    let killed = 0;
+    const problems = await atEveryStep(steps, (step) =>
+      attempt(async () => {
+        if ((await this.run(verb, straceKiller(step))).signal === "SIGKILL") killed += 1;
+      }),
+    );
+    return { problems, killed };
+  }
+}
+
+/** Every step that a plugin must have was died at, and none left anything. */
+export function expectNothingLeft({ problems, killed }: KilledRuns): void {
+  expect(problems).toEqual([]);
+  expect(killed).toBeGreaterThanOrEqual(FEWEST_STEPS);
 }
 
 /** Runs `attempt` for every step and gathers what went wrong, with the step it went wrong at. */
