@@ -1,7 +1,4 @@
 /** Isolation in the kernel, listed by `nft`, and many processes at once. Needs root and nft. */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { join } from "node:path";
 import { parseAddress } from "../../lib/addr/address.ts";
 import { parsePrefix } from "../../lib/addr/prefix.ts";
 import { ensureMasquerade, removeMasquerade } from "../../lib/host/firewall.ts";
@@ -18,12 +15,11 @@ import {
   isIsolationInPlace,
   isolationComment,
 } from "../../lib/host/firewall-isolation-in-place.ts";
+import { runAtOnce } from "../support/firewall-processes.ts";
+import { listedByNft, sorted } from "../support/nft-judge.ts";
 import { NftNetns } from "../support/nftables-netns.ts";
 
 const PROCESSES = 50;
-/** The runtime of the built executable; it also starts five times as fast as Node. */
-const BUN = join(__dirname, "../../node_modules/.bin/bun");
-const SCRIPT = join(__dirname, "../support/firewall-process.ts");
 
 const addresses = (...texts: string[]) => texts.map(parseAddress);
 const WEB: IsolationSpec = {
@@ -52,32 +48,6 @@ beforeEach(() => {
   host = new NftNetns("isolation");
 });
 afterEach(() => host.close());
-
-/** What `nft` makes of the same words. */
-function listedByNft(script: string): unknown[] {
-  const judge = new NftNetns("judge");
-  try {
-    judge.apply(script);
-    return sorted(judge.listJson());
-  } finally {
-    judge.close();
-  }
-}
-
-/** Sets, chains and elements are listed in any order; only the order of rules means something. */
-function sorted(entries: readonly unknown[]): unknown[] {
-  const isRule = (entry: unknown) => Number(JSON.stringify(entry).startsWith('{"rule"'));
-  const text = (entry: unknown) => JSON.stringify(entry);
-  const ordered = entries.map((entry) => {
-    const { set } = entry as { set?: { elem?: unknown[] } };
-    if (!set?.elem) return entry;
-    return { set: { ...set, elem: [...set.elem].sort((a, b) => text(a).localeCompare(text(b))) } };
-  });
-  return [
-    ...ordered.filter((entry) => !isRule(entry)).sort((a, b) => text(a).localeCompare(text(b))),
-    ...ordered.filter(isRule),
-  ];
-}
 
 const RULES = `
   chain isolation-gateway {
@@ -319,20 +289,12 @@ test(`${PROCESSES} processes at once make one table for all`, async () => {
     gateways: [`10.9.${n % 10}.1`],
     internal: n % 2 === 0,
   }));
-  const processes = specs.map((spec) => {
-    const child = spawn("nsenter", [`--net=${host.path}`, BUN, SCRIPT, "isolate", JSON.stringify(spec)]);
-    let errors = "";
-    child.stderr.on("data", (data) => {
-      errors += data;
-    });
-    return { child, ready: once(child.stdout, "data"), exited: once(child, "close"), errors: () => errors };
-  });
-  await Promise.all(processes.map(({ ready }) => ready));
-  for (const { child } of processes) child.stdin.end();
-  for (const { child, exited, errors } of processes) {
-    await exited;
-    expect([child.exitCode, errors()]).toEqual([0, ""]);
-  }
+  expect(
+    await runAtOnce(
+      host,
+      specs.map((spec) => ({ verb: "isolate", spec })),
+    ),
+  ).toEqual([]);
   expect(listIsolation(host.nft)).toHaveLength(10);
   for (const spec of specs) {
     checkIsolation(host.nft, { ...spec, gateways: addresses(...spec.gateways) });

@@ -6,6 +6,7 @@ import { keepHostPorts, releaseHostPorts, releaseHostPortsOf } from "../../lib/h
 import type { PublishedPort } from "../../lib/host/firewall-portmap-plan.ts";
 import { removeUnusedPortmap } from "../../lib/host/firewall-portmap-table.ts";
 import { unpublishPorts, unpublishStalePorts } from "../../lib/host/firewall-portmap-unpublish.ts";
+import { listedByNft, sorted } from "../support/nft-judge.ts";
 import { NftNetns } from "../support/nftables-netns.ts";
 
 /** The whole table, for a container that publishes one TCP port on every address and one UDP port on one. */
@@ -131,22 +132,8 @@ function tag(): string {
 
 test("the table is the one that nft makes of the description", () => {
   publishPorts(host.nft, C1);
-  const other = new NftNetns("portmap-nft");
-  try {
-    other.apply(EXPECTED.replace("ATTACHMENT", tag()));
-    expect(sorted(host.list())).toEqual(sorted(other.list()));
-  } finally {
-    other.close();
-  }
+  expect(sorted(host.listJson())).toEqual(listedByNft(EXPECTED.replace("ATTACHMENT", tag())));
 });
-
-/** What was made first is listed first, which is no difference. */
-function sorted(listing: string): string[] {
-  return listing
-    .split(/\n\n/)
-    .map((block) => block.replace(/^table.*\n|\n}\n?$/g, "").trimEnd())
-    .sort();
-}
 
 test("publishing is idempotent, and one transaction; CHECK agrees", () => {
   publishPorts(host.nft, C1);
@@ -368,12 +355,12 @@ test.each([
   ["no jump any more", "flush chain inet fairlead portmap-prerouting"],
 ])("the next container repairs what somebody took away: %s", (_what, script) => {
   publishPorts(host.nft, C1);
-  const whole = sorted(host.list());
+  const whole = sorted(host.listJson());
   host.apply(script);
   publishPorts(host.nft, spec("c2", [port("tcp", "0.0.0.0", 81, 80)]));
   checkPublishedPorts(host.nft, C1);
   unpublishPorts(host.nft, spec("c2", []).holder);
-  expect(sorted(host.list())).toEqual(whole);
+  expect(sorted(host.listJson())).toEqual(whole);
 });
 
 test("ports that the host keeps are listed, let go, and survive the last container", () => {

@@ -1,7 +1,4 @@
 /** Fairlead's firewall rules in the kernel, listed by `nft`, and many processes at once. Needs root and nft. */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { join } from "node:path";
 import { parsePrefix } from "../../lib/addr/prefix.ts";
 import {
   checkMacSpoofCheck,
@@ -17,12 +14,11 @@ import {
   removeUnusedMacSpoofTable,
 } from "../../lib/host/firewall.ts";
 import { planMasquerade } from "../../lib/host/firewall-masquerade-plan.ts";
+import { runAtOnce } from "../support/firewall-processes.ts";
+import { listedByNft, sorted } from "../support/nft-judge.ts";
 import { NftNetns } from "../support/nftables-netns.ts";
 
 const PROCESSES = 50;
-/** The runtime of the built executable; it also starts five times as fast as Node. */
-const BUN = join(__dirname, "../../node_modules/.bin/bun");
-const SCRIPT = join(__dirname, "../support/firewall-process.ts");
 
 const prefixes = (...texts: string[]) => texts.map(parsePrefix);
 const WEB = { networkName: "web", prefixes: prefixes("10.1.0.0/16", "fd00:1::/64"), bridge: "cni0" };
@@ -38,24 +34,6 @@ afterEach(() => host.close());
 
 function chainOf(spec: MasqueradeSpec): string {
   return planMasquerade(spec).chain.name;
-}
-
-/** What `nft` makes of the same words. */
-function listedByNft(script: string): unknown[] {
-  const judge = new NftNetns("judge");
-  try {
-    judge.apply(script);
-    return sorted(judge.listJson());
-  } finally {
-    judge.close();
-  }
-}
-
-/** Sets and chains are listed in the order in which they were made; only the order of rules means something. */
-function sorted(entries: readonly unknown[]): unknown[] {
-  const isRule = (entry: unknown) => Number(JSON.stringify(entry).startsWith('{"rule"'));
-  const text = (entry: unknown) => (isRule(entry) ? "" : JSON.stringify(entry));
-  return [...entries].sort((a, b) => isRule(a) - isRule(b) || text(a).localeCompare(text(b)));
 }
 
 const SCRIPT_WEB_AND_ROUTED = `table inet fairlead {
@@ -311,13 +289,7 @@ describe("source MAC checks", () => {
         iifname @mac-checked iifname . ether saddr != @mac-allowed counter drop
       }
     }`;
-    const byElement = (entries: unknown[]) =>
-      sorted(
-        JSON.parse(JSON.stringify(entries), (key, value) =>
-          key === "elem" && Array.isArray(value) ? sorted(value) : value,
-        ),
-      );
-    expect(byElement(host.listJson())).toEqual(byElement(listedByNft(script)));
+    expect(sorted(host.listJson())).toEqual(listedByNft(script));
   });
 
   test("are ensured, replaced, checked and removed", () => {
@@ -360,31 +332,6 @@ describe("source MAC checks", () => {
   });
 });
 
-interface Job {
-  readonly verb: string;
-  readonly spec: object;
-}
-
-/** Starts all processes, lets them go at once, and gives what each one complained about. */
-async function runAtOnce(jobs: readonly Job[]): Promise<string[]> {
-  const processes = jobs.map(({ verb, spec }) => {
-    const args = [SCRIPT, verb, JSON.stringify(spec)];
-    return spawn("nsenter", [`--net=${host.path}`, BUN, ...args], { stdio: "pipe" });
-  });
-  const ends = processes.map(async (child) => {
-    let complaint = "";
-    child.stderr.on("data", (data) => {
-      complaint += data;
-    });
-    const [status] = await once(child, "close");
-    return status === 0 ? "" : `${status}: ${complaint}`;
-  });
-  // One that ends before it is ready has a complaint.
-  await Promise.all(processes.map((child, at) => Promise.race([once(child.stdout, "data"), ends[at]])));
-  for (const child of processes) child.stdin.end();
-  return (await Promise.all(ends)).filter((complaint) => complaint !== "");
-}
-
 describe(`${PROCESSES} processes at once`, () => {
   const count = Array.from({ length: PROCESSES }, (_, at) => at);
   const spec = (at: number) => ({
@@ -395,7 +342,12 @@ describe(`${PROCESSES} processes at once`, () => {
 
   test("ensure the same network", async () => {
     const web = { networkName: "web", prefixes: ["10.1.0.0/16", "fd00:1::/64"], bridge: "cni0" };
-    expect(await runAtOnce(count.map(() => ({ verb: "ensure", spec: web })))).toEqual([]);
+    expect(
+      await runAtOnce(
+        host,
+        count.map(() => ({ verb: "ensure", spec: web })),
+      ),
+    ).toEqual([]);
     const { nft } = host;
     checkMasquerade(nft, WEB);
     const twice = new NftNetns("judge");
@@ -405,14 +357,19 @@ describe(`${PROCESSES} processes at once`, () => {
   }, 120_000);
 
   test("ensure a network each", async () => {
-    expect(await runAtOnce(count.map((at) => ({ verb: "ensure", spec: spec(at) })))).toEqual([]);
+    expect(
+      await runAtOnce(
+        host,
+        count.map((at) => ({ verb: "ensure", spec: spec(at) })),
+      ),
+    ).toEqual([]);
     expect(listMasquerade(host.nft).length).toBe(PROCESSES);
     expect(host.list().match(/vmap/g)?.length).toBe(1);
   }, 120_000);
 
   test("make and remove networks while others stay", async () => {
     const jobs = count.map((at) => ({ verb: at % 2 ? "churn" : "ensure", spec: spec(at) }));
-    expect(await runAtOnce(jobs)).toEqual([]);
+    expect(await runAtOnce(host, jobs)).toEqual([]);
     const stayed = count.filter((at) => at % 2 === 0).map((at) => `net${at}`);
     expect(
       listMasquerade(host.nft)
@@ -420,7 +377,7 @@ describe(`${PROCESSES} processes at once`, () => {
         .sort(),
     ).toEqual(stayed.sort());
     const others = stayed.map((networkName) => ({ verb: "remove", spec: { networkName } }));
-    expect(await runAtOnce(others)).toEqual([]);
+    expect(await runAtOnce(host, others)).toEqual([]);
     expect(host.list()).toBe("");
   }, 120_000);
 
@@ -431,7 +388,7 @@ describe(`${PROCESSES} processes at once`, () => {
       mac: `02:00:00:00:00:${10 + at}`,
     });
     const jobs = count.map((at) => ({ verb: at % 2 ? "spoofChurn" : "spoof", spec: attachment(at) }));
-    expect(await runAtOnce(jobs)).toEqual([]);
+    expect(await runAtOnce(host, jobs)).toEqual([]);
     for (const at of count) expect(isMacSpoofCheckInPlace(host.nft, attachment(at))).toBe(at % 2 === 0);
   }, 120_000);
 });
