@@ -38,8 +38,8 @@ usage: ./build.sh [VERB]
   test        lint, type-check and run every test (root; installs Debian packages)
   demo        attach two sandboxes to a bridge network, ping, print the leases, clean up (root)
   bench       measure against the Go reference plugins [--reference DIR] [--json FILE] [--quick] (root)
-  bench dns   measure names against dnsmasq [--seconds N] (root)
               with --networks: fairlead network beside Docker 20.10 [--json FILE] [--quick]
+  bench dns   measure names against dnsmasq [--seconds N] (root)
   lint        formatter, linter, types, layers, import cycles, protocol definitions
   generate    regenerate lib/rpc/generated from the .proto files
   install     [--cni-bin DIR] [--cni-conf DIR]  default /opt/cni/bin and /etc/cni/net.d (root)
