@@ -18,7 +18,8 @@ BIN=$PWD/dist/bin
 # Names under which the one executable is a CNI plugin; it dispatches on its own name.
 PLUGINS=(fairlead-bridge fairlead-ipam fairlead-loopback fairlead-macvlan fairlead-portmap fairlead-static)
 UNITS=(fairlead-server fairlead-agent)
-BUILD_PACKAGES=()
+# The front is C, and takes the kernel's headers.
+BUILD_PACKAGES=(gcc linux-libc-dev)
 TEST_PACKAGES=(iproute2 nftables iputils-ping iptables conntrack strace jq procps python3 busybox-static
   containernetworking-plugins containerd runc podman conmon bind9-dnsutils docker.io bash-completion zsh fish man-db)
 DEMO_PACKAGES=(iproute2 iputils-ping nftables)
@@ -95,6 +96,7 @@ build() {
     say "dist/bin/fairlead is up to date"
     return
   fi
+  packages "${BUILD_PACKAGES[@]}"
   # The bundler takes a name that is not exported for undefined; the compiler does not.
   node_modules/.bin/tsc --noEmit -p . >&2
   say "compile dist/bin/fairlead"
@@ -104,6 +106,7 @@ build() {
   "$bun" build --compile --minify --bytecode --format=esm --splitting --reject-unresolved \
     --no-compile-autoload-dotenv --no-compile-autoload-bunfig --compile-jit-policy=1000 \
     --define "FAIRLEAD_BUILD='${digest%% *}'" --compile-executable-path=dist/base --outfile=dist/fairlead main.ts >&2
+  "$NODE" --no-warnings tools/front.ts dist/fairlead "${digest%% *}" >&2
   rm -f dist/base "$BIN"/*
   mv dist/fairlead "$BIN/fairlead"
   for plugin in "${PLUGINS[@]}"; do ln "$BIN/fairlead" "$BIN/$plugin"; done

@@ -2,11 +2,10 @@
  * The one executable under its many names.
  *
  * A CNI runtime runs it as `fairlead-bridge`, `fairlead-ipam`, …; under its own name it is the command line
- * and the daemons. What hands a plugin's work to a resident worker is all that the first chunk holds; the plugins
- * themselves, and the rest, fifteen times as large, are loaded when they are needed.
+ * and the daemons. A plugin comes here when the front (plugins/front) found no resident worker to run it. Plugins and the rest,
+ * fifteen times as large, are in chunks of their own, loaded when they are needed.
  */
-import { isPluginName, type PluginName } from "./plugins/names.ts";
-import { handOver, isAboutNetwork } from "./plugins/resident/hand-over.ts";
+import { isPluginName } from "./plugins/names.ts";
 
 /** Hidden commands: what the agent starts. */
 const WORKER_COMMAND = "plugin-worker";
@@ -15,14 +14,11 @@ const REAPER_COMMAND = "link-reaper";
 /** `process.argv0` keeps the name that was invoked, through symbolic links, hard links and PATH look-up. */
 const invokedAs = process.argv0.slice(process.argv0.lastIndexOf("/") + 1);
 
-process.exit(isPluginName(invokedAs) ? await runPlugin(invokedAs) : await runCommand(process.argv.slice(2)));
-
-async function runPlugin(name: PluginName): Promise<number> {
-  if (!isAboutNetwork(process.env)) return (await import("./plugins/version.ts")).answerVersion(name);
-  const remainder = handOver(name, process.env);
-  if (typeof remainder === "number") return remainder;
-  return (await import("./plugins/all.ts")).runAsProcess(name, remainder);
-}
+process.exit(
+  isPluginName(invokedAs)
+    ? (await import("./plugins/all.ts")).runAsProcess(invokedAs)
+    : await runCommand(process.argv.slice(2)),
+);
 
 async function runCommand(args: readonly string[]): Promise<number> {
   if (args[0] === WORKER_COMMAND) return (await import("./plugins/all.ts")).runAsWorker();

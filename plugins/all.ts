@@ -1,4 +1,6 @@
 /** The plugins by their names, and the two ways of running them: in a process of their own, or in a resident worker. */
+
+import { pluginIo } from "./io.ts";
 import { main as ipam } from "./ipam/fairlead/main.ts";
 import { main as staticAddresses } from "./ipam/static/main.ts";
 import { main as bridge } from "./main/bridge/main.ts";
@@ -6,8 +8,6 @@ import { main as loopback } from "./main/loopback/main.ts";
 import { main as macvlan } from "./main/macvlan/main.ts";
 import { main as portmap } from "./meta/portmap/main.ts";
 import type { PluginName } from "./names.ts";
-import type { Remainder } from "./resident/hand-over.ts";
-import { runInProcess } from "./resident/in-process.ts";
 import type { PluginMain } from "./resident/invocation.ts";
 import { runLinkReaper, runWorker } from "./resident/main.ts";
 
@@ -21,9 +21,9 @@ const PLUGINS: Readonly<Record<PluginName, PluginMain>> = {
   loopback,
 };
 
-/** Runs what is left of an invocation after it was offered to a worker. Returns the exit status. */
-export function runAsProcess(name: PluginName, remainder: Remainder): number {
-  return runInProcess({ name, main: PLUGINS[name], remainder });
+/** Runs the process's invocation. Returns the exit status; everything is written by then. */
+export function runAsProcess(name: PluginName): number {
+  return PLUGINS[name](pluginIo());
 }
 
 /** Serves invocations of all plugins until told to end. Returns the exit status. */

@@ -252,25 +252,6 @@ function prevResultForDel({ config, log }: PluginRequest): Result | null {
   }
 }
 
-/**
- * Prints the error of an invocation that came to nothing before its plugin ran, in the version that `stdin` names.
- *
- * @returns the exit status of the process.
- */
-export function failPlugin(plugin: Pick<Plugin, "name" | "io">, stdin: Uint8Array, thrown: unknown): number {
-  reportFailure(plugin, thrown, versionToAnswerIn(stdin));
-  return 1;
-}
-
-function versionToAnswerIn(stdin: Uint8Array): CniVersion {
-  try {
-    const named = namedVersion(decodeConfig(stdin));
-    return isCniVersion(named) ? named : NEWEST_CNI_VERSION;
-  } catch {
-    return NEWEST_CNI_VERSION;
-  }
-}
-
 function reportFailure(
   { name, io }: Pick<Plugin, "name" | "io">,
   thrown: unknown,

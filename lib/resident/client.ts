@@ -15,11 +15,12 @@ import {
   START_LIMIT_MS,
 } from "./conversation.ts";
 import { encodeRequest, type ResidentAnswer, type Variables } from "./frames.ts";
+import { DEFAULT_WORKER_DIRECTORY, WORKER_SOCKET_NAME } from "./place.ts";
 
 export type { ResidentAnswer } from "./frames.ts";
 
 /** Where workers listen unless told otherwise. */
-export const DEFAULT_RESIDENT_SOCKET = "/run/fairlead/plugin-worker.sock";
+export const DEFAULT_RESIDENT_SOCKET = `${DEFAULT_WORKER_DIRECTORY}/${WORKER_SOCKET_NAME}`;
 
 /** The service's own limit (ten seconds), that on a bridge's lock (ten), and some. */
 const DEFAULT_LIMIT_MS = 25_000;
@@ -72,7 +73,7 @@ function tellingOfSlowness(c: Libc, onSlow: () => void): ConversationCalls {
 }
 
 /** Whether the plugin may be run elsewhere after what became of the request. @throws as {@link tryResident} */
-export function requireRepeatable(
+function requireRepeatable(
   outcome: Exclude<ConversationOutcome, { kind: "answered" }>,
   { socketPath, plugin, env }: Pick<ResidentCall, "socketPath" | "plugin" | "env">,
 ): void {

@@ -9,7 +9,8 @@
  * Source: net/unix/af_unix.c, unix_stream_sendmsg (RCV_SHUTDOWN of the peer, under its lock), unix_shutdown, and unix_poll
  * (EPOLLHUP when both directions are shut, which the peer's end brings about).
  *
- * This module is a part of the plugins' first chunk: it imports as little as it can.
+ * The plugins' own client is the front, in C: plugins/front/conversation.c. This one serves whoever runs plugins from within
+ * Fairlead.
  */
 import type { Libc } from "../linux/libc.ts";
 import {

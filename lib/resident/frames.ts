@@ -6,13 +6,13 @@
  * plugin, or {@link DECLINED} when it will not. What was taken is answered by `u32 exit status | u32 stdout bytes | u32 stderr
  * bytes | stdout | stderr`.
  *
- * This module is a part of the plugins' first chunk: it imports nothing, and decoding gives null instead of an error.
+ * Decoding gives null instead of an error. The front, in C, takes the numbers and names from here.
  */
 
 /** "FLR1". */
-const REQUEST_MAGIC = 0x31_52_4c_46;
-const REQUEST_PREFIX_BYTES = 12;
-const ANSWER_PREFIX_BYTES = 12;
+export const REQUEST_MAGIC = 0x31_52_4c_46;
+export const REQUEST_PREFIX_BYTES = 12;
+export const ANSWER_PREFIX_BYTES = 12;
 
 /** Longest request. It fits the socket's send buffer (212,992 bytes by default), so it is sent without waiting. */
 export const LONGEST_REQUEST_BYTES = 96 * 1024;
