@@ -57,7 +57,7 @@ packages() { # installs those of the named Debian packages that are not there
     [ "$(dpkg-query -W -f '${Status}' "$name" 2>/dev/null)" = "install ok installed" ] || missing+=("$name")
   done
   [ ${#missing[@]} = 0 ] && return
-  need_root "test"
+  [ "$(id -u)" = 0 ] || die "Debian packages are missing: install ${missing[*]}, or run as root"
   say "apt-get install ${missing[*]}"
   apt-get update -qq
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
