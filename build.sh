@@ -21,7 +21,7 @@ UNITS=(fairlead-server fairlead-agent)
 # The front is C, and takes the kernel's headers.
 BUILD_PACKAGES=(gcc linux-libc-dev)
 TEST_PACKAGES=(iproute2 nftables iputils-ping iptables conntrack strace jq procps python3 busybox-static
-  containernetworking-plugins containerd runc podman conmon bind9-dnsutils docker.io bash-completion zsh fish man-db)
+  containernetworking-plugins containerd runc podman conmon bind9-dnsutils docker.io bash-completion zsh fish man-db libc6-dev)
 DEMO_PACKAGES=(iproute2 iputils-ping nftables)
 BENCH_PACKAGES=(iproute2 nftables iptables containernetworking-plugins strace time)
 

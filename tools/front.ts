@@ -20,7 +20,7 @@ const SOURCES = join(import.meta.dirname, "../plugins/front");
 /** Warnings are errors; nothing of a C library; no code but what is written. */
 const COMPILER_FLAGS = `
   -std=c11 -Os -Wall -Wextra -Wpedantic -Wconversion -Wno-sign-conversion -Werror
-  -ffreestanding -fno-pic -fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none
+  -ffreestanding -fpie -fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none
   -fno-tree-loop-distribute-patterns -static -nostdlib -no-pie -Wl,--build-id=none -Wl,-z,noexecstack`
   .trim()
   .split(/\s+/);

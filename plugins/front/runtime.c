@@ -111,22 +111,40 @@ static void load(struct interpreter *interpreter) {
   close_fd(interpreter->fd);
 }
 
+/* What is added to the addresses of the program: nothing, unless it may lie anywhere. */
+static unsigned long bias_of(const Elf64_Phdr *headers) {
+  const Elf64_Phdr *header = headers;
+  while (header->p_type != PT_PHDR) header += 1;
+  return (unsigned long)headers - header->p_vaddr;
+}
+
+/* The segment that holds the program headers themselves. */
+static const Elf64_Phdr *segment_of_headers(const Elf64_Phdr *headers, unsigned long bias) {
+  unsigned long address = (unsigned long)headers - bias;
+  const Elf64_Phdr *header = headers;
+  while (header->p_type != PT_LOAD || address - header->p_vaddr >= header->p_memsz) header += 1;
+  return header;
+}
+
 /* The dynamic linker looks for its own name there. */
-static void restore_interpreter_header(Elf64_Phdr *headers, unsigned long page) {
+static void restore_interpreter_header(Elf64_Phdr *headers, int protection, unsigned long page) {
   Elf64_Phdr *header = &headers[INTERPRETER_HEADER];
   void *first = (void *)down_to((unsigned long)header, page);
   unsigned long size = (unsigned long)(header + 1) - (unsigned long)first;
   if (protect(first, size, PROT_READ | PROT_WRITE) != 0) fail("cannot restore the header of");
   header->p_type = PT_INTERP;
-  protect(first, size, PROT_READ);
+  if (protect(first, size, protection) != 0) fail("cannot restore the header of");
 }
 
 void enter_runtime(unsigned long *stack) {
   struct interpreter interpreter;
+  Elf64_Phdr *headers = (Elf64_Phdr *)*auxiliary(stack, AT_PHDR);
+  unsigned long bias = bias_of(headers);
   interpreter.page = *auxiliary(stack, AT_PAGESZ);
   load(&interpreter);
-  restore_interpreter_header((Elf64_Phdr *)*auxiliary(stack, AT_PHDR), interpreter.page);
-  *auxiliary(stack, AT_ENTRY) = RUNTIME_ENTRY;
+  int protection = protection_of(segment_of_headers(headers, bias));
+  restore_interpreter_header(headers, protection, interpreter.page);
+  *auxiliary(stack, AT_ENTRY) = bias + RUNTIME_ENTRY;
   *auxiliary(stack, AT_BASE) = interpreter.base;
   enter(stack, interpreter.base + interpreter.header.e_entry);
 }
