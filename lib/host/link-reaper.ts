@@ -5,6 +5,8 @@
  * tells so at once, to whoever listens; but the call itself comes back only after an RCU barrier, 14 to 20 ms later. So
  * another process, a reaper, makes the call, and this one listens. Measured: 0.5 ms against 18 ms.
  *
+ * A reaper takes all requests that wait at once, and deletes the links together, see link-group.ts: one barrier serves them all.
+ *
  * An ifindex is not used again before two thousand million others were, so a request that is served late meets nobody else.
  *
  * Source: net/core/dev.c, unregister_netdevice_many_notify (unlist_netdevice, synchronize_net, rtmsg_ifinfo_send) and
@@ -18,11 +20,14 @@ import { NetlinkConnection, type NetlinkTransport } from "../netlink/connection.
 import { decodeMessages } from "../netlink/message.ts";
 import { AF_UNSPEC, RTM_DELLINK } from "../netlink/route/family.ts";
 import { ifinfomsg } from "../netlink/route/ifinfo.ts";
+import { removeLinks } from "./link-group.ts";
 import { findLink, removeLink } from "./links.ts";
 
 /** Source: include/uapi/linux/rtnetlink.h. */
 const RTNLGRP_LINK = 1;
 const REQUEST_BYTES = 4;
+/** Requests that one reaper takes. There are never more than workers, unless some gave up waiting. */
+const MOST_AT_ONCE = 64;
 /** Beyond it the reapers have more to do than one can wait for, or are gone. */
 const NOTICE_LIMIT_MS = 100;
 
@@ -83,18 +88,31 @@ function encodeRequest(ifindex: number): Uint8Array {
   return bytes;
 }
 
-/** Serves requests from a pipe until all who write to it have closed it. Several processes may share one pipe. */
-export function serveLinkReaper(pipe: number, log: (message: string) => void): void {
+/**
+ * Serves requests from a pipe until all who write to it have closed it. Several processes may share one pipe.
+ *
+ * @param group for links that are deleted together; see `drawLinkGroup`.
+ */
+export function serveLinkReaper(pipe: number, group: number, log: (message: string) => void): void {
   const connection = new NetlinkConnection(openNetlinkSocket(NETLINK_ROUTE));
-  const request = new Uint8Array(REQUEST_BYTES);
-  while (invoke((c) => c.read(pipe, request, REQUEST_BYTES)) === REQUEST_BYTES) {
-    const ifindex = new DataView(request.buffer).getInt32(0, true);
+  for (let waiting = readRequests(pipe); waiting.length > 0; waiting = readRequests(pipe)) {
     try {
-      removeLink(connection, ifindex);
+      removeLinks(connection, waiting, group);
     } catch (thrown) {
       // Whoever asked sees no notice, tries by itself, and reports what it meets.
-      log(asFairleadError(thrown, "delete link", String(ifindex)).message);
+      log(asFairleadError(thrown, "delete links", waiting.join(", ")).message);
     }
   }
   connection.close();
+}
+
+/** All that wait, up to {@link MOST_AT_ONCE}; waits for the first. None: there will not be any more. */
+function readRequests(pipe: number): number[] {
+  const bytes = new Uint8Array(MOST_AT_ONCE * REQUEST_BYTES);
+  const length = invoke((c) => c.read(pipe, bytes, bytes.length));
+  const view = new DataView(bytes.buffer);
+  // Written in one piece each, so none of them is torn apart.
+  return Array.from({ length: Math.max(0, length) / REQUEST_BYTES }, (_, index) =>
+    view.getInt32(index * REQUEST_BYTES, true),
+  );
 }

@@ -1,5 +1,6 @@
 /** The worker as a program: `fairlead plugin-worker`, which only the agent starts. */
 import { FairleadError } from "../../lib/errors.ts";
+import { drawLinkGroup } from "../../lib/host/link-group.ts";
 import { serveLinkReaper, useLinkReapers } from "../../lib/host/link-reaper.ts";
 import { keepHostNetlinkSockets } from "../../lib/linux/host-netlink.ts";
 import { placeOf } from "../../lib/linux/process-place.ts";
@@ -38,7 +39,7 @@ export function runWorker(plugins: ReadonlyMap<string, PluginMain>): number {
 export function runLinkReaper(): number {
   const log = logAs("link-reaper");
   try {
-    serveLinkReaper(REQUESTS, log);
+    serveLinkReaper(REQUESTS, drawLinkGroup(Math.random), log);
     return 0;
   } catch (thrown) {
     log(String((thrown as Error)?.stack ?? thrown));
