@@ -1,10 +1,10 @@
 /**
- * Keeps resident workers running: processes of this executable that run plugins hot, all on one listening socket; and as many
- * link reapers, which wait for the kernel in their place.
+ * Keeps resident workers running: processes of this executable that run plugins hot, all on one listening socket; and link
+ * reapers, which wait for the kernel in their place.
  *
  * A worker lives as long as its control pipe, so none outlives this process, however it ends; a reaper as long as anybody can
- * write to it. One that ends by itself made
- * room for another; one that fails is replaced after a pause, which grows while failures go on.
+ * write to it. One that ends by itself made room for another; one that fails is replaced after a pause, which grows while
+ * failures go on.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, rmSync } from "node:fs";
@@ -23,6 +23,9 @@ const SOUND_AFTER_MS = 60_000;
 const LEAST_LIFE_MS = 1_000;
 /** What is under way when workers are told to end may take as long as a plugin. */
 const END_LIMIT_MS = 30_000;
+
+/** A reaper waits for the kernel five times as long as a worker takes for a DEL, and takes along what gathers meanwhile. */
+export const REAPERS_PER_WORKER = 2;
 
 /** All that a worker gets of an environment. */
 const WORKER_ENVIRONMENT = {
@@ -46,6 +49,8 @@ export interface WorkerPoolOptions {
 export interface WorkerPool {
   /** Workers that run now. */
   readonly pids: readonly number[];
+  /** Link reapers that run now. */
+  readonly reaperPids: readonly number[];
   /** Lets every worker finish what it does, and removes the socket. Idempotent. */
   close(): Promise<void>;
 }
@@ -62,7 +67,11 @@ export async function startWorkerPool(options: WorkerPoolOptions): Promise<Worke
   });
   const toReapers = makePipe();
   const workers = slotsOf(options, ["plugin-worker"], workerStdio(listening, toReapers));
-  const reapers = slotsOf(options, ["link-reaper"], ["ignore", "ignore", "inherit", toReapers.readEnd]);
+  const reapers = slotsOf(
+    { ...options, count: REAPERS_PER_WORKER * options.count },
+    ["link-reaper"],
+    ["ignore", "ignore", "inherit", toReapers.readEnd],
+  );
   const close = async (): Promise<void> => {
     if (listening < 0) return;
     rmSync(options.socketPath, { force: true });
@@ -76,7 +85,10 @@ export async function startWorkerPool(options: WorkerPoolOptions): Promise<Worke
   };
   return {
     get pids() {
-      return workers.flatMap((slot) => slot.pid ?? []);
+      return pidsOf(workers);
+    },
+    get reaperPids() {
+      return pidsOf(reapers);
     },
     close,
   };
@@ -91,6 +103,10 @@ function workerStdio(listening: number, { writeEnd }: Pipe): Stdio {
 
 function slotsOf(options: WorkerPoolOptions, args: readonly string[], stdio: Stdio): Slot[] {
   return Array.from({ length: options.count }, () => new Slot(options, args, stdio));
+}
+
+function pidsOf(slots: readonly Slot[]): number[] {
+  return slots.flatMap((slot) => slot.pid ?? []);
 }
 
 interface WorkerEnd extends LogFields {

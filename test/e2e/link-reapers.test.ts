@@ -2,8 +2,8 @@
  * Link reapers: a worker's DEL does not wait for the kernel to forget a link, and is right all the same when reapers are slow,
  * stopped or gone.
  */
-import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { FAIRLEAD_DIRECTORY } from "../support/lab-plugins.ts";
 import { requireTools, waitUntil } from "../support/lab-process.ts";
@@ -109,8 +109,62 @@ test("reapers that are killed are replaced, and nothing is lost meanwhile", asyn
   signal("SIGKILL");
   await lab.succeed("DEL", one.container, one.config);
   expect(await portsOf(one)).toBe(0);
-  const replaced = async () => workers.reaperPids().filter((pid) => !before.includes(pid)).length === 2;
+  const replaced = async () =>
+    workers.reaperPids().filter((pid) => !before.includes(pid)).length === before.length;
   expect(await waitUntil(replaced, PATIENCE_MS)).toBe(true);
+});
+
+describe("requests that wait", () => {
+  const PAIRS = 20;
+  /** More than any machine has made. */
+  const GONE = 1_000_000_000;
+
+  async function pair(ifname: string, ...words: string[]): Promise<void> {
+    await lab.lab.host(["ip", "link", "add", ifname, ...words, "type", "veth", "peer", "name", `${ifname}p`]);
+  }
+
+  /** A reaper that finds requests for all of these at its start, and no more afterwards. */
+  function reap(ifindexes: readonly number[]): { trace: string; log: string } {
+    const requests = lab.lab.file("requests", "");
+    writeFileSync(requests, new Uint8Array(Int32Array.from(ifindexes).buffer));
+    const trace = join(lab.lab.directory, "trace-reaper");
+    const strace = ["strace", "-f", "-qq", "-e", "trace=sendto", "-s", "64", "-o", trace];
+    const [file = "", ...args] = lab.lab.inHost(
+      ...strace,
+      join(FAIRLEAD_DIRECTORY, "fairlead"),
+      "link-reaper",
+    );
+    const stdin = openSync(requests, "r");
+    const ended = spawnSync(file, args, { stdio: ["ignore", "ignore", "pipe", stdin], timeout: PATIENCE_MS });
+    closeSync(stdin);
+    expect(ended.status).toBe(0);
+    return { trace: readFileSync(trace, "utf8"), log: ended.stderr.toString() };
+  }
+
+  const linksNamed = async (start: string) => {
+    const links = await lab.onHost<{ ifname: string; ifindex: number }>("link");
+    return links.filter(({ ifname }) => ifname.startsWith(start));
+  };
+
+  test("are served by one deletion; what is of others stays", async () => {
+    await pair("other");
+    await pair("othergroup", "group", "7");
+    for (let count = 0; count < PAIRS; count += 1) await pair(`reaped${count}`);
+    const { trace, log } = reap([GONE, ...(await linksNamed("reaped")).map(({ ifindex }) => ifindex)]);
+    expect([await linksNamed("reaped"), log]).toEqual([[], ""]);
+    expect(trace.match(new RegExp(DELLINK, "g"))).toHaveLength(1);
+    expect(await linksNamed("other")).toHaveLength(4);
+  });
+
+  test("are served one by one when something cannot be deleted, which is logged", async () => {
+    await pair("reaped");
+    const [port, lo] = [await linksNamed("reaped"), await linksNamed("lo")].map(
+      ([link]) => link?.ifindex ?? 0,
+    );
+    const { log } = reap([lo ?? 0, port ?? 0]);
+    expect(await linksNamed("reaped")).toEqual([]);
+    expect(log).toContain(`delete link ifindex ${lo}: Operation not supported (EOPNOTSUPP)`);
+  });
 });
 
 test("thirty at once", async () => {

@@ -1,6 +1,7 @@
 /** Resident plugin workers on a lab's host. */
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { REAPERS_PER_WORKER } from "../../agent/worker-pool.ts";
 import type { Lab } from "./lab.ts";
 import { Daemon } from "./lab-process.ts";
 
@@ -33,7 +34,9 @@ export class LabWorkers {
     const workers = new LabWorkers(daemon, socket);
     await daemon.waitUntilReady(
       async () =>
-        existsSync(socket) && workers.pids().length === count && workers.reaperPids().length === count,
+        existsSync(socket) &&
+        workers.pids().length === count &&
+        workers.reaperPids().length === REAPERS_PER_WORKER * count,
     );
     return workers;
   }
