@@ -18,12 +18,6 @@ import {
 import { DEFAULT_WORKER_DIRECTORY, WORKER_SOCKET_NAME } from "../../lib/resident/place.ts";
 import { PLUGIN_NAMES } from "../names.ts";
 
-/**
- * Longest wait for a worker that begins with a DEL, in milliseconds. Deleting a link waits for the kernel rather than for a CPU:
- * when all workers are at it, one more process is sooner done than a place in the queue.
- */
-const DEL_START_LIMIT_MS = 25;
-
 /** Beyond the time limit of the IPAM service: the longest wait for a bridge's lock, and some. */
 const OTHER_LIMITS_MS = 15_000;
 const DEFAULT_IPAM_LIMIT_SECONDS = 10;
@@ -67,7 +61,6 @@ export function frontConstants({ build, interpreter, interpreterHeader, entry }:
     DEFAULT_WORKER_DIRECTORY: quoted(DEFAULT_WORKER_DIRECTORY),
     WORKER_SOCKET_NAME: quoted(WORKER_SOCKET_NAME),
     START_LIMIT_MS,
-    DEL_START_LIMIT_MS,
     OTHER_LIMITS_MS,
     DEFAULT_IPAM_LIMIT_SECONDS,
     LONGEST_IPAM_LIMIT_SECONDS,

@@ -209,11 +209,10 @@ static void finish(struct invocation *run, const struct conversation *conversati
 static void hand_over(struct invocation *run, unsigned long *stack) {
   struct buffer request = encode_request(run);
   if (request.is_full) return;
-  bool is_del = is_same(verb_of(run), TEXT("DEL"));
   struct conversation conversation = {
       .socket_path = socket_path_for(run),
       .request = text_in(&request),
-      .start_limit_ms = is_del ? DEL_START_LIMIT_MS : START_LIMIT_MS,
+      .start_limit_ms = START_LIMIT_MS,
       .limit_ms = limit_ms_for(&run->config),
       .room = run->answer_room,
   };

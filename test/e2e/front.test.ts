@@ -9,6 +9,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { closeSync, constants, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { START_LIMIT_MS } from "../../lib/resident/conversation.ts";
 import { LONGEST_ANSWER_BYTES, LONGEST_REQUEST_BYTES } from "../../lib/resident/frames.ts";
 import { PLUGIN_NAMES } from "../../plugins/names.ts";
 import { FAIRLEAD_DIRECTORY, requireFairlead } from "../support/lab-plugins.ts";
@@ -17,8 +18,10 @@ import { answerOf, DECLINE, ScriptedWorker, type Step, TAKE } from "../support/s
 
 jest.setTimeout(120_000);
 
-/** Longer than the 25 ms for which a DEL waits for a worker that begins. */
-const TOO_LATE_MS = 400;
+/** Time enough for everything else to happen. */
+const MARGIN_MS = 400;
+/** Longer than a client waits for a worker that begins. */
+const TOO_LATE_MS = START_LIMIT_MS + MARGIN_MS;
 
 let directory: string;
 let worker: ScriptedWorker;
@@ -340,20 +343,20 @@ describe("a worker that began", () => {
   });
 });
 
-describe("a worker that is late with a DEL", () => {
+describe("a worker that is late", () => {
   /** The plugin's own DEL says so when it meets this. */
   const nameless = (): string => config({ name: "" });
   const BY_PLUGIN = { status: 1, stdout: expect.stringContaining("missing network name") };
   /** The client is held up between giving up and telling so. */
   const holdUp = (): string[] => {
-    const delay = `inject=shutdown:delay_enter=${TOO_LATE_MS * 2 * 1000}`;
+    const delay = `inject=shutdown:delay_enter=${MARGIN_MS * 2 * 1000}`;
     return ["strace", "-qq", "-o", "/dev/null", "-e", "trace=shutdown", "-e", delay];
   };
 
   test("finds that its word is refused, and does not begin", async () => {
     worker.follow({ waitMs: TOO_LATE_MS }, TAKE, TAKE);
     expect(await call({ verb: "DEL", stdin: nameless() })).toMatchObject(BY_PLUGIN);
-    await new Promise((resolve) => setTimeout(resolve, TOO_LATE_MS));
+    await new Promise((resolve) => setTimeout(resolve, MARGIN_MS * 2));
     expect(worker.errors).toContain("EPIPE");
   });
 
@@ -363,7 +366,7 @@ describe("a worker that is late with a DEL", () => {
   });
 
   test("is waited for when only its word came, and then the plugin may run", async () => {
-    worker.follow({ waitMs: TOO_LATE_MS }, TAKE, { waitMs: TOO_LATE_MS * 3 }, "end");
+    worker.follow({ waitMs: TOO_LATE_MS }, TAKE, { waitMs: MARGIN_MS * 3 }, "end");
     expect(await call({ verb: "DEL", stdin: nameless(), wrapper: holdUp() })).toMatchObject(BY_PLUGIN);
   });
 });
