@@ -2,6 +2,7 @@
 import { openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ChainLink, Configuration, Contestant } from "./contestants.ts";
+import { HelperClock } from "./cpu-clock.ts";
 import { type BenchAttachment, closeAll, pluginEnvironment, type Timing, type Verb } from "./operations.ts";
 import { prepareCommand, spawn, wait } from "./spawn.ts";
 
@@ -54,11 +55,12 @@ export class ChainOperations {
     const command = prepareCommand([executable], pluginEnvironment(this.#contestant, verb, attachment));
     const output = openSync(this.#outputFile, "w");
     const stdio = [openSync(this.#inputFile, "r"), output, output] as const;
+    const helpers = new HelperClock(this.#contestant.helperPids());
     const start = performance.now();
     const ended = wait(spawn(command, stdio));
     const wallMs = performance.now() - start;
     closeAll(stdio);
-    if (ended.status === 0) return { wallMs, cpuMs: ended.cpuMs };
+    if (ended.status === 0) return { wallMs, cpuMs: ended.cpuMs + helpers.stop() };
     const said = readFileSync(this.#outputFile, "utf8").slice(-2000);
     throw new Error(`${verb} by ${executable} of ${attachment.containerId}: status ${ended.status}: ${said}`);
   }

@@ -30,6 +30,8 @@ export interface Contestant {
   /** The IPAM plugin: in the same process for us, executed by the plugin for the reference. */
   readonly ipamExecutable: string;
   readonly cniPath: string;
+  /** Processes that work for the plugins and outlive them; nobody else has them do anything. */
+  helperPids(): readonly number[];
   /** What the interface plugin reads from stdin. */
   requestConfiguration(network: BenchNetwork): Configuration;
   /** The plugins of a network that publishes ports: as few as the contestant can do with. */
@@ -70,6 +72,10 @@ export class ReferenceContestant implements Contestant {
     this.#dataDirectory = join(stateFolder, `host-local-${name.replaceAll(" ", "-")}`);
   }
 
+  helperPids(): readonly number[] {
+    return [];
+  }
+
   requestConfiguration(network: BenchNetwork): Configuration {
     return bridgeConfiguration("bridge", network, { type: "host-local", dataDir: this.#dataDirectory });
   }
@@ -101,6 +107,15 @@ export class ReferenceContestant implements Contestant {
   }
 }
 
+export interface FairleadOptions extends Pick<Contestant, "name" | "helperPids"> {
+  /** Folder of the executables. */
+  readonly bin: string;
+  /** Of the IPAM service. */
+  readonly socket: string;
+  /** For the state of the node. */
+  readonly folder: string;
+}
+
 /**
  * `fairlead-bridge`, which has a resident worker do its work where one listens beside the IPAM service's socket, and else
  * does it in its own process.
@@ -112,14 +127,16 @@ export class FairleadContestant implements Contestant {
   readonly cniPath: string;
   readonly #socket: string;
   readonly #stateFolder: string;
+  readonly helperPids: () => readonly number[];
 
-  constructor(name: string, binFolder: string, socket: string, stateFolder: string) {
+  constructor({ name, bin, socket, folder, helperPids }: FairleadOptions) {
     this.name = name;
-    this.cniPath = binFolder;
-    this.executable = join(binFolder, "fairlead-bridge");
-    this.ipamExecutable = join(binFolder, "fairlead-ipam");
+    this.cniPath = bin;
+    this.executable = join(bin, "fairlead-bridge");
+    this.ipamExecutable = join(bin, "fairlead-ipam");
     this.#socket = socket;
-    this.#stateFolder = join(stateFolder, "node");
+    this.#stateFolder = join(folder, "node");
+    this.helperPids = helperPids;
   }
 
   requestConfiguration(network: BenchNetwork): Configuration {

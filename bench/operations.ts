@@ -2,6 +2,7 @@
 import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { BenchNetwork, Contestant } from "./contestants.ts";
+import { HelperClock } from "./cpu-clock.ts";
 import { type Ended, type PreparedCommand, prepareCommand, spawn, wait, waitAny } from "./spawn.ts";
 
 export type Verb = "ADD" | "DEL";
@@ -9,7 +10,7 @@ export type Verb = "ADD" | "DEL";
 /** One operation that ended well: from before the start of the process to its end. */
 export interface Timing {
   readonly wallMs: number;
-  /** User and system time, of the processes that the plugin ran as well. */
+  /** User and system time, of the processes that the plugin ran and of its contestant's helpers as well. */
   readonly cpuMs: number;
 }
 
@@ -38,12 +39,13 @@ export class NetworkOperations {
   time(verb: Verb, attachment: BenchAttachment): Timing {
     const command = this.#prepare(verb, attachment);
     const stdio = this.#openStdio();
+    const helpers = new HelperClock(this.contestant.helperPids());
     const start = performance.now();
     const ended = wait(spawn(command, stdio));
     const wallMs = performance.now() - start;
     closeAll(stdio);
     this.#mustHaveSucceeded(verb, ended);
-    return { wallMs, cpuMs: ended.cpuMs };
+    return { wallMs, cpuMs: ended.cpuMs + helpers.stop() };
   }
 
   /**

@@ -63,18 +63,19 @@ const QUICK: Extent = {
 
 const CALLERS = [1, 32, 128] as const;
 
-function contestants(options: Options, stage: Stage): BenchHost["contestants"] {
-  const { selfCheck } = options;
-  const { bin, reference: folder } = stage;
+/** @param pool null in a self-check: nobody of ours takes part. */
+function contestants(stage: Stage, pool: WorkerPool | null): BenchHost["contestants"] {
+  const { reference: folder, serverPid } = stage;
   const reference = new ReferenceContestant("reference", folder, stage.folder);
-  if (selfCheck) {
+  if (pool === null) {
     const again = (name: string) => new ReferenceContestant(name, folder, stage.folder);
     return { ours: again("the reference again"), alone: again("and again"), reference };
   }
-  const ours = (name: string, socket: string) => new FairleadContestant(name, bin, socket, stage.folder);
+  const alone = { name: "fairlead without a worker", socket: socketWithoutWorkers(stage) };
+  const helperPids = () => [serverPid, ...pool.pids, ...pool.reaperPids];
   return {
-    ours: ours("fairlead", stage.socket),
-    alone: ours("fairlead without a worker", socketWithoutWorkers(stage)),
+    ours: new FairleadContestant({ ...stage, name: "fairlead", helperPids }),
+    alone: new FairleadContestant({ ...stage, ...alone, helperPids: () => [serverPid] }),
     reference,
   };
 }
@@ -103,13 +104,13 @@ export async function measure(options: Options, stage: Stage): Promise<void> {
   const extent = options.quick ? QUICK : FULL;
   const folder = join(stage.folder, "runs");
   mkdirSync(folder);
+  const pool = options.selfCheck ? null : await startWorkers(options, stage);
   const host: BenchHost = {
-    contestants: contestants(options, stage),
+    contestants: contestants(stage, pool),
     containers: new ContainerPool(stage.hostNetns, CONCURRENT_ATTACHMENTS),
     folder,
     random: seededRandom(options.seed),
   };
-  const pool = options.selfCheck ? null : await startWorkers(options, stage);
   const idleBefore = waitForQuietMachine(extent.quietLimitMs);
   const measured = await measureAll(host, stage, extent, options.only);
   const workerMemory = pool ? [memoryOf("a plugin worker", pool.pids)] : [];
