@@ -1,4 +1,5 @@
 import type { LeaseRecord } from "../lib/ipam/store.ts";
+import { ChunkedMap } from "./chunked-map.ts";
 
 /** One attachment and what it holds. */
 export interface Attachment<Owner> {
@@ -17,7 +18,7 @@ export interface Attachment<Owner> {
  * ID, whatever the number of containers and networks.
  */
 export class AttachmentIndex<Owner> {
-  readonly #byContainer = new Map<string, readonly Attachment<Owner>[]>();
+  readonly #byContainer = new ChunkedMap<readonly Attachment<Owner>[]>();
 
   /** Attachments of all networks. One pass over all containers. */
   get size(): number {
@@ -29,12 +30,6 @@ export class AttachmentIndex<Owner> {
   /** Every attachment of a container, on whatever network. */
   of(containerId: string): readonly Attachment<Owner>[] {
     return this.#byContainer.get(containerId) ?? [];
-  }
-
-  find(owner: Owner, containerId: string, ifname: string): Attachment<Owner> | undefined {
-    return this.#byContainer
-      .get(containerId)
-      ?.find((attachment) => attachment.owner === owner && attachment.ifname === ifname);
   }
 
   add(attachment: Attachment<Owner>): void {

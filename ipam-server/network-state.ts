@@ -5,7 +5,9 @@ import type { AddressBook } from "../lib/ipam/allocator.ts";
 import { Pool, type Slot } from "../lib/ipam/pool.ts";
 import type { LeaseRecord, NetworkRecord, SubnetRecord } from "../lib/ipam/store.ts";
 import { subnetRanges, usableRuns, withheldOf } from "../lib/ipam/subnet.ts";
+import { AddressMap } from "./address-map.ts";
 import { type Attachment, AttachmentIndex } from "./attachment-index.ts";
+import { ChunkedMap } from "./chunked-map.ts";
 
 /** What a declaration of a conflist came down to: numbers of the network's pools, in its order. */
 export interface ResolvedDeclaration {
@@ -31,9 +33,9 @@ export class NetworkState implements AddressBook {
   #pools: readonly Pool[] = [];
   #withheld: readonly AddressRange[] = [];
   #subnets: readonly AddressRange[] = [];
-  readonly #slots = { 4: new Map<bigint, Slot>(), 6: new Map<bigint, Slot>() };
-  /** Those of this network; found by key through the index of all networks. */
-  readonly #attachments = new Set<Attachment<NetworkState>>();
+  readonly #slots = { 4: new AddressMap<Slot>(), 6: new AddressMap<Slot>() };
+  /** Those of this network by {@link attachmentKey}. */
+  readonly #attachments = new ChunkedMap<Attachment<NetworkState>>();
   readonly #index: AttachmentIndex<NetworkState>;
   readonly #sticky = new Map<string, Set<Slot>>();
   readonly #declarations = new Map<string, ResolvedDeclaration>();
@@ -76,7 +78,7 @@ export class NetworkState implements AddressBook {
 
   /** Bound leases of an attachment; empty when there is none. */
   attachment(containerId: string, ifname: string): readonly LeaseRecord[] {
-    return this.#index.find(this, containerId, ifname)?.leases ?? [];
+    return this.#attachments.get(attachmentKey(containerId, ifname))?.leases ?? [];
   }
 
   /** Addresses with a record. */
@@ -85,7 +87,7 @@ export class NetworkState implements AddressBook {
   }
 
   attachments(): Iterable<Attachment<NetworkState>> {
-    return this.#attachments;
+    return this.#attachments.values();
   }
 
   slotAt({ family, value }: Address): Slot | undefined {
@@ -179,13 +181,14 @@ export class NetworkState implements AddressBook {
 
   #bind(record: LeaseRecord): void {
     const { containerId, ifname } = record;
-    const held = this.#index.find(this, containerId, ifname);
+    const key = attachmentKey(containerId, ifname);
+    const held = this.#attachments.get(key);
     if (held !== undefined) {
       held.leases = [...held.leases, record].sort(byPool);
       return;
     }
     const attachment = { owner: this, containerId, ifname, leases: [record] };
-    this.#attachments.add(attachment);
+    this.#attachments.set(key, attachment);
     this.#index.add(attachment);
   }
 
@@ -200,14 +203,15 @@ export class NetworkState implements AddressBook {
   }
 
   #unbind(record: LeaseRecord): void {
-    const attachment = this.#index.find(this, record.containerId, record.ifname);
+    const key = attachmentKey(record.containerId, record.ifname);
+    const attachment = this.#attachments.get(key);
     if (attachment === undefined) return;
     const rest = attachment.leases.filter((held) => !addressEquals(held.address, record.address));
     if (rest.length > 0) {
       attachment.leases = rest;
       return;
     }
-    this.#attachments.delete(attachment);
+    this.#attachments.delete(key);
     this.#index.remove(attachment);
   }
 
