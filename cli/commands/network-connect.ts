@@ -15,6 +15,7 @@ import type { AttachmentWishes } from "../node/wishes.ts";
 import { formatJson } from "../output/json.ts";
 import { refreshSandbox } from "../sandbox/refresh.ts";
 import { WordedError } from "../worded-error.ts";
+import { followNames } from "./network-follow.ts";
 import type { ConnectInput, DisconnectInput } from "./network-options.ts";
 
 /** The options that say which network and which container. */
@@ -29,6 +30,7 @@ export async function runConnect({ args, options }: ConnectInput, io: Io): Promi
       ? await connectDevice(node, container, options)
       : attach(node, container, { reference: network, wishes: wishesOf(options), ...ifnameOf(options) });
   refreshSandbox(node, container);
+  await followNames(io, node.paths.socket);
   if (options.json)
     await io.out(
       formatJson({ containerId: container.id, result: formatResult(outcome.result, NEWEST_CNI_VERSION) }),

@@ -13,6 +13,7 @@ import { formatJson } from "../output/json.ts";
 import { refreshSandbox } from "../sandbox/refresh.ts";
 import { WordedError } from "../worded-error.ts";
 import { namesOf, unnamedContainer } from "./network-connect.ts";
+import { followNames } from "./network-follow.ts";
 import type { DisconnectInput } from "./network-options.ts";
 
 export async function runDisconnect({ args, options }: DisconnectInput, io: Io): Promise<number> {
@@ -23,6 +24,7 @@ export async function runDisconnect({ args, options }: DisconnectInput, io: Io):
   if (!releaseNone(node, container.id, networkName)) {
     detach(node, container, { networkName, force: options.force });
     refreshSandbox(node, container);
+    await followNames(io, node.paths.socket);
   }
   if (options.json) await io.out(formatJson({ containerId: container.id, network: networkName }));
   return 0;

@@ -1,4 +1,4 @@
-/** Lets this node follow what was changed, so that a network is ready, or gone, when its command returns. */
+/** Lets this node follow what was changed, so that networks and names are ready, or gone, when their command returns. */
 
 import { asFairleadError } from "../../lib/errors.ts";
 import type { AgentProblem } from "../../lib/rpc/agent-api.ts";
@@ -25,6 +25,22 @@ export async function followOnNode(
         : "this node has not followed yet";
     await warn(io, `${text} (${error.message})`);
     return [];
+  }
+}
+
+/**
+ * Waits until the names of this node follow an attachment that was made or taken away. Without an agent nobody serves names, and
+ * there is nothing to wait for.
+ *
+ * @param socket of the service; the agent's is looked for beside it.
+ */
+export async function followNames(io: Io, socket: string): Promise<void> {
+  const agentSocket = `${socket.slice(0, Math.max(socket.lastIndexOf("/"), 1))}/agent.sock`;
+  try {
+    await (await connectionsOf(io)).agent(agentSocket).sync();
+  } catch (thrown) {
+    const error = asFairleadError(thrown, "sync this node", agentSocket);
+    if (error.code !== "unavailable") await warn(io, `names have not followed yet (${error.message})`);
   }
 }
 

@@ -9,6 +9,7 @@ import { inspectSandbox } from "../sandbox/inspect.ts";
 import { parseNetworkWish, parsePublish } from "../sandbox/wishes.ts";
 import { WordedError } from "../worded-error.ts";
 import { dockerStatus } from "./docker-status.ts";
+import { followNames } from "./network-follow.ts";
 import type { CreateInput } from "./sandbox-options.ts";
 
 export function runCreate({ args, options }: CreateInput, io: Io): Promise<number> {
@@ -21,6 +22,7 @@ export function runCreate({ args, options }: CreateInput, io: Io): Promise<numbe
       nameservers: options.dns.map(requireAddress),
       ...(options.hostname !== undefined && { hostname: options.hostname }),
     });
+    await followNames(io, node.paths.socket);
     await io.out(options.json ? formatJson(inspectSandbox(node.cache, record)) : `${record.id}\n`);
   });
 }

@@ -7,6 +7,7 @@ import { formatJson } from "../output/json.ts";
 import { SandboxRegistry } from "../sandbox/registry.ts";
 import { removeSandbox } from "../sandbox/remove.ts";
 import { findSandbox, requireSandbox } from "../sandbox/require.ts";
+import { followNames } from "./network-follow.ts";
 import type { RemoveInput } from "./sandbox-options.ts";
 
 interface Removal {
@@ -30,6 +31,7 @@ export async function runRemove({ args, options }: RemoveInput, io: Io): Promise
       if (!options.json) await io.err(`fairlead: ${message}\n`);
     }
   }
+  if (removal.removed.length > 0) await followNames(io, node.paths.socket);
   if (options.json) await io.out(formatJson(removal));
   return removal.errors.length > 0 ? 1 : 0;
 }

@@ -1,0 +1,86 @@
+/** When a command that changes who is on a network returns, everybody there knows. */
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { FairleadNode } from "../support/fairlead-node.ts";
+import { Lab } from "../support/lab.ts";
+import { waitUntil } from "../support/lab-process.ts";
+
+jest.setTimeout(90_000);
+
+const NETWORK = "follow";
+const ROUNDS = 10;
+/** Exit status of getent for a name that there is not. */
+const NOT_FOUND = 2;
+
+const own = (name: string): string => `${name}-${process.pid}`;
+
+let lab: Lab;
+let node: FairleadNode;
+
+beforeAll(async () => {
+  lab = await Lab.open("follow");
+  // Server and agent apart, so that the agent alone can be held up.
+  node = await FairleadNode.start(lab, { reaper: false });
+  await node.run("network", "create", NETWORK);
+  await node.run("sandbox", "create", "--network", NETWORK, own("asker"));
+});
+afterAll(async () => {
+  const left = JSON.parse(await node.run("sandbox", "ls", "--json")) as { Name: string }[];
+  for (const { Name } of left) await node.try("sandbox", "rm", "-f", Name);
+  await lab.close();
+});
+
+async function lookUp(name: string): Promise<number | null> {
+  return (await node.exec(own("asker"), "getent", "ahostsv4", name)).status;
+}
+
+test("names come with create and connect, and go with disconnect and rm", async () => {
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const name = own(`member${round}`);
+    const seen: (number | null)[] = [];
+    const after = async (...args: string[]): Promise<void> => {
+      await node.run(...args);
+      seen.push(await lookUp(name));
+    };
+    await after("sandbox", "create", "--network", NETWORK, name);
+    await after("network", "disconnect", NETWORK, name);
+    await after("network", "connect", NETWORK, name);
+    await after("sandbox", "rm", name);
+    expect(seen).toEqual([0, NOT_FOUND, 0, NOT_FOUND]);
+  }
+});
+
+test("a command waits for an agent that is late", async () => {
+  const name = own("late");
+  process.kill(node.pid, "SIGSTOP");
+  let isOver = false;
+  const created = node.run("sandbox", "create", "--network", NETWORK, name).then(() => {
+    isOver = true;
+  });
+  try {
+    const isOn = async (): Promise<boolean> => (await node.run("ipam", "endpoints", "--json")).includes(name);
+    expect(await waitUntil(isOn, 10_000)).toBe(true);
+    // The rest of the command takes some milliseconds.
+    await sleep(500);
+    expect(isOver).toBe(false);
+  } finally {
+    process.kill(node.pid, "SIGCONT");
+  }
+  await created;
+  expect(await lookUp(name)).toBe(0);
+});
+
+test("without an agent nobody serves names, and nobody waits for them", async () => {
+  const name = own("unserved");
+  const socket = join(lab.folder("elsewhere"), "fairlead.sock");
+  const { status, stderr } = await node.try(
+    "sandbox",
+    "create",
+    "--socket",
+    socket,
+    "--network",
+    "none",
+    name,
+  );
+  expect([status, stderr]).toEqual([0, ""]);
+});
