@@ -2,14 +2,15 @@
  * Networks on this node: for each network of the service its conflist, its bridge with gateway addresses, and its rules.
  *
  * Level-triggered: what is there is compared with what the service says now, on events about the networks that they
- * name, and every ten seconds about all of them, because somebody may have edited a file or flushed the rules. What no
- * longer belongs to a network goes away, but only on evidence: an event that names it, or a list that holds the
+ * name, and every ten seconds about all of them, because somebody may have edited a file or deleted a bridge; rules are looked
+ * at as soon as anybody changed any. What no longer belongs to a network goes away, but only on evidence: an event that names it, or a list that holds the
  * predefined networks.
  */
 import { setImmediate as yieldToOthers } from "node:timers/promises";
 import { asFairleadError, FairleadError } from "../../lib/errors.ts";
 import { serviceMarkOf } from "../../lib/host/bridge-identity.ts";
 import { repairIsolation } from "../../lib/host/firewall-isolation.ts";
+import type { IsolationSpec } from "../../lib/host/firewall-isolation-in-place.ts";
 import type { Event, Network } from "../../lib/ipam/api.ts";
 import type { AgentProblem } from "../../lib/rpc/agent-api.ts";
 import type { FeedListener } from "../feed.ts";
@@ -27,6 +28,7 @@ import {
 } from "./node-bridge.ts";
 import { PassLoop, type Work } from "./pass-loop.ts";
 import { Problems } from "./problems.ts";
+import { RulesetWatch } from "./ruleset-watch.ts";
 
 /** As many as one question gets. */
 const EVENTS_ASKED = 10_000;
@@ -58,12 +60,20 @@ export async function startNetworks(context: AgentContext): Promise<AgentPart> {
     onEvent: (event) => void (NETWORK_EVENTS.has(event.kind) ? loop.request(event) : loop.note()),
   };
   const unsubscribe = context.feed.subscribe(listener);
+  const watch = new RulesetWatch({
+    isBusy: () => loop.isRunning,
+    generation: () => node.rulesetGeneration(),
+    mend: () => node.mendIsolation(),
+    onDamage: () => loop.request("all"),
+  });
+  watch.start();
   return {
     name: "networks",
     applied: (revision) => loop.applied(revision),
     problems: () => node.problems(),
     close: async () => {
       unsubscribe();
+      watch.close();
       await loop.close();
       node.close();
     },
@@ -101,6 +111,37 @@ class NodeNetworks {
 
   close(): void {
     this.#host.close();
+  }
+
+  /** Of the ruleset of this node; 0 while that cannot be told. */
+  rulesetGeneration(): number {
+    try {
+      return this.#host.nft.generation();
+    } catch (thrown) {
+      this.#problems.set(ISOLATION, asFairleadError(thrown, "watch", "the ruleset"));
+      this.#host.close();
+      return 0;
+    }
+  }
+
+  /** Returns whether the rules that keep the known networks apart were not as they should be. */
+  mendIsolation(): boolean {
+    try {
+      const wasWrong = repairIsolation(this.#host.nft, this.#isolation());
+      if (wasWrong)
+        this.#context.logger.warn({}, "agent: rules of isolation were not as they should be; mended");
+      this.#problems.clear(ISOLATION);
+      return wasWrong;
+    } catch (thrown) {
+      this.#problems.set(ISOLATION, asFairleadError(thrown, "apply network", ISOLATION));
+      this.#host.close();
+      return false;
+    }
+  }
+
+  #isolation(): IsolationSpec[] {
+    const bridges = [...this.#known.values()].map(nodeBridgeOf).filter((bridge) => bridge !== null);
+    return bridges.map(isolationOf);
   }
 
   /** Brings the node to the service's state, as far as `work` goes. What is wrong with one network harms no other. */
@@ -205,7 +246,7 @@ class NodeNetworks {
   /** What no event tells: rules that somebody changed, firewalls of others. */
   async #lookAround(networks: readonly Network[]): Promise<void> {
     const bridges = networks.map(nodeBridgeOf).filter((bridge) => bridge !== null);
-    await this.#attempt(ISOLATION, () => repairIsolation(this.#host.nft, bridges.map(isolationOf)));
+    this.mendIsolation();
     const forwards = bridges.some(({ internal }) => !internal);
     await this.#attempt(FIREWALLS, () => this.#warn(forwards ? foreignFirewallWarnings(this.#host.nft) : []));
   }

@@ -52,6 +52,10 @@ export class PassLoop {
     this.#timer = setInterval(() => this.request("all"), this.#intervalMs);
   }
 
+  get isRunning(): boolean {
+    return this.#running !== null;
+  }
+
   request(work: "all" | Event): void {
     this.#add(work === "all" ? "all" : [work]);
     this.#start();

@@ -58,16 +58,25 @@ function withHeldGateways(wanted: IsolationSpec, held: IsolationSpec | undefined
  * gateways that are in no spec. One transaction if something is wrong, none otherwise. A network whose bridge another one
  * has is left out.
  *
+ * @returns whether something was wrong.
  * @throws FairleadError in-use when somebody else's set or chain has a name of ours; kernel-refused, unavailable.
  */
-export function repairIsolation(nft: NFTables, specs: readonly IsolationSpec[]): void {
+export function repairIsolation(nft: NFTables, specs: readonly IsolationSpec[]): boolean {
+  let wasWrong = false;
   nft.update("repair isolation of networks", () => {
-    const state = readIsolation(nft);
-    if (specs.length === 0 && state.networks.length === 0) return [];
-    const others = withoutNetworks(state.networks, specs);
-    const taken = new Set(others.map(({ bridge }) => bridge));
-    return requestsToReach(state, [...others, ...specs.filter(({ bridge }) => !taken.has(bridge))]);
+    const requests = requestsToRepair(nft, specs);
+    wasWrong = requests.length > 0;
+    return requests;
   });
+  return wasWrong;
+}
+
+function requestsToRepair(nft: NFTables, specs: readonly IsolationSpec[]): Requests {
+  const state = readIsolation(nft);
+  if (specs.length === 0 && state.networks.length === 0) return [];
+  const others = withoutNetworks(state.networks, specs);
+  const taken = new Set(others.map(({ bridge }) => bridge));
+  return requestsToReach(state, [...others, ...specs.filter(({ bridge }) => !taken.has(bridge))]);
 }
 
 function withoutNetworks(held: readonly IsolationSpec[], specs: readonly IsolationSpec[]): IsolationSpec[] {

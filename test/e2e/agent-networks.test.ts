@@ -10,6 +10,8 @@ jest.setTimeout(120_000);
 
 /** Between two passes of the agent over everything, and some more. */
 const PASS_MS = 15_000;
+/** Between two rounds over everything, see agent/networks/pass-loop.ts. */
+const ROUND_MS = 10_000;
 
 let under: AgentLab;
 beforeEach(async () => {
@@ -194,6 +196,23 @@ test("what others did to it is mended: files, bridge, rules", async () => {
     );
   };
   expect(await waitUntil(isMended, PASS_MS)).toBe(true);
+});
+
+test("isolation is back long before the next round, time after time", async () => {
+  await start();
+  await create("web");
+  const lines = async (): Promise<string[]> =>
+    (await ruleset())
+      .replaceAll(/packets \d+ bytes \d+/g, "")
+      .split("\n")
+      .sort();
+  const before = await lines();
+  for (const damage of ["flush ruleset", "flush chain inet fairlead isolation-forward", "flush ruleset"]) {
+    await under.lab.host(["nft", ...damage.split(" ")]);
+    const isBack = async (): Promise<boolean> => (await lines()).join() === before.join();
+    // Of three such moments at least two are further than this from the round of ten seconds.
+    expect(await waitUntil(isBack, ROUND_MS / 3)).toBe(true);
+  }
 });
 
 test("a file of somebody else is kept, and what that means is said", async () => {

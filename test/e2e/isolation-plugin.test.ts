@@ -72,8 +72,10 @@ test.each([
   const keys = { prevResult: JSON.parse(added.stdout) };
   expect((await lab.plugin("CHECK", "a", container, { keys })).status).toBe(0);
   const bridge = String(lab.conflist("a").plugins[0]?.["bridge"]);
-  await lab.under.lab.host(["nft", script.replace("BRIDGE", bridge)]);
-  const outcome = await lab.plugin("CHECK", "a", container, { keys });
+  const outcome = await lab.under.withoutAgent(async () => {
+    await lab.under.lab.host(["nft", script.replace("BRIDGE", bridge)]);
+    return lab.plugin("CHECK", "a", container, { keys });
+  });
   expect(failure(outcome)).toMatchObject({ code: 105, msg: expect.stringContaining(problem) });
 });
 

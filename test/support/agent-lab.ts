@@ -91,6 +91,18 @@ export class AgentLab {
     await waitUntil(async () => !this.#agent?.running, 5_000);
   }
 
+  /** Does something while the agent stands still, and mends nothing. */
+  async withoutAgent<T>(action: () => Promise<T>): Promise<T> {
+    if (!this.#agent?.running) throw new Error("no agent runs");
+    const { pid } = this.#agent;
+    process.kill(pid, "SIGSTOP");
+    try {
+      return await action();
+    } finally {
+      process.kill(pid, "SIGCONT");
+    }
+  }
+
   agentLog(): string {
     return this.#agent?.logTail() ?? "";
   }
