@@ -18,6 +18,8 @@ BIN=$PWD/dist/bin
 # Names under which the one executable is a CNI plugin; it dispatches on its own name.
 PLUGINS=(fairlead-bridge fairlead-ipam fairlead-loopback fairlead-macvlan fairlead-portmap fairlead-static)
 UNITS=(fairlead-server fairlead-agent)
+# The Node.js of node_modules is linked to it.
+NODE_PACKAGES=(libatomic1)
 # The front is C, and takes the kernel's headers.
 BUILD_PACKAGES=(gcc linux-libc-dev)
 TEST_PACKAGES=(iproute2 nftables iputils-ping iptables conntrack strace jq procps python3 busybox-static
@@ -53,6 +55,8 @@ need_root() { [ "$(id -u)" = 0 ] || die "$1: needs root (network namespaces); ru
 
 packages() { # installs those of the named Debian packages that are not there
   local missing=() name
+  # Elsewhere people bring what these packages hold; what is not there is missed by name when it is needed.
+  command -v dpkg-query >/dev/null || return 0
   for name in "$@"; do
     [ "$(dpkg-query -W -f '${Status}' "$name" 2>/dev/null)" = "install ok installed" ] || missing+=("$name")
   done
@@ -66,6 +70,7 @@ packages() { # installs those of the named Debian packages that are not there
 dependencies() { # npm ci, when the lock file is not what was installed last
   local stamp=node_modules/.fairlead-lock
   command -v npm >/dev/null || die "npm not found: apt-get install nodejs npm"
+  packages "${NODE_PACKAGES[@]}"
   cmp -s package-lock.json "$stamp" 2>/dev/null && return
   say "npm ci"
   env ${EXTRA_CA_CERTS:+NODE_EXTRA_CA_CERTS="$EXTRA_CA_CERTS"} npm ci --no-audit --no-fund --loglevel=error >&2
