@@ -6,7 +6,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { FAIRLEAD_DIRECTORY } from "../support/lab-plugins.ts";
-import { requireTools, waitUntil } from "../support/lab-process.ts";
+import { hasEnded, requireTools, waitUntil } from "../support/lab-process.ts";
 import { LabWorkers, workerSocketBeside } from "../support/lab-workers.ts";
 import { type Configuration, type Container, PluginLab } from "../support/plugin-lab.ts";
 
@@ -178,12 +178,5 @@ test("thirty at once", async () => {
 test("reapers end with their keeper, however it ends", async () => {
   const pids = [...workers.reaperPids(), ...workers.pids()];
   process.kill(workers.keeperPid, "SIGKILL");
-  const gone = (pid: number) => {
-    try {
-      return readFileSync(`/proc/${pid}/stat`, "latin1").includes(") Z ");
-    } catch {
-      return true;
-    }
-  };
-  expect(await waitUntil(async () => pids.every(gone), PATIENCE_MS)).toBe(true);
+  expect(await waitUntil(async () => pids.every(hasEnded), PATIENCE_MS)).toBe(true);
 });

@@ -6,7 +6,7 @@ import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { FAIRLEAD_DIRECTORY } from "../support/lab-plugins.ts";
-import { command, requireTools, waitUntil } from "../support/lab-process.ts";
+import { command, hasEnded, requireTools, waitUntil } from "../support/lab-process.ts";
 import { LabWorkers, workerSocketBeside } from "../support/lab-workers.ts";
 import {
   type Configuration,
@@ -269,14 +269,7 @@ test("workers end with their keeper, however it ends; the socket that it leaves 
   const [container, config] = [await lab.container(), lab.bridge(lab.network())];
   const pids = workers.pids();
   process.kill(workers.keeperPid, "SIGKILL");
-  const gone = (pid: number) => {
-    try {
-      return readFileSync(`/proc/${pid}/stat`, "latin1").includes(") Z ");
-    } catch {
-      return true;
-    }
-  };
-  expect(await waitUntil(async () => pids.every(gone), PATIENCE_MS)).toBe(true);
+  expect(await waitUntil(async () => pids.every(hasEnded), PATIENCE_MS)).toBe(true);
   expect(statSync(workers.socket).isSocket()).toBe(true);
   expect(await socketsOf("ADD", container, config)).toContain("AF_NETLINK");
   workers = await startWorkers(1);

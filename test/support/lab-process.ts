@@ -133,6 +133,15 @@ export class Daemon {
   }
 }
 
+/** True also for a process that nobody has waited for yet. */
+export function hasEnded(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, "latin1").includes(") Z ");
+  } catch {
+    return true;
+  }
+}
+
 /** Asks `probe` every 25 ms until it is true. Returns whether it became so in time. */
 export async function waitUntil(probe: () => Promise<boolean>, timeoutMs: number): Promise<boolean> {
   const end = Date.now() + timeoutMs;
