@@ -4,11 +4,16 @@ import { FairleadError } from "./errors.ts";
 const QUOTED = 80;
 
 /**
- * Reads the JSON that `source` (a socket or an address) answered.
+ * Reads the JSON that `source` (a socket, an address, a service) answered.
  *
+ * @param hint what to do when it is no JSON.
  * @throws FairleadError `decode-failure`, which quotes how the answer begins.
  */
-export function parseJsonAnswer(text: string, source: string): unknown {
+export function parseJsonAnswer(
+  text: string,
+  source: string,
+  hint = "check that the right program listens there",
+): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
@@ -17,7 +22,7 @@ export function parseJsonAnswer(text: string, source: string): unknown {
       operation: "read the answer of",
       object: source,
       reason: `not JSON: ${JSON.stringify(text.slice(0, QUOTED))}`,
-      hint: "check that the right program listens there",
+      hint,
       cause,
     });
   }

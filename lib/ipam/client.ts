@@ -3,7 +3,8 @@
  *
  * How bytes travel is passed in ({@link Exchange}), so that this module needs neither socket nor file.
  */
-import { errorFromJson, FairleadError } from "../errors.ts";
+import { errorFromJson } from "../errors.ts";
+import { parseJsonAnswer } from "../json-answer.ts";
 import type {
   AcquireRequest,
   AcquireResponse,
@@ -65,21 +66,10 @@ export class IpamClient {
 
 function readAnswer(bytes: Uint8Array): unknown {
   const response = parseResponse(bytes);
-  const value = response.body === "" ? null : parseJson(response.body);
+  const value =
+    response.body === ""
+      ? null
+      : parseJsonAnswer(response.body, "the IPAM service", "check that the socket is Fairlead's");
   if (response.status >= 200 && response.status < 300) return value;
   throw errorFromJson((value as { error?: unknown } | null)?.error ?? response.body);
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new FairleadError({
-      code: "decode-failure",
-      operation: "read the answer of the IPAM service",
-      reason: `not JSON: ${JSON.stringify(text.slice(0, 80))}`,
-      hint: "check that the socket is Fairlead's",
-      cause,
-    });
-  }
 }
