@@ -3,6 +3,7 @@ import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { startWorkerPool, type WorkerPool } from "../agent/worker-pool.ts";
 import { silentLogger } from "../lib/log.ts";
+import { WORKER_SOCKET_NAME } from "../lib/resident/place.ts";
 import { measureAllocations } from "./allocations.ts";
 import {
   type BenchHost,
@@ -93,7 +94,7 @@ function socketWithoutWorkers({ folder, socket }: Stage): string {
 function startWorkers({ workers }: Options, { bin, socket }: Stage): Promise<WorkerPool> {
   return startWorkerPool({
     executable: join(bin, "fairlead"),
-    socketPath: join(dirname(socket), "plugin-worker.sock"),
+    socketPath: join(dirname(socket), WORKER_SOCKET_NAME),
     count: workers,
     logger: silentLogger,
   });

@@ -3,6 +3,7 @@
 import { asFairleadError } from "../../lib/errors.ts";
 import type { AgentProblem } from "../../lib/rpc/agent-api.ts";
 import type { Io } from "../io.ts";
+import { folderOf } from "../node/paths.ts";
 import { connectionsOf } from "../with-service.ts";
 
 /**
@@ -35,7 +36,7 @@ export async function followOnNode(
  * @param socket of the service; the agent's is looked for beside it.
  */
 export async function followNames(io: Io, socket: string): Promise<void> {
-  const agentSocket = `${socket.slice(0, Math.max(socket.lastIndexOf("/"), 1))}/agent.sock`;
+  const agentSocket = `${folderOf(socket)}/agent.sock`;
   try {
     await (await connectionsOf(io)).agent(agentSocket).sync();
   } catch (thrown) {

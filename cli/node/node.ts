@@ -1,15 +1,13 @@
 /** This node as the command line finds it: where things are, and what plays the runtime on it. */
+import { WORKER_SOCKET_NAME } from "../../lib/resident/place.ts";
 import { ResultCache } from "../../lib/runtime/cache.ts";
 import { NetworkRuntime } from "../../lib/runtime/network-runtime.ts";
 import { processExec } from "../../lib/runtime/process-exec.ts";
 import { tellWatcher } from "../io.ts";
-import type { NodePaths } from "./paths.ts";
+import { folderOf, type NodePaths } from "./paths.ts";
 import { ServiceReader } from "./service-reader.ts";
 
 const SYSTEM_PLUGINS = "/opt/cni/bin";
-
-/** Name of the socket that resident workers share, in the directory of the service's. */
-const WORKER_SOCKET = "plugin-worker.sock";
 
 export interface Node {
   readonly paths: NodePaths;
@@ -23,7 +21,7 @@ export function openNode(paths: NodePaths): Node {
   const cache = new ResultCache(paths.cacheDirectory);
   const pluginPath = paths.pluginPath.length > 0 ? paths.pluginPath : defaultPluginPath();
   const exec = processExec({
-    residentSocket: `${folderOf(paths.socket)}/${WORKER_SOCKET}`,
+    residentSocket: `${folderOf(paths.socket)}/${WORKER_SOCKET_NAME}`,
     onSlow: (plugin) => tellWatcher(`waiting for ${plugin}`),
   });
   return {
@@ -37,8 +35,4 @@ export function openNode(paths: NodePaths): Node {
 /** The folder that this executable is in, for its plugin names lie beside it, then where all plugins are. */
 function defaultPluginPath(): string[] {
   return [...new Set([folderOf(process.execPath), SYSTEM_PLUGINS])];
-}
-
-function folderOf(path: string): string {
-  return path.slice(0, Math.max(path.lastIndexOf("/"), 1));
 }

@@ -29,3 +29,8 @@ export const DEFAULT_PATHS: NodePaths = {
   podmanRoot: "/var/lib/containers/storage",
   podmanRunRoot: "/run/containers/storage",
 };
+
+/** The folder that `path` is in. */
+export function folderOf(path: string): string {
+  return path.slice(0, Math.max(path.lastIndexOf("/"), 1));
+}

@@ -2,12 +2,13 @@
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { REAPERS_PER_WORKER } from "../../agent/worker-pool.ts";
+import { WORKER_SOCKET_NAME } from "../../lib/resident/place.ts";
 import type { Lab } from "./lab.ts";
 import { Daemon } from "./lab-process.ts";
 
 /** Path of the socket where plugins look for workers when the IPAM service listens at `ipamSocket`. */
 export function workerSocketBeside(ipamSocket: string): string {
-  return join(dirname(ipamSocket), "plugin-worker.sock");
+  return join(dirname(ipamSocket), WORKER_SOCKET_NAME);
 }
 
 export class LabWorkers {
