@@ -27,7 +27,9 @@ TEST_PACKAGES=(iproute2 nftables iputils-ping iptables conntrack strace jq procp
 DEMO_PACKAGES=(iproute2 iputils-ping nftables)
 BENCH_PACKAGES=(iproute2 nftables iptables containernetworking-plugins strace time)
 
-say() { printf '\033[1m==> %s\033[0m\n' "$*" >&2; }
+say() { # in bold, where somebody sees it
+  if [ -t 2 ]; then printf '\033[1m==> %s\033[0m\n' "$*" >&2; else printf '==> %s\n' "$*" >&2; fi
+}
 die() {
   printf 'build.sh: %s\n' "$*" >&2
   exit 1
@@ -39,14 +41,15 @@ usage: ./build.sh [VERB]
 
   build       make dist/bin/fairlead and its plugin names (default)
   test        lint, type-check and run every test (root; installs Debian packages)
-  demo        attach two sandboxes to a bridge network, ping, print the leases, clean up (root)
+  demo        two networks, names, isolation, a published port, history; in namespaces of its own [--verbose] (root)
   bench       measure against the Go reference plugins [--reference DIR] [--json FILE] [--quick] (root)
               with --networks: fairlead network beside Docker 20.10 [--json FILE] [--quick]
   bench dns   measure names against dnsmasq [--seconds N] (root)
   lint        formatter, linter, types, layers, import cycles, protocol definitions
   generate    regenerate lib/rpc/generated from the .proto files
   install     [--cni-bin DIR] [--cni-conf DIR]  default /opt/cni/bin and /etc/cni/net.d (root)
-  uninstall   [--cni-bin DIR] [--cni-conf DIR]  takes away what install put there (root)
+  uninstall   [--cni-bin DIR] [--cni-conf DIR]  takes away what install put there; refuses while something runs (root)
+              --force: though something runs, whose daemons it ends
   clean       remove dist and node_modules
 END
 }
@@ -172,106 +175,28 @@ bench() {
 
 demo() {
   need_root demo
+  case "$*" in '' | --verbose) ;; *) die "demo: unknown option $*; it takes --verbose, or nothing" ;; esac
+  announce_downloads
   packages "${DEMO_PACKAGES[@]}"
   build
-  "$NODE" --no-warnings tools/demo.ts "$BIN"
+  "$NODE" --no-warnings tools/demo.ts "$BIN" "$@"
 }
 
-parse_directories() {
-  CNI_BIN=/opt/cni/bin CNI_CONF=/etc/cni/net.d
-  while [ $# -gt 0 ]; do
-    case $1 in
-      --cni-bin) CNI_BIN=${2:?--cni-bin needs a directory} && shift 2 ;;
-      --cni-conf) CNI_CONF=${2:?--cni-conf needs a directory} && shift 2 ;;
-      *) die "unknown option $1; see ./build.sh help" ;;
-    esac
-  done
+announce_downloads() { # measured on a bare machine, on a line of some 100 Mbit/s
+  cmp -s package-lock.json node_modules/.fairlead-lock && [ -x "$BIN/fairlead" ] && return
+  say "the first time this fetches some 450 MB (npm and Debian packages), takes a minute or two, and needs 1 GB of disk"
+  say "all of it stays in node_modules and dist; ./build.sh clean removes both"
 }
 
-install_files() {
-  need_root install
-  parse_directories "$@"
-  build
-  say "install the plugins into $CNI_BIN"
-  mkdir -p "$CNI_BIN" "$CNI_CONF" /etc/fairlead
-  # Copy aside and rename: a plugin that runs at this moment keeps its file.
-  cp "$BIN/fairlead" "$CNI_BIN/.fairlead.new"
-  mv -f "$CNI_BIN/.fairlead.new" "$CNI_BIN/fairlead"
-  local plugin
-  for plugin in "${PLUGINS[@]}"; do ln -f "$CNI_BIN/fairlead" "$CNI_BIN/$plugin"; done
-  # containerd's CRI plugin wants a plugin of this name, whoever made it.
-  [ -e "$CNI_BIN/loopback" ] || ln "$CNI_BIN/fairlead" "$CNI_BIN/loopback"
-  ln -sfn "$CNI_BIN/fairlead" /usr/local/bin/fairlead
-  install_manual
-  install_sample conf/server.yaml /etc/fairlead/server.yaml
-  install_sample conf/agent.yaml /etc/fairlead/agent.yaml
-  if [ -d /etc/systemd/system ]; then
-    local unit
-    for unit in "${UNITS[@]}"; do install -m 0644 "conf/$unit.service" "/etc/systemd/system/$unit.service"; done
-    say "start them with: systemctl enable --now ${UNITS[*]}   (or, in a terminal: fairlead dev)"
-  fi
-}
-
-# Where man looks, and where each shell looks for completions. A shell that comes later finds its own.
-MAN_DIR=/usr/local/share/man/man1
-COMPLETIONS=(bash:/usr/local/share/bash-completion/completions/fairlead zsh:/usr/local/share/zsh/site-functions/_fairlead
-  fish:/etc/fish/completions/fairlead.fish)
-
-install_manual() {
-  local one file
-  say "install manual pages into $MAN_DIR, and completions for bash, zsh and fish"
-  "$BIN/fairlead" help --man "$MAN_DIR" >/dev/null
-  for one in "${COMPLETIONS[@]}"; do
-    file=${one#*:}
-    mkdir -p "${file%/*}"
-    "$BIN/fairlead" completion "${one%%:*}" >"$file"
-    chmod 0644 "$file"
-  done
-}
-
-uninstall_manual() {
-  local one
-  rm -f "$MAN_DIR"/fairlead.1 "$MAN_DIR"/fairlead-*.1
-  for one in "${COMPLETIONS[@]}"; do rm -f "${one#*:}"; done
-}
-
-install_sample() { # never over a file that somebody may have changed
-  if [ -e "$2" ]; then say "kept $2"; else install -m 0644 "$1" "$2" && say "installed $2"; fi
-}
-
-remove_written_conflists() { # those that the agent wrote: they name plugins that are gone
-  local file
-  for file in "$CNI_CONF"/8[05]-fairlead-*.conflist; do
-    if grep -qs '^  "fairlead": {$' "$file" && grep -qs '^    "networkId": ' "$file"; then rm -f "$file"; fi
-  done
-}
-
-uninstall() {
-  need_root uninstall
-  parse_directories "$@"
-  local plugin unit sample
-  say "remove the plugins from $CNI_BIN"
-  if [ "$CNI_BIN/loopback" -ef "$CNI_BIN/fairlead" ]; then rm -f "$CNI_BIN/loopback"; fi
-  for plugin in fairlead "${PLUGINS[@]}"; do rm -f "$CNI_BIN/$plugin"; done
-  rm -f /usr/local/bin/fairlead
-  uninstall_manual
-  for unit in "${UNITS[@]}"; do rm -f "/etc/systemd/system/$unit.service"; done
-  # The sample that version 0.1 installed.
-  if cmp -s conf/10-fairlead.conflist "$CNI_CONF/10-fairlead.conflist"; then rm -f "$CNI_CONF/10-fairlead.conflist"; fi
-  for sample in server.yaml agent.yaml; do
-    if cmp -s "conf/$sample" "/etc/fairlead/$sample"; then rm -f "/etc/fairlead/$sample"; fi
-  done
-  rmdir /etc/fairlead 2>/dev/null || true
-  remove_written_conflists
-  say "left in place: leases in /var/lib/fairlead, and any configuration that you changed"
-}
+# shellcheck source=tools/install.sh
+. tools/install.sh
 
 verb=${1:-build}
 [ $# -gt 0 ] && shift
 case $verb in
   build) build ;;
   test) run_tests "$@" ;;
-  demo) demo ;;
+  demo) demo "$@" ;;
   bench) bench "$@" ;;
   lint) lint ;;
   generate) generate ;;
