@@ -209,6 +209,35 @@ test.each([
   expect(counters.malformed).toBe(1);
 });
 
+/** As many names as fit, each a pointer to the name before it. */
+function pointers(sizeBytes: number): Uint8Array {
+  const count = Math.floor((sizeBytes - 17) / 6);
+  const bytes = new Uint8Array(17 + 6 * count);
+  const view = new DataView(bytes.buffer);
+  bytes.set([0x12, 0x34, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1]);
+  view.setUint16(4, count + 1);
+  for (let index = 0; index < count; index++) {
+    view.setUint16(17 + 6 * index, 0xc000 | Math.min(index === 0 ? 12 : 11 + 6 * index, 0x3fff));
+    view.setUint32(19 + 6 * index, 0x0001_0001);
+  }
+  return bytes;
+}
+
+const record = { name: "x", type: "TXT" as const, class: 1, ttl: 0, data: { strings: [] } };
+
+test.each([
+  ["an answer in it", queryOf("web", "A", { answers: [record] })],
+  ["two authority records", queryOf("web", "A", { authority: [record, record] })],
+  ["four additional records", queryOf("web", "A", { additional: [record, record, record, record] })],
+  ["more than 4,096 bytes", Uint8Array.from([...queryOf("web"), ...new Uint8Array(4_096)])],
+])("a query with %s is refused by its header, unread", async (_what, bytes) => {
+  expect(await answer(bytes)).toMatchObject({ id: 0x1234, flags: { responseCode: 1 }, answers: [] });
+});
+
+test("of a query of 65,000 bytes, all pointers, not even the question is read", async () => {
+  expect(await answer(pointers(65_000))).toMatchObject({ flags: { responseCode: 1 }, questions: [] });
+});
+
 test("10,000 damaged messages: each gets an answer that can be read, or none", async () => {
   for (const bytes of mutatedMessages(7, 10_000)) {
     const reply = await handler.handle(bytes, UDP);

@@ -5,7 +5,7 @@
  * server that answers everybody can be made to flood anybody.
  */
 import { ednsOf, udpLimit } from "../../lib/dns/edns.ts";
-import { HEADER_BYTES, OPCODE_QUERY, readHeader } from "../../lib/dns/header.ts";
+import { HEADER_BYTES, type Header, OPCODE_QUERY, readHeader } from "../../lib/dns/header.ts";
 import {
   decodeHead,
   decodeMessage,
@@ -149,12 +149,28 @@ export class QueryHandler {
   }
 }
 
-/** Looks at the header only: what is not a standard query is not decoded. Null: nothing wrong. */
+/**
+ * Longest query that is read: a question of the longest name, and options, of which the largest is padding to a multiple of
+ * 128 bytes. Source: RFC 8467 §4.1.
+ */
+const LONGEST_QUERY_BYTES = 4_096;
+/** One OPT record, one TSIG or SIG(0), and one to spare. */
+const MOST_ADDITIONAL = 3;
+
+/** Looks at the header only: what is not a standard query is not decoded, nor what no asker sends. Null: nothing wrong. */
 function faultOfHeader(bytes: Uint8Array): Fault | null {
   if (bytes.length < HEADER_BYTES) return "drop";
-  const { response, opcode } = readHeader(bytes).value;
-  if (response) return "drop";
-  return opcode === OPCODE_QUERY ? null : "notImplemented";
+  const header = readHeader(bytes).value;
+  if (header.response) return "drop";
+  if (header.opcode !== OPCODE_QUERY) return "notImplemented";
+  return isQueryShaped(header) && bytes.length <= LONGEST_QUERY_BYTES ? null : "formatError";
+}
+
+/** One question, and records only where a query has some: an IXFR brings the SOA record that the asker has. */
+function isQueryShaped({ questionCount, answerCount, authorityCount, additionalCount }: Header): boolean {
+  return (
+    questionCount === 1 && answerCount === 0 && authorityCount <= 1 && additionalCount <= MOST_ADDITIONAL
+  );
 }
 
 function tryDecode(bytes: Uint8Array): Message | null {

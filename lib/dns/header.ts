@@ -3,10 +3,14 @@
  *
  * Source: RFC 1035 §4.1.1; RFC 4035 §3 for AD and CD; RFC 6895 §2 for the numbers.
  */
-import { type Decoded, expectBytes, u16 } from "./field.ts";
+import { type Decoded, decodeFailure, expectBytes, u16 } from "./field.ts";
 import type { Writer } from "./writer.ts";
 
 export const HEADER_BYTES = 12;
+/** The root as name, type and class. */
+const LEAST_QUESTION_BYTES = 5;
+/** The same, TTL, and the length of data that is empty. */
+const LEAST_RECORD_BYTES = 11;
 
 /** Where each flag stands in the second 16-bit word: lowest bit and width. */
 const FLAG_BITS = {
@@ -92,6 +96,21 @@ export function readHeader(message: Uint8Array): Decoded<Header> {
     additionalCount: word(5),
   };
   return { value, next: HEADER_BYTES };
+}
+
+/**
+ * Refuses counts that the rest of the message has no room for, before anything is read by them.
+ * @throws FairleadError decode-failure
+ */
+export function expectCounts(header: Header, sizeBytes: number): void {
+  const { questionCount, answerCount, authorityCount, additionalCount } = header;
+  const records = answerCount + authorityCount + additionalCount;
+  const least = HEADER_BYTES + LEAST_QUESTION_BYTES * questionCount + LEAST_RECORD_BYTES * records;
+  if (least > sizeBytes) {
+    throw decodeFailure(
+      `${questionCount} questions and ${records} records do not fit into ${sizeBytes} bytes`,
+    );
+  }
 }
 
 /** Writes the header; the counts may be patched later with {@link patchHeader}. */

@@ -3,6 +3,7 @@ import { parseAddress } from "../addr/address.ts";
 import { ednsOf, ednsRecord, udpLimit } from "./edns.ts";
 import {
   CLASS_IN,
+  decodeHead,
   decodeMessage,
   encodeMessage,
   type Message,
@@ -141,6 +142,29 @@ test("data that is too short or too long for its type is refused, and so are sho
     damaged[lengthAt] = length;
     expect(() => decodeMessage(damaged)).toThrow(expect.objectContaining({ code: "decode-failure" }));
   }
+});
+
+test.each([4, 6, 8, 10])("a count that the message has no room for is refused unread (at byte %i)", (at) => {
+  // The question is damaged, too: reading it would say so.
+  const bytes = Uint8Array.from([...encodeMessage({ ...empty, answers: addresses(2) }), 0xff]);
+  bytes[12] = 0xff;
+  bytes[at] = 0xff;
+  expect(() => decodeMessage(bytes)).toThrow(/do not fit into/);
+});
+
+test("counts that have just enough room are read", () => {
+  const root = { name: "", type: 1, class: 1 } as const;
+  const record: ResourceRecord = { name: "", type: 300, class: 1, ttl: 0, data: new Uint8Array() };
+  const least = { ...empty, questions: [{ ...root, type: "A" as const }], answers: [record, record] };
+  expect(decodeMessage(encodeMessage(least))).toEqual(least);
+});
+
+test("a head with two questions is refused unread", () => {
+  const question = { name: "web", type: "A" as const, class: 1 };
+  expect(decodeHead(encodeMessage({ ...empty, questions: [question] })).questions).toEqual([question]);
+  expect(() => decodeHead(encodeMessage({ ...empty, questions: [question, question] }))).toThrow(
+    /2 questions/,
+  );
 });
 
 test("EDNS keeps its parts, and bounds what is sent", () => {

@@ -7,7 +7,7 @@
  * Source: RFC 1035 §4.1; RFC 2181 §9 for truncation.
  */
 import { type Decoded, decodeFailure, u16, u32 } from "./field.ts";
-import { type Flags, HEADER_BYTES, patchHeader, readHeader, writeHeader } from "./header.ts";
+import { expectCounts, type Flags, HEADER_BYTES, patchHeader, readHeader, writeHeader } from "./header.ts";
 import { compressedName } from "./name.ts";
 import { RECORD_TYPES, type RecordData, type TypeName, typeName, typeNumber } from "./record-types.ts";
 import { MessageFull, Writer } from "./writer.ts";
@@ -108,6 +108,7 @@ function readMany<T>(
  */
 export function decodeMessage(bytes: Uint8Array): Message {
   const { value: header, next: start } = readHeader(bytes);
+  expectCounts(header, bytes.length);
   const { id, questionCount, answerCount, authorityCount, additionalCount, ...flags } = header;
   const record = (at: number) => readRecord(bytes, at);
   const questions = readMany(questionCount, start, (at) => readQuestion(bytes, at));
@@ -127,10 +128,16 @@ export function decodeMessage(bytes: Uint8Array): Message {
   };
 }
 
-/** Header and questions of a message, whatever follows: enough to tell to which query an answer belongs. */
+/**
+ * Header and questions of a message, whatever follows: enough to tell to which query an answer belongs. A message with more
+ * than one question is refused unread: no query that anybody answers has two.
+ *
+ * @throws FairleadError decode-failure. Source: RFC 9619 (a query has one question).
+ */
 export function decodeHead(bytes: Uint8Array): Pick<Message, "id" | "flags" | "questions"> {
   const { value: header, next } = readHeader(bytes);
   const { id, questionCount, answerCount, authorityCount, additionalCount, ...flags } = header;
+  if (questionCount > 1) throw decodeFailure(`it has ${questionCount} questions`);
   return { id, flags, questions: readMany(questionCount, next, (at) => readQuestion(bytes, at)).value };
 }
 

@@ -54,15 +54,28 @@ test.each([
   expect(() => read(hexBytes(hex), at)).toThrow(/DNS message/);
 });
 
-test("a long chain of pointers, each one back, has an end", () => {
-  const hops = 8_000;
+/** `hops` pointers, each to the one before it, the first to the root. */
+function chained(hops: number): Uint8Array {
   const bytes = new Uint8Array(2 * hops + 2);
-  bytes.set([0], 0);
   for (let hop = 1; hop <= hops; hop++) {
-    const target = hop === 1 ? 0 : 2 * (hop - 1);
+    const target = 2 * (hop - 1);
     bytes.set([0xc0 | (target >> 8), target & 0xff], 2 * hop);
   }
-  expect(read(bytes, 2 * hops)).toEqual({ value: "", next: bytes.length });
+  return bytes;
+}
+
+test("126 pointers, each one back, are the most: as many as labels of one byte need", () => {
+  expect(read(chained(126), 252)).toEqual({ value: "", next: 254 });
+  expect(() => read(chained(127), 254)).toThrow(/more than 126 pointers/);
+  const labels = Array.from({ length: 127 }, (_, index) => String.fromCharCode(97 + (index % 26)));
+  const out = new Writer(4_096);
+  // Each suffix is written before the name that ends in it: every one is a label and a pointer.
+  const offsets = labels.map((_, index) => {
+    const at = out.length;
+    compressedName.write(out, labels.slice(-1 - index).join("."));
+    return at;
+  });
+  expect(compressedName.read(out.finish(), offsets[126] ?? -1, out.length).value).toBe(labels.join("."));
 });
 
 test.each([

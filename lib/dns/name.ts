@@ -14,6 +14,8 @@ const LONGEST_LABEL = 63;
 /** With the byte of the root's label. */
 const LONGEST_NAME_BYTES = 255;
 const POINTER_BITS = 0xc0;
+/** A name has at most 127 labels, so no writer needs more: each pointer stands in for at least one of them, but the last. */
+const MOST_POINTERS = 126;
 
 const BACKSLASH = 0x5c;
 const DOT = 0x2e;
@@ -31,7 +33,8 @@ function labelText(message: Uint8Array, at: number, length: number): string {
 
 /**
  * Reads a name. Each pointer must lead further back than everything read of the name before, so that there is an
- * end to them; the name as a whole has at most 255 bytes.
+ * end to them, and there are at most {@link MOST_POINTERS}: a message that is nothing but pointers would otherwise cost the
+ * square of its length. The name as a whole has at most 255 bytes.
  */
 function readName(message: Uint8Array, start: number, end: number): Decoded<string> {
   const labels: string[] = [];
@@ -40,6 +43,7 @@ function readName(message: Uint8Array, start: number, end: number): Decoded<stri
   let earliest = start;
   let next = -1;
   let sizeBytes = 1;
+  let pointers = 0;
   for (;;) {
     expectBytes(at, 1, limit);
     const length = message[at] ?? 0;
@@ -48,6 +52,8 @@ function readName(message: Uint8Array, start: number, end: number): Decoded<stri
       expectBytes(at, 2, limit);
       const target = ((length & 0x3f) << 8) | (message[at + 1] ?? 0);
       if (target >= earliest) throw decodeFailure(`the pointer at ${at} leads to ${target}, not back`);
+      if (++pointers > MOST_POINTERS)
+        throw decodeFailure(`the name at ${start} has more than ${MOST_POINTERS} pointers`);
       if (next < 0) next = at + 2;
       limit = earliest;
       earliest = target;
