@@ -154,6 +154,8 @@ class Slot {
       cwd: "/",
       env: WORKER_ENVIRONMENT,
       stdio: [...this.#stdio],
+      // Ctrl-C in a terminal reaches a whole process group. It is meant for us; a worker may be in the middle of an ADD.
+      detached: true,
     });
     this.#worker = worker;
     let reason: unknown = null;
