@@ -28,6 +28,8 @@ interface Plan {
   readonly pools: readonly Pool[];
   /** Address asked for, by pool number. */
   readonly requested: ReadonlyMap<number, Address>;
+  /** Sequences of the grants of this request that another MAC address had a moment ago. */
+  readonly warm: Set<number>;
 }
 
 /**
@@ -59,7 +61,7 @@ function planAcquire(tx: Transaction, sent: AcquireRequest, caller: Caller, sett
   const { network, pools } = resolveNetwork(tx, request, settings, networkName);
   for (const pool of pools) pool.settle(tx.nowMs);
   const requested = assignRequested(network, pools, request.requestedAddresses ?? []);
-  return { tx, request, caller, network, pools, requested };
+  return { tx, request, caller, network, pools, requested, warm: new Set() };
 }
 
 /** The request with every text checked, and each name once. */
@@ -164,7 +166,7 @@ function grantAll(plan: Plan, previous: readonly LeaseRecord[]): AcquireResponse
     throw quotaExceeded(network.networkName, network.attachmentCount, maxAttachments);
   }
   const granted = plan.pools.map((pool) => grant(plan, pool, previous));
-  return answer(network, granted, true);
+  return answer(plan, granted, true);
 }
 
 /** Confirms what is held, and grants what a pool that came later still lacks. */
@@ -173,11 +175,14 @@ function confirmHeld(plan: Plan, held: readonly LeaseRecord[]): AcquireResponse 
     const own = held.find((lease) => lease.pool === pool.index);
     return own === undefined ? grant(plan, pool, []) : confirm(plan, own);
   });
-  return answer(plan.network, leases, false);
+  return answer(plan, leases, false);
 }
 
-function answer(network: NetworkState, leases: readonly LeaseRecord[], created: boolean): AcquireResponse {
-  const addresses = leases.map((lease) => viewLeasedAddress(network, lease));
+function answer({ network, warm }: Plan, leases: readonly LeaseRecord[], created: boolean): AcquireResponse {
+  const addresses = leases.map((lease) => {
+    const view = viewLeasedAddress(network, lease);
+    return warm.has(lease.sequence) ? { ...view, warm: true } : view;
+  });
   return { networkId: network.record.id, addresses, created };
 }
 
@@ -221,9 +226,10 @@ function grant(plan: Plan, pool: Pool, previous: readonly LeaseRecord[]): LeaseR
     previous: previous.find((lease) => lease.pool === pool.index)?.address ?? null,
   };
   forgetOldest(plan, pool);
-  const address = chooseAddress(pool, network, wish, tx.nowMs);
+  const address = chooseAddress(pool, network, wish);
   const before = network.slotAt(address)?.record ?? null;
   const sequence = tx.nextRevision;
+  if (before !== null && isWarm(before, request, tx.nowMs)) plan.warm.add(sequence);
   const after = {
     addressSpace: network.record.addressSpace,
     address,
@@ -243,6 +249,11 @@ function grant(plan: Plan, pool: Pool, previous: readonly LeaseRecord[]): LeaseR
   const granted = tx.changeLease(network, before, after, { kind: "lease-bound" });
   if (granted === null) throw new Error("a grant without a record");
   return granted;
+}
+
+/** The same MAC address again is what neighbours remember. */
+function isWarm({ untilMs, mac }: LeaseRecord, request: AcquireRequest, nowMs: number): boolean {
+  return untilMs !== null && untilMs > nowMs && (mac === "" || mac !== request.mac);
 }
 
 /** Keeps the memory of released addresses bounded; see pool.ts. Two per grant outrun one grant per release. */

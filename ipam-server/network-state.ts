@@ -8,6 +8,7 @@ import { subnetRanges, usableRuns, withheldOf } from "../lib/ipam/subnet.ts";
 import { AddressMap } from "./address-map.ts";
 import { type Attachment, AttachmentIndex } from "./attachment-index.ts";
 import { ChunkedMap } from "./chunked-map.ts";
+import { SlotIndex } from "./slot-index.ts";
 
 /** What a declaration of a conflist came down to: numbers of the network's pools, in its order. */
 export interface ResolvedDeclaration {
@@ -37,7 +38,9 @@ export class NetworkState implements AddressBook {
   /** Those of this network by {@link attachmentKey}. */
   readonly #attachments = new ChunkedMap<Attachment<NetworkState>>();
   readonly #index: AttachmentIndex<NetworkState>;
-  readonly #sticky = new Map<string, Set<Slot>>();
+  /** Of what nobody holds, by sticky name of holder or reservation, and by container ID of the last holder. */
+  readonly #sticky = new SlotIndex();
+  readonly #leftBy = new SlotIndex();
   readonly #declarations = new Map<string, ResolvedDeclaration>();
 
   /** @param index of all networks of a service; a network that stands alone has its own. */
@@ -101,7 +104,11 @@ export class NetworkState implements AddressBook {
   }
 
   stickySlots(stickyName: string): Iterable<Slot> {
-    return this.#sticky.get(stickyName) ?? [];
+    return this.#sticky.get(stickyName);
+  }
+
+  slotsLeftBy(containerId: string): Iterable<Slot> {
+    return this.#leftBy.get(containerId);
   }
 
   /** The subnet that holds `address`, that of pool `preferred` if several do. */
@@ -171,12 +178,12 @@ export class NetworkState implements AddressBook {
 
   #enter(slot: Slot): void {
     const { record } = slot;
-    for (const name of stickyNamesOf(record)) {
-      const slots = this.#sticky.get(name);
-      if (slots === undefined) this.#sticky.set(name, new Set([slot]));
-      else slots.add(slot);
+    if (record.state === "bound") {
+      this.#bind(record);
+      return;
     }
-    if (record.state === "bound") this.#bind(record);
+    for (const name of stickyNamesOf(record)) this.#sticky.add(name, slot);
+    this.#leftBy.add(record.containerId, slot);
   }
 
   #bind(record: LeaseRecord): void {
@@ -194,12 +201,12 @@ export class NetworkState implements AddressBook {
 
   #leave(slot: Slot): void {
     const { record } = slot;
-    for (const name of stickyNamesOf(record)) {
-      const slots = this.#sticky.get(name);
-      slots?.delete(slot);
-      if (slots?.size === 0) this.#sticky.delete(name);
+    if (record.state === "bound") {
+      this.#unbind(record);
+      return;
     }
-    if (record.state === "bound") this.#unbind(record);
+    for (const name of stickyNamesOf(record)) this.#sticky.remove(name, slot);
+    this.#leftBy.remove(record.containerId, slot);
   }
 
   #unbind(record: LeaseRecord): void {
@@ -237,10 +244,9 @@ export class NetworkState implements AddressBook {
   }
 }
 
-function stickyNamesOf({ stickyName, reservation }: LeaseRecord): Set<string> {
-  const names = new Set([stickyName, reservation?.stickyName ?? ""]);
-  names.delete("");
-  return names;
+function stickyNamesOf({ stickyName, reservation }: LeaseRecord): readonly string[] {
+  const reserved = reservation?.stickyName ?? "";
+  return reserved === stickyName ? [stickyName] : [stickyName, reserved];
 }
 
 function byPool(a: LeaseRecord, b: LeaseRecord): number {

@@ -84,13 +84,12 @@ describe("reservations and quarantine", () => {
     expect(order.flat()).toEqual(["10.1.0.3", "10.1.0.4", "10.1.0.5", "10.1.0.6", "10.1.0.2"]);
   });
 
-  test("a reservation does not shorten the cooling of its address", async () => {
-    await acquire("a");
+  test("a cooling address that is reserved is given to nobody unasked, however full the pool", async () => {
+    for (const containerId of ["a", "b", "c", "d", "e"]) await acquire(containerId);
     await release("a");
     expect(await reserve("10.1.0.2")).toMatchObject({ state: "cooling" });
-    await expect(acquire("b", { requestedAddresses: ["10.1.0.2"] })).rejects.toMatchObject({
-      code: "address-in-use",
-    });
+    await expect(acquire("f")).rejects.toMatchObject({ code: "pool-exhausted" });
+    for (const containerId of ["b", "c", "d", "e"]) await release(containerId);
     s.f.clock.advance(60_000);
     expect(brief(await s.f.service.listLeases({}))).toEqual(["10.1.0.2 reserved"]);
     expect(await acquire("b", { requestedAddresses: ["10.1.0.2"] })).toEqual(["10.1.0.2"]);

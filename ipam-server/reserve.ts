@@ -72,7 +72,7 @@ export function reserve(tx: Transaction, request: ReservationRequest): Lease {
   refuseUngrantable(network, address);
   const before = network.slotAt(address)?.record ?? null;
   if (before !== null && isSameReservation(before.reservation, reservation)) return show(tx, network, before);
-  if (before !== null && !isReservable(before)) throw addressInUse(operation, before, tx.nowMs);
+  if (before !== null && !isReservable(before)) throw addressInUse(operation, before);
   const after = withRestState(tx, { ...(before ?? blank(tx, network, address)), reservation });
   const facts = { kind: "address-reserved" as const, reason: reservation.reason };
   const record = tx.changeLease(network, before, after, facts);

@@ -17,14 +17,14 @@ describe("time", () => {
     await acquire("a");
     await release("a");
     s.f.clock.advance(-3_600_000);
-    await expect(acquire("b")).rejects.toMatchObject({ code: "pool-exhausted" });
+    expect(await usage()).toMatchObject({ cooling: 1, free: "0" });
     s.f.clock.advance(59_999);
-    await expect(acquire("b")).rejects.toMatchObject({ code: "pool-exhausted" });
+    expect(await usage()).toMatchObject({ cooling: 1, free: "0" });
     s.f = await s.f.reopen();
     s.f.clock.advance(59_999);
-    await expect(acquire("b")).rejects.toMatchObject({ code: "pool-exhausted" });
+    expect(await usage()).toMatchObject({ cooling: 1, free: "0" });
     s.f.clock.advance(120_000);
-    expect(await acquire("b")).toEqual(["10.1.0.2"]);
+    expect(await usage()).toMatchObject({ cooling: 0, free: "1" });
   });
 });
 

@@ -31,6 +31,8 @@ export interface AddressPlan {
   readonly ips: readonly PlannedIp[];
   readonly routes: readonly ResultRoute[];
   readonly dns: ResultDns;
+  /** True when somebody else had an address a moment ago: neighbours are told who has it now. */
+  readonly isWarm?: boolean;
 }
 
 /** How the result of IPAM is completed. */

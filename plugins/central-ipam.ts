@@ -26,6 +26,8 @@ export interface Acquired {
   readonly result: Result;
   /** False when the attachment held the addresses before: they are not ours to give back. */
   readonly created: boolean;
+  /** True when somebody else had one of the addresses a moment ago. */
+  readonly isWarm: boolean;
 }
 
 /** The central service on behalf of one request. */
@@ -53,7 +55,7 @@ export class CentralIpam {
    * @throws FairleadError (either part) pool-exhausted, address-in-use, unavailable, timeout, … as the service says.
    */
   beginAcquire(key: AttachmentKey, mac?: string): () => Acquired {
-    const { declaration, requestedAddresses, routes, stateDir } = this.#config;
+    const { declaration, requestedAddresses, routes, stateDir, stickyName } = this.#config;
     const names = namesOrId(this.#config.names, key.containerId);
     const dns = this.#readDns();
     replayReleaseIntents({ stateDir, client: this.#client, log: this.#log });
@@ -63,6 +65,7 @@ export class CentralIpam {
       ...(declaration && { declaration }),
       ...(requestedAddresses.length > 0 && { requestedAddresses }),
       ...(names.length > 0 && { names }),
+      ...(stickyName !== "" && { stickyName }),
       ...(mac !== undefined && { mac }),
     });
     return () => {
@@ -70,7 +73,8 @@ export class CentralIpam {
       const ips = addresses.map(({ address, gateway }) =>
         gateway === null ? { address } : { address, gateway },
       );
-      return { result: { interfaces: [], ips, routes, dns }, created };
+      const isWarm = addresses.some(({ warm }) => warm === true);
+      return { result: { interfaces: [], ips, routes, dns }, created, isWarm };
     };
   }
 

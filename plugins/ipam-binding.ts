@@ -29,6 +29,8 @@ import { checkStatic, FAIRLEAD_STATIC, type StaticSource, staticResult } from ".
 export interface PendingAddresses {
   /** Waits for them: `ips`, `routes` and `dns`, no interfaces. To be called once. */
   finish(): Result;
+  /** Whether somebody else had one of them a moment ago; known when {@link finish} has returned. Absent: nobody knows. */
+  isWarm?(): boolean;
   /** Gives back what this request got, and only that; waits for the answer first if nobody has. */
   undo(): void;
 }
@@ -76,7 +78,8 @@ const central: IpamBinding = {
       const acquired = outcome === "pending" ? finish() : outcome;
       if (acquired !== "refused" && acquired.created) ipam.release(request.key);
     };
-    return { finish: () => finish().result, undo };
+    const isWarm = (): boolean => typeof outcome === "object" && outcome.isWarm;
+    return { finish: () => finish().result, isWarm, undo };
   },
   del: (request) => service(request).release(request.key),
   check: (request) => service(request).verify(request.key, request.prevResult),

@@ -9,6 +9,7 @@ test("without ranges nothing is declared, and the rest has its defaults", () => 
     declaration: undefined,
     requestedAddresses: [],
     names: [],
+    stickyName: "",
     routes: [],
     resolvConf: "",
     socket: "/run/fairlead/fairlead.sock",
@@ -58,6 +59,26 @@ test("names are the pod's, those of args, and the aliases on this network, each 
   const aliases = { net: ["web", "shop"], other: ["db"] };
   const raw = { args: { cni: { names: ["front", "Web"] } }, runtimeConfig: { aliases } };
   expect(read(raw, { K8S_POD_NAME: "pod-7" }).names).toEqual(["pod-7", "front", "Web", "shop"]);
+});
+
+test.each([
+  ["the pod and its namespace", { K8S_POD_NAME: "web-0", K8S_POD_NAMESPACE: "team1" }, "web-0.team1"],
+  ["the container, as podman says it", { K8S_POD_NAME: "db", K8S_POD_NAMESPACE: "db" }, "db"],
+  ["the container's own name, which comes first", {}, "front"],
+])("the sticky name is %s", (_name, args, expected) => {
+  expect(read({ args: { cni: { names: ["front", "alias"] } } }, args).stickyName).toBe(expected);
+});
+
+test("pods of one name in two namespaces have a name each that the other has not", () => {
+  expect(read({}, { K8S_POD_NAME: "web-0", K8S_POD_NAMESPACE: "team1" }).names).toEqual([
+    "web-0",
+    "web-0.team1",
+  ]);
+  expect(read({}, { K8S_POD_NAME: "db", K8S_POD_NAMESPACE: "db" }).names).toEqual(["db"]);
+});
+
+test("an alias, which several containers may share, makes no sticky name", () => {
+  expect(read({ runtimeConfig: { aliases: { net: ["shop"] } } }).stickyName).toBe("");
 });
 
 test("a name with a control character is refused", () => {

@@ -34,7 +34,7 @@ import { joinNames } from "./container-names.ts";
 export const FAIRLEAD_IPAM = "fairlead-ipam";
 
 /** Keys of CNI_ARGS that say something about addresses or names. */
-export const IPAM_ARG_KEYS: readonly string[] = ["IP", "K8S_POD_NAME"];
+export const IPAM_ARG_KEYS: readonly string[] = ["IP", "K8S_POD_NAME", "K8S_POD_NAMESPACE"];
 
 const DEFAULT_SOCKET = "/run/fairlead/fairlead.sock";
 const DEFAULT_STATE_DIR = "/var/lib/fairlead";
@@ -64,6 +64,8 @@ export interface IpamConfig {
   readonly requestedAddresses: readonly string[];
   /** Names under which the container wants to be found, its own first, each once. */
   readonly names: readonly string[];
+  /** What the workload is called, whichever container plays it: it gets the address again that it had. Empty: nothing. */
+  readonly stickyName: string;
   readonly routes: readonly ResultRoute[];
   /** Path, or empty. */
   readonly resolvConf: string;
@@ -94,10 +96,11 @@ export function readIpamConfig({ raw, networkName, args }: IpamConfigSource): Ip
     declaration: declarationOf(read, runtimeConfig.ipRanges),
     requestedAddresses: [...new Set(requested.map(withoutLength))],
     names: joinNames([
-      { path: "CNI_ARGS K8S_POD_NAME", names: listOf(args.get("K8S_POD_NAME")) },
+      { path: "CNI_ARGS K8S_POD_NAME", names: podNames(args) },
       { path: "args.cni.names", names: metadata.cni.names },
       { path: "runtimeConfig.aliases", names: aliasesOn(networkName, runtimeConfig.aliases) },
     ]),
+    stickyName: podNames(args).at(-1) ?? metadata.cni.names[0] ?? "",
     routes: read.routes.map(requiredRoute),
     resolvConf: read.resolvConf,
     socket: read.socket,
@@ -114,6 +117,19 @@ export function requiredRoute(route: Read<typeof ROUTE_FIELDS>, index: number): 
     "a route names no destination",
     'give each route a "dst"',
   );
+}
+
+/**
+ * The pod's name, and where it is in a namespace, `name.namespace`, which no other pod has. podman gives the container's
+ * name as both; that says nothing more.
+ */
+function podNames(args: ReadonlyMap<string, string>): string[] {
+  const names = listOf(args.get("K8S_POD_NAME"));
+  const namespace = args.get("K8S_POD_NAMESPACE") ?? "";
+  const [name] = names;
+  return name === undefined || namespace === "" || namespace === name
+    ? names
+    : [...names, `${name}.${namespace}`];
 }
 
 /** The parts of a value of CNI_ARGS. */

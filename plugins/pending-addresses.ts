@@ -35,6 +35,6 @@ export function askForAddresses(question: AddressQuestion, undo: UndoStack): Awa
   return () => {
     const result = pending.finish();
     requireRepresentable(result.ips, request.config.cniVersion);
-    return complete(result);
+    return { ...complete(result), isWarm: pending.isWarm?.() ?? false };
   };
 }

@@ -19,7 +19,7 @@ import type {
   Subnet,
   Tenancy,
 } from "../../lib/ipam/api.ts";
-import { array, boolean, instant, nullable, object, oneOf, ref, type Schema } from "./kit.ts";
+import { array, boolean, instant, nullable, object, oneOf, optional, ref, type Schema } from "./kit.ts";
 import { EVENT_KINDS, LEASE_STATES } from "./requests.ts";
 
 const text = (description: string): Schema => ({ type: "string", description });
@@ -40,6 +40,7 @@ const leasedAddress = object<LeasedAddress>("One address of an attachment", {
   subnet: text("Prefix that the address lies in"),
   pool: poolNumber,
   sequence,
+  warm: optional(boolean("True when another MAC address had it a moment ago; absent otherwise")),
 });
 
 const acquireResponse = object<AcquireResponse>("What the attachment holds now", {

@@ -35,7 +35,7 @@ export interface NetworkDeclaration {
   readonly rangeSets: readonly (readonly RangeDeclaration[])[];
   /** Subnets may overlap across address spaces, never inside one. Default: "default". */
   readonly addressSpace?: string;
-  /** Seconds for which a released address is kept out of use. Default: the server's (60). */
+  /** Seconds for which a released address rests while others are free. Default: the server's (60). */
   readonly coolingSeconds?: number;
 }
 
@@ -48,7 +48,7 @@ export interface AcquireRequest {
   readonly declaration?: NetworkDeclaration;
   /** Addresses asked for, at most one per pool, each inside a pool. Text without a prefix length. */
   readonly requestedAddresses?: readonly string[];
-  /** Workload name: as long as nobody else took it, the same name gets the same addresses again. */
+  /** Workload name: as long as nobody else took it, the same name gets the same addresses again, cooling or not. */
   readonly stickyName?: string;
   /** MAC address that the interface will have. Recorded, never interpreted. */
   readonly mac?: string;
@@ -72,6 +72,11 @@ export interface LeasedAddress {
   readonly pool: number;
   /** Grows each time that this address is granted. A release that names an older one changes nothing. */
   readonly sequence: number;
+  /**
+   * True when another MAC address had it a moment ago: it was granted before it had cooled down. Neighbours remember that
+   * one, and should be told. Absent otherwise.
+   */
+  readonly warm?: boolean;
 }
 
 export interface AcquireResponse {

@@ -70,17 +70,18 @@ test("hands out never-used addresses first, in ascending order, skipping those i
   expect([f.take(), f.take()]).toEqual(["10.1.0.5", "10.1.0.6"]);
 });
 
-test("then those released longest ago, and none that still cools", () => {
+test("then those released longest ago; of those that still cool, when nothing else is free, the one longest released", () => {
   const f = new Fixture("10.1.0.0/29");
   for (let count = 0; count < 5; count++) f.take();
   f.release("10.1.0.5", 10, 110);
   f.release("10.1.0.2", 20, 120);
   f.release("10.1.0.4", 30, 90);
   f.pool.settle(89);
-  expect(f.next()).toBeNull();
-  expect(f.pool.nextFreeAtMs()).toBe(90);
-  f.pool.settle(90);
   expect(f.next()).toBe("10.1.0.4");
+  expect(f.pool.usage()).toMatchObject({ cooling: 3, free: "0" });
+  f.pool.settle(110);
+  expect(f.next()).toBe("10.1.0.5");
+  f.release("10.1.0.4", 30, 115);
   f.pool.settle(120);
   expect([f.take(), f.take(), f.take()]).toEqual(["10.1.0.5", "10.1.0.2", "10.1.0.4"]);
   expect(f.next()).toBeNull();
@@ -90,6 +91,7 @@ test("a cooled address that is reserved is not free", () => {
   const f = new Fixture("10.1.0.0/30");
   f.release("10.1.0.2", 1, 5, { reservation: { reason: "", stickyName: "" } });
   expect(f.pool.usage()).toMatchObject({ cooling: 1, withheld: "1", free: "0" });
+  expect(f.next()).toBeNull();
   f.pool.settle(5);
   expect(f.pool.usage()).toMatchObject({ cooling: 0, withheld: "2", free: "0" });
   expect(f.next()).toBeNull();

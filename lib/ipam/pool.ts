@@ -2,13 +2,15 @@
  * The addresses of one pool in memory: who holds them, and which one is handed out next.
  *
  * Strategy: an address that was never used comes first, in ascending order; when there is none left, the one
- * that was released longest ago and has cooled down. Both serve the same end, that an address rests as long as
+ * that was released longest ago and has cooled down; when nothing else is free, the one that has cooled longest.
+ * All serve the same end, that an address rests as long as
  * possible between two holders: connection tracking entries, ARP caches and clients that remember an address
  * must not meet its next holder. (Lowest-free-first, the usual choice, hands an address out again at once.)
  *
  * Never-used addresses are not listed anywhere, so an IPv6 /64 costs nothing: each run of usable addresses has
  * a cursor below which every address has a slot, and the next fresh one is found from there. Released ones
- * wait in a heap by the end of their cooling and then in a heap by the time of their release. All steps are
+ * wait in a heap by the end of their cooling (those that are reserved in one of their own) and then in a heap by the
+ * time of their release. All steps are
  * O(log n), or O(1) on average where the cursor passes used addresses, each of which it passes once.
  *
  * Bound: in a huge range never-used addresses would last for ever and every address ever used would keep its
@@ -69,7 +71,9 @@ export class Pool {
     cooling: 0,
     released: 0,
   };
-  readonly #cooling = new IndexedHeap<Slot>((a, b) => (a.record.untilMs ?? 0) < (b.record.untilMs ?? 0));
+  readonly #cooling = new IndexedHeap<Slot>(coolsBefore);
+  /** Cooling ones that are reserved: nobody gets them unasked. */
+  readonly #coolingReserved = new IndexedHeap<Slot>(coolsBefore);
   readonly #released = new IndexedHeap<Slot>(wasReleasedBefore);
   /** No run before this one has an address without a slot. */
   #openRun = 0;
@@ -120,29 +124,20 @@ export class Pool {
 
   /** Moves on what has cooled down by `nowMs`. To be called before {@link next} and {@link usage}. */
   settle(nowMs: number): void {
-    for (;;) {
-      const slot = this.#cooling.peek();
-      if (slot === undefined || (slot.record.untilMs ?? 0) > nowMs) return;
-      this.#leave(slot, "cooling");
-      this.#enter(slot, slot.record.reservation === null ? "released" : "reserved");
-    }
+    this.#settleHeap(this.#cooling, "released", nowMs);
+    this.#settleHeap(this.#coolingReserved, "reserved", nowMs);
   }
 
   /** The address to hand out next to a caller without wishes, or null. Changes nothing that counts. */
   next(): bigint | null {
     const oldest = this.#released.peek();
     if (oldest !== undefined && this.#released.size > this.#releasedLimit) return oldest.record.address.value;
-    return this.#nextFresh() ?? oldest?.record.address.value ?? null;
+    return this.#nextFresh() ?? (oldest ?? this.#cooling.peek())?.record.address.value ?? null;
   }
 
   /** The cooled slot to drop next, or null while there are not too many. */
   forgettable(): Slot | null {
     return this.#released.size > 2 * this.#releasedLimit ? (this.#released.peek() ?? null) : null;
-  }
-
-  /** When the next cooling address becomes free, or null. */
-  nextFreeAtMs(): number | null {
-    return this.#cooling.peek()?.record.untilMs ?? null;
   }
 
   usage(): PoolUsage {
@@ -170,19 +165,36 @@ export class Pool {
     return null;
   }
 
+  #settleHeap(cooling: IndexedHeap<Slot>, then: Bucket, nowMs: number): void {
+    for (;;) {
+      const slot = cooling.peek();
+      if (slot === undefined || (slot.record.untilMs ?? 0) > nowMs) return;
+      this.#leave(slot, "cooling");
+      this.#enter(slot, then);
+    }
+  }
+
   #enter(slot: Slot, bucket: Bucket): void {
     slot.bucket = bucket;
     this.#count[bucket] += 1;
-    if (bucket === "cooling") this.#cooling.push(slot);
-    if (bucket === "released") this.#released.push(slot);
+    this.#heapOf(slot, bucket)?.push(slot);
   }
 
   #leave(slot: Slot, bucket: Bucket): void {
     slot.bucket = null;
     this.#count[bucket] -= 1;
-    if (bucket === "cooling") this.#cooling.remove(slot);
-    if (bucket === "released") this.#released.remove(slot);
+    this.#heapOf(slot, bucket)?.remove(slot);
   }
+
+  #heapOf({ record }: Slot, bucket: Bucket): IndexedHeap<Slot> | null {
+    if (bucket === "released") return this.#released;
+    if (bucket !== "cooling") return null;
+    return record.reservation === null ? this.#cooling : this.#coolingReserved;
+  }
+}
+
+function coolsBefore({ record: a }: Slot, { record: b }: Slot): boolean {
+  return (a.untilMs ?? 0) < (b.untilMs ?? 0);
 }
 
 /** Longest released first; equal instants in the order of their revisions. */

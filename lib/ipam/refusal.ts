@@ -8,7 +8,6 @@ import { FairleadError } from "../errors.ts";
 import type { Pool } from "./pool.ts";
 import type { LeaseRecord, NetworkRecord } from "./store.ts";
 import { describePool } from "./subnet.ts";
-import { formatInstant } from "./validate.ts";
 
 /** "pool 0, 10.1.0.0/24 (10.1.0.1-10.1.0.254): 254 addresses, 253 bound, …" */
 export function describeUsage(pool: Pool): string {
@@ -19,23 +18,14 @@ export function describeUsage(pool: Pool): string {
 
 /** No address of `pool` can be handed out. The pool must be settled. */
 export function poolExhausted(networkName: string, pool: Pool): FairleadError {
-  const nextFreeAtMs = pool.nextFreeAtMs();
-  const nextFreeAt = nextFreeAtMs === null ? null : formatInstant(nextFreeAtMs);
   return new FairleadError({
     code: "pool-exhausted",
     operation: "acquire address",
     object: `network ${networkName}`,
     reason: `no address is free in ${describeUsage(pool)}`,
-    hint: exhaustionHint(nextFreeAt),
-    details: { networkName, ...pool.usage(), nextFreeAt },
+    hint: "add a range or subnet to the network, or remove containers that are not needed",
+    details: { networkName, ...pool.usage() },
   });
-}
-
-function exhaustionHint(nextFreeAt: string | null): string {
-  const remedy = "add a range or subnet to the network, or remove containers that are not needed";
-  return nextFreeAt === null
-    ? remedy
-    : `the next cooling address becomes free at ${nextFreeAt}; or ${remedy}`;
 }
 
 /** The network has no pool that an address could come from. */
@@ -65,9 +55,10 @@ export function quotaExceeded(
   });
 }
 
-/** Somebody else has `record`, or nobody may have it now. */
-export function addressInUse(operation: string, record: LeaseRecord, nowMs: number): FairleadError {
-  const { reason, hint } = whyNot(record, nowMs);
+/** Somebody else has `record`, or it is kept from whoever asks. That it cools is no reason. */
+export function addressInUse(operation: string, record: LeaseRecord): FairleadError {
+  const { reason, hint } = whyNot(record);
+  const { containerId, ifname, node, state } = record;
   const address = formatAddress(record.address);
   return new FairleadError({
     code: "address-in-use",
@@ -75,30 +66,18 @@ export function addressInUse(operation: string, record: LeaseRecord, nowMs: numb
     object: address,
     reason,
     hint,
-    details: {
-      address,
-      state: record.state,
-      containerId: record.containerId,
-      ifname: record.ifname,
-      node: record.node,
-      freeAt: record.state === "cooling" && record.untilMs !== null ? formatInstant(record.untilMs) : null,
-    },
+    details: { address, state, containerId, ifname, node },
   });
 }
 
-function whyNot(record: LeaseRecord, nowMs: number): { reason: string; hint: string } {
-  const holder = `container ${record.containerId} (${record.ifname}) on node ${JSON.stringify(record.node)}`;
+function whyNot(record: LeaseRecord): { reason: string; hint: string } {
   if (record.state === "bound") {
-    return { reason: `it is held by ${holder}`, hint: "ask for another address, or remove that container" };
+    const reason = `it is held by container ${record.containerId} (${record.ifname}) on node ${JSON.stringify(record.node)}`;
+    return { reason, hint: "ask for another address, or remove that container" };
   }
   if (record.quarantine !== null) {
     const hint = "ask for another address, or take it out of quarantine";
     return { reason: `it is quarantined: ${record.quarantine}`, hint };
-  }
-  if (record.untilMs !== null && record.untilMs > nowMs) {
-    const until = formatInstant(record.untilMs);
-    const hint = `try again at ${until}, or ask for another address`;
-    return { reason: `it was released by ${holder} and cools down until ${until}`, hint };
   }
   const owner = record.reservation?.stickyName ?? "";
   return {

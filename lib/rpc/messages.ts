@@ -100,6 +100,7 @@ export const acquireResponse = record<api.AcquireResponse, proto.AcquireResponse
       subnet: text,
       pool: number,
       sequence: number,
+      warm: optional(flag),
     }),
   ),
   created: flag,

@@ -148,7 +148,7 @@ test("names also come from podman's aliases and Kubernetes' arguments", async ()
   const runtimeConfig = { aliases: { frontend: ["shop", "store"], backend: ["elsewhere"] } };
   const cniArgs = "IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=pod-7";
   const pod = await lab.attach("frontend", "p7", { names: [], runtimeConfig, cniArgs });
-  for (const name of ["shop", "STORE", "pod-7", "pod-7.frontend"]) {
+  for (const name of ["shop", "STORE", "pod-7", "pod-7.default", "pod-7.frontend"]) {
     expect(await lab.dig(ins01, FRONT, name)).toEqual([pod.addresses[0]]);
   }
   expect(await lab.dig(ins01, FRONT, "elsewhere")).toEqual(UNKNOWN);

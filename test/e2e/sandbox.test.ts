@@ -71,6 +71,29 @@ const output = async (name: string, ...argv: string[]): Promise<string> =>
   (await node.exec(name, ...argv)).stdout.trim();
 const cached = (): string[] => readdirSync(join(node.cacheFolder, "results"));
 
+test("a sandbox that is made anew under its name has its address again, at once", async () => {
+  const [name, other] = [own("again"), own("other")];
+  const addressOf = async (sandbox: string) => (await inspect(sandbox)).Networks["one"]?.IPAddress;
+  await node.run("sandbox", "create", "--network", "one", name);
+  const address = await addressOf(name);
+  await node.run("sandbox", "rm", "-f", name);
+  await node.run("sandbox", "create", "--network", "one", other);
+  await node.run("sandbox", "create", "--network", "one", name);
+  expect(await addressOf(name)).toBe(address);
+  expect(await addressOf(other)).not.toBe(address);
+  await node.run("sandbox", "rm", "-f", name, other);
+});
+
+test("an address moves from one container to the next without a pause", async () => {
+  const [blue, green] = [own("blue"), own("green")];
+  const wish = "one,ip=10.93.0.77";
+  await node.run("sandbox", "create", "--network", wish, blue);
+  await node.run("sandbox", "rm", "-f", blue);
+  await node.run("sandbox", "create", "--network", wish, green);
+  expect((await inspect(green)).Networks["one"]?.IPAddress).toBe("10.93.0.77");
+  await node.run("sandbox", "rm", "-f", green);
+});
+
 test("a sandbox on two networks has their interfaces, name servers and names", async () => {
   const name = own("multi");
   const id = (

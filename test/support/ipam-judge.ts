@@ -77,31 +77,45 @@ function judgeGrant(model: Model, op: OpOf<"acquire">, { held, outcome }: Judged
     expect(pool).toContain(text);
     const preferred = preferredOf(model, op, { pool, held });
     const isOwn = held.some(([each]) => each === text);
-    expect(address.mayHave(op, model.nowMs, op.asked === text || isOwn)).toBe(true);
+    expect(address.mayHave(op, op.asked === text || isOwn)).toBe(true);
     if (op.asked !== null && pool.includes(op.asked)) expect(text).toBe(op.asked);
     else if (preferred.length > 0) expect(preferred).toContain(text);
-    else if (op.sticky === "" && held.length === 0) expectOrder(model, pool, text);
+    else expectOrder(model, pool, text);
     const holder = { who: op.who, node: `n${op.node}`, boot: op.boot };
     Object.assign(address, { holder, sticky: op.sticky, untilMs: 0, wasUsed: true });
   }
 }
 
-/** Unasked, the lowest address that was never used comes first, whatever has become free meanwhile. */
+/**
+ * Unasked, the lowest address that was never used comes first, whatever has become free meanwhile, and one that cools
+ * last, that one first whose cooling ends first.
+ */
 function expectOrder(model: Model, pool: readonly string[], text: string): void {
   const fresh = pool.find((each) => !model.at(each).wasUsed);
   if (fresh !== undefined) expect(text).toBe(fresh);
+  const free = pool.filter((each) => model.at(each).mayHave({ sticky: "" }, false));
+  const untils = free.map((each) => Math.max(model.at(each).untilMs, model.nowMs));
+  expect(Math.max(model.at(text).untilMs, model.nowMs)).toBe(Math.min(...untils));
 }
 
-/** What goes before the order of `pool`: the address that is taken over, else those of the sticky name. */
+/**
+ * What goes before the order of `pool`: the address that is taken over, those reserved for the sticky name, those that
+ * the container had, those that the name had.
+ */
 function preferredOf(
   model: Model,
   op: OpOf<"acquire">,
   { pool, held }: { pool: readonly string[]; held: Held },
 ): string[] {
-  const mayHave = (text: string, asked: boolean) => model.at(text).mayHave(op, model.nowMs, asked);
-  const own = pool.filter((text) => held.some(([each]) => each === text) && mayHave(text, true));
-  if (own.length > 0 || op.sticky === "") return own;
-  return pool.filter((text) => model.at(text).isOf(op.sticky) && mayHave(text, false));
+  const own = pool.filter((text) => held.some(([each]) => each === text) && model.at(text).mayHave(op, true));
+  if (own.length > 0) return own;
+  const free = pool.filter((text) => model.at(text).mayHave(op, false));
+  const reserved = free.filter((text) => op.sticky !== "" && model.at(text).reservedFor === op.sticky);
+  if (reserved.length > 0) return reserved;
+  const left = free.filter((text) => model.at(text).lastWho === op.who);
+  return left.length > 0
+    ? left
+    : free.filter((text) => op.sticky !== "" && model.at(text).sticky === op.sticky);
 }
 
 function judgeDeserved(
@@ -110,15 +124,15 @@ function judgeDeserved(
   { held, error }: { held: Held; error: FairleadError },
 ): void {
   if (error.code === "address-in-use") {
-    expect(op.asked === null || model.at(op.asked).mayHave(op, model.nowMs, true)).toBe(false);
+    expect(op.asked === null || model.at(op.asked).mayHave(op, true)).toBe(false);
     return;
   }
   expect(error.code).toBe("pool-exhausted");
   const pool = POOLS[Number(error.details["pool"])] ?? [];
   const asksHere = op.asked !== null && pool.includes(op.asked);
   expect(asksHere).toBe(false);
-  expect(pool.filter((text) => model.at(text).state(model.nowMs) === null)).toEqual([]);
-  expect(preferredOf(model, op, { pool, held })).toEqual([]);
+  const own = held.map(([text]) => text);
+  expect(pool.filter((text) => model.at(text).mayHave(op, own.includes(text)))).toEqual([]);
 }
 
 function answerOf(outcome: Outcome): unknown {

@@ -48,16 +48,10 @@ export class Address {
   }
 
   /** Whether an attachment may be given it; `asked` when it asked for this very one, or holds it till now. */
-  mayHave(op: { who: string; sticky: string }, nowMs: number, asked: boolean): boolean {
+  mayHave(op: { sticky: string }, asked: boolean): boolean {
     if (this.holder !== null || this.isQuarantined) return false;
-    const isOwn = this.lastWho === op.who || (op.sticky !== "" && this.sticky === op.sticky);
-    if (this.untilMs > nowMs && !isOwn) return false;
     if (this.reservedFor === null) return true;
     return this.reservedFor === "" ? asked : this.reservedFor === op.sticky;
-  }
-
-  isOf(sticky: string): boolean {
-    return this.sticky === sticky || this.reservedFor === sticky;
   }
 }
 

@@ -209,7 +209,7 @@ function configureContainer(plan: ContainerPlan, pair: VethPair, { host }: Works
       up: !bridge.config.disableContainerInterface,
       duplicateAddressDetection: bridge.config.enabledad,
     });
-    if (bridge.asksForAddress) {
+    if (bridge.asksForAddress || addresses?.isWarm) {
       const pairOfEnds = { host: host.route, hostIfindex: pair.host.ifindex, container: connection };
       announceAddresses({ ...pairOfEnds, containerLink: end.link });
     }

@@ -467,6 +467,8 @@ export interface LeasedAddress {
   pool: number;
   /** Grows each time that this address is granted. */
   sequence: number;
+  /** True when another MAC address had it a moment ago, so that neighbours should be told. Absent otherwise. */
+  warm?: boolean | undefined;
 }
 
 /** What the attachment holds now. */
@@ -1575,7 +1577,7 @@ export const AcquireRequest: MessageFns<AcquireRequest> = {
 };
 
 function createBaseLeasedAddress(): LeasedAddress {
-  return { address: "", gateway: undefined, subnet: "", pool: 0, sequence: 0 };
+  return { address: "", gateway: undefined, subnet: "", pool: 0, sequence: 0, warm: undefined };
 }
 
 export const LeasedAddress: MessageFns<LeasedAddress> = {
@@ -1594,6 +1596,9 @@ export const LeasedAddress: MessageFns<LeasedAddress> = {
     }
     if (message.sequence !== 0) {
       writer.uint32(40).uint64(message.sequence);
+    }
+    if (message.warm !== undefined) {
+      writer.uint32(48).bool(message.warm);
     }
     return writer;
   },
@@ -1649,6 +1654,14 @@ export const LeasedAddress: MessageFns<LeasedAddress> = {
             }
 
             message.sequence = longToNumber(reader.uint64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.warm = reader.bool();
             continue;
           }
         }
