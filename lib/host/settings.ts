@@ -7,6 +7,7 @@
 import type { Family } from "../addr/address.ts";
 import { FairleadError } from "../errors.ts";
 import { ensureSysctl, readSysctl, type SysctlKey, writeSysctl } from "../linux/sysctl.ts";
+import { changeHostSetting } from "./changed-settings.ts";
 
 const FORWARDING: Readonly<Record<Family, SysctlKey>> = {
   4: ["ipv4", "ip_forward"],
@@ -15,7 +16,7 @@ const FORWARDING: Readonly<Record<Family, SysctlKey>> = {
 
 /** Lets the host forward packets of a family between links. Returns whether it had to be switched on. */
 export function ensureForwarding(family: Family): boolean {
-  return ensureSysctl(FORWARDING[family], "1");
+  return changeHostSetting(FORWARDING[family], "1");
 }
 
 /**
