@@ -50,6 +50,7 @@ usage: ./build.sh [VERB]
   install     [--cni-bin DIR] [--cni-conf DIR]  default /opt/cni/bin and /etc/cni/net.d (root)
   uninstall   [--cni-bin DIR] [--cni-conf DIR]  takes away what install put there; refuses while something runs (root)
               --force: though something runs, whose daemons it ends
+              --purge: and all that was made: links, bridges, firewall tables, settings, leases, configuration
   clean       remove dist and node_modules
 END
 }

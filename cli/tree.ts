@@ -36,6 +36,11 @@ export const TREE: readonly TreeEntry[] = [
     load: async () => (await import("./commands/agent.ts")).agent,
   },
   {
+    name: "purge",
+    summary: "Remove all that Fairlead made on this machine",
+    load: async () => (await import("./commands/purge.ts")).purge,
+  },
+  {
     name: "completion",
     summary: "Print the completion script of a shell",
     load: async () => (await import("./commands/completion.ts")).completion,

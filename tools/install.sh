@@ -122,17 +122,22 @@ remove_written_conflists() { # those that the agent wrote: they name plugins tha
 uninstall() {
   need_root uninstall
   parse_directories "$@"
-  local force=no option
+  local force=no purge=no option
   for option in "${REST[@]}"; do
     case $option in
       --force) force=yes ;;
+      --purge) purge=yes ;;
       *) die "uninstall: unknown option $option; see ./build.sh help" ;;
     esac
   done
   [ $force = yes ] || refuse_while_alive
   end_daemons
+  if [ $purge = yes ]; then purge; fi
   remove_installed_files
-  say "left in place: leases in /var/lib/fairlead, and any configuration that you changed"
+  if [ $purge = no ]; then
+    say "left in place: leases in /var/lib/fairlead, bridges and firewall tables, and any configuration that you changed"
+    say "to take these away, too: ./build.sh install && ./build.sh uninstall --purge"
+  fi
 }
 
 refuse_while_alive() {
@@ -160,6 +165,12 @@ end_daemons() {
     for waited in $(seq 150); do [ -d "/proc/$pid" ] && sleep 0.1 || break; done
     [ ! -d "/proc/$pid" ] || say "$pid has not ended after ${waited} tenths of a second"
   done <<<"$(running_daemons)"
+}
+
+purge() { # what is in the kernel, by the command that knows its marks; then leases, sockets and configuration
+  say "remove links, bridges, firewall tables, and settings that were changed"
+  "$CNI_BIN/fairlead" purge --force >&2 || die "uninstall: purge failed, as it says above; nothing else was removed"
+  rm -rf /run/fairlead /var/lib/fairlead /etc/fairlead
 }
 
 remove_installed_files() {

@@ -21,6 +21,7 @@ for directory in /run /opt; do mount -t tmpfs tmpfs "$directory"; done
 rm -rf /etc/cni /etc/fairlead /etc/systemd/system /var/lib/fairlead /var/lib/cni
 mount -t sysfs sysfs /sys
 ip link set lo up
+sysctl -qw net.ipv4.ip_forward=0
 install() { ./build.sh install 2>&1; }
 uninstall() { ./build.sh uninstall "$@" 2>&1; }
 dev_up() {
@@ -88,6 +89,50 @@ test("what runs and what is attached keeps uninstall from starting, by name", as
   expect(said).toContain("these still run the build that was installed before");
   expect(said).toContain(`end ${pid}: fairlead dev`);
   expect(said).toMatch(/^gone$/m);
+});
+
+test("--purge takes all that was made, and what is somebody else's stays", async () => {
+  const { stdout, stderr, status } = await onMachine(`
+    sysctl -qw net.ipv6.conf.all.forwarding=1
+    ip link add br-other type bridge
+    nft add table inet other
+    links=$(ls /sys/class/net | grep -v '^fl-')
+    install >/dev/null
+    dev_up
+    fairlead network create app >/dev/null
+    fairlead sandbox create --network app --publish 8080:80 web >/dev/null
+    [ "$(cat /proc/sys/net/ipv4/ip_forward)" = 1 ]
+    uninstall --purge --force >/dev/null
+    wait "$dev" || true
+    [ "$links" = "$(ls /sys/class/net)" ] && echo "same links"
+    nft list tables
+    sysctl -n net.ipv4.ip_forward net.ipv6.conf.all.forwarding
+    ls -d /run/fairlead /var/lib/fairlead /etc/fairlead /run/netns/web /opt/cni/bin/fairlead 2>/dev/null || echo "no files"
+  `);
+  expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+  expect(stdout.trim().split("\n")).toEqual(["same links", "table inet other", "0", "1", "no files"]);
+});
+
+test("purge says what would go, and waits for the daemons to end", async () => {
+  const { stdout } = await onMachine(`
+    install >/dev/null
+    dev_up
+    fairlead sandbox create web >/dev/null
+    fairlead purge --force 2>&1 || echo "status $?"
+    kill "$dev"; wait "$dev" || true
+    fairlead purge --dry-run
+    fairlead purge </dev/null
+    fairlead purge --dry-run --json | jq -c 'map_values(length)'
+    fairlead purge --force >/dev/null; fairlead purge
+  `);
+  expect(stdout).toContain("a daemon of Fairlead listens on /run/fairlead/fairlead.sock");
+  expect(stdout).toContain("status 3");
+  expect(stdout).toMatch(/^sandbox web$/m);
+  expect(stdout).toMatch(/^bridge fl-bridge0 \(fairlead-network:/m);
+  expect(stdout).toMatch(/^nftables table inet fairlead$/m);
+  expect(stdout).toMatch(/^setting net\.ipv4\.ip_forward: 1 becomes 0 again$/m);
+  expect(stdout).toContain('{"sandboxes":1,"interfaces":1,"bridges":1,"tables":1,"settings":1}');
+  expect(stdout.trim().split("\n").at(-1)).toBe("Nothing of Fairlead's is here.");
 });
 
 test("options that there are not are refused", async () => {
