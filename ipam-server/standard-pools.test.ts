@@ -1,5 +1,5 @@
 import { parseDefaultPool } from "./default-pools.ts";
-import { standardPools } from "./standard-pools.ts";
+import { poolsOrStandard, standardPools } from "./standard-pools.ts";
 
 test("the pools of a machine are always the same, and its IPv6 prefix is its own", () => {
   const pools = standardPools("machine-a");
@@ -18,4 +18,13 @@ test("whatever the machine, the pools are valid", () => {
   for (let seed = 0; seed < 500; seed++) {
     for (const pool of standardPools(String(seed))) expect(() => parseDefaultPool(pool)).not.toThrow();
   }
+});
+
+test("who names pools of one family keeps the standard ones of the other", () => {
+  const ipv4 = { base: "10.9.0.0/16", size: 26 };
+  const ipv6 = { base: "fd00:9::/48", size: 64 };
+  expect(poolsOrStandard([ipv4], "a")).toEqual([ipv4, standardPools("a").at(-1)]);
+  expect(poolsOrStandard([ipv6], "a")).toEqual([ipv6, ...standardPools("a").slice(0, -1)]);
+  expect(poolsOrStandard([ipv4, ipv6], "a")).toEqual([ipv4, ipv6]);
+  expect(poolsOrStandard(null, "a")).toEqual(standardPools("a"));
 });

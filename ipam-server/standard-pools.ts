@@ -1,6 +1,6 @@
 /** The default pools of a server that is not told any. */
 import { hash64 } from "../lib/hash.ts";
-import type { DefaultPool } from "./default-pools.ts";
+import { type DefaultPool, parseDefaultPool } from "./default-pools.ts";
 
 /**
  * Three IPv4 pools, which give 6,400 networks of /24, and one IPv6 pool of 65,536.
@@ -21,4 +21,17 @@ export function standardPools(seed: string): readonly DefaultPool[] {
     { base: "192.168.0.0/16", size: 24 },
     { base: base.replace(/(?<=:)0{1,3}(?=[0-9a-f])/g, ""), size: 64 },
   ];
+}
+
+/** What is configured, and the standard pools of a family that is not: who names IPv4 pools has not given up IPv6. */
+export function poolsOrStandard(
+  configured: readonly DefaultPool[] | null,
+  seed: string,
+): readonly DefaultPool[] {
+  const named = configured ?? [];
+  const families = new Set(named.map((pool) => parseDefaultPool(pool).base.address.family));
+  const missing = standardPools(seed).filter(
+    (pool) => !families.has(parseDefaultPool(pool).base.address.family),
+  );
+  return [...named, ...missing];
 }

@@ -14,7 +14,7 @@ import { IntentReplay } from "./intents.ts";
 import { createMetrics } from "./metrics.ts";
 import { createValidators } from "./schema/validation.ts";
 import { openIpamService, type RunningService } from "./service.ts";
-import { standardPools } from "./standard-pools.ts";
+import { poolsOrStandard } from "./standard-pools.ts";
 import { openSqliteStore } from "./store/sqlite/store.ts";
 import { openTokenFile } from "./token.ts";
 
@@ -83,7 +83,7 @@ function openService(
   onFatal: (error: FairleadError) => void,
 ): Promise<RunningService> {
   const { stateDir, coolingSeconds } = config;
-  const defaultPools = config.defaultPools ?? standardPools(machineId() ?? config.nodeName);
+  const defaultPools = poolsOrStandard(config.defaultPools, machineId() ?? config.nodeName);
   const store = openSqliteStore({
     path: join(stateDir, "ipam.db"),
     onCheckpointError: (err) => logger.warn({ err }, "checkpoint of the database failed"),
