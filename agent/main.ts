@@ -20,9 +20,10 @@ import {
 import { VERSION } from "../lib/version.ts";
 import { type AgentConfig, parseAgentConfig } from "./config.ts";
 import { ServiceFeed, watchInProcess } from "./feed.ts";
+import type { AgentMetrics } from "./metrics.ts";
 import type { AgentContext, AgentPart } from "./part.ts";
 import { connectService, type ServiceAccess } from "./service-client.ts";
-import { listen } from "./socket.ts";
+import { listen, TextAnswer } from "./socket.ts";
 
 export { type AgentConfig, CONFIG_KEYS, parseAgentConfig } from "./config.ts";
 
@@ -160,6 +161,7 @@ class Calls {
   readonly #context: AgentContext;
   readonly #parts: readonly AgentPart[];
   readonly #startedAt: string;
+  #metrics: AgentMetrics | undefined;
 
   constructor(context: AgentContext, parts: readonly AgentPart[]) {
     this.#context = context;
@@ -177,6 +179,13 @@ class Calls {
       service: { connected: reason === "", revision: feed.revision, reason },
       parts: this.#partStatuses(),
     };
+  }
+
+  /** The library is loaded when somebody asks for the first time. */
+  async metrics(): Promise<TextAnswer> {
+    this.#metrics ??= (await import("./metrics.ts")).createAgentMetrics();
+    const { contentType } = this.#metrics;
+    return new TextAnswer(contentType, await this.#metrics.render(await this.status()));
   }
 
   async sync(request: SyncRequest): Promise<SyncAnswer> {

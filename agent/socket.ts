@@ -22,6 +22,18 @@ const IDLE_SWEEP_MS = 20;
 export interface AgentCalls {
   status(): Promise<AgentStatus>;
   sync(request: SyncRequest): Promise<SyncAnswer>;
+  metrics(): Promise<TextAnswer>;
+}
+
+/** An answer that is no JSON. */
+export class TextAnswer {
+  readonly contentType: string;
+  readonly text: string;
+
+  constructor(contentType: string, text: string) {
+    this.contentType = contentType;
+    this.text = text;
+  }
 }
 
 type Handler = (body: unknown, calls: AgentCalls) => Promise<unknown>;
@@ -29,6 +41,7 @@ type Handler = (body: unknown, calls: AgentCalls) => Promise<unknown>;
 const ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   [AGENT_PATHS.status]: { GET: (_body, calls) => calls.status() },
   [AGENT_PATHS.sync]: { POST: (body, calls) => calls.sync(syncRequest(body)) },
+  [AGENT_PATHS.metrics]: { GET: (_body, calls) => calls.metrics() },
 };
 
 /**
@@ -91,9 +104,10 @@ async function serve(
 }
 
 function answer(response: ServerResponse, status: number, value: unknown): void {
-  const body = JSON.stringify(value);
+  const isText = value instanceof TextAnswer;
+  const body = isText ? value.text : JSON.stringify(value);
   response.writeHead(status, {
-    "content-type": "application/json",
+    "content-type": isText ? value.contentType : "application/json",
     "content-length": Buffer.byteLength(body),
   });
   response.end(body);
@@ -108,7 +122,7 @@ function handlerOf({ method = "", url = "" }: IncomingMessage): Handler {
     operation: `serve ${method}`,
     object: url.slice(0, 200),
     reason: "there is nothing at this path",
-    hint: `GET ${AGENT_PATHS.status}, POST ${AGENT_PATHS.sync}`,
+    hint: `GET ${AGENT_PATHS.status}, GET ${AGENT_PATHS.metrics}, POST ${AGENT_PATHS.sync}`,
   });
 }
 

@@ -4,7 +4,8 @@
  * Labels have few values: operations, statuses and states are fixed sets, and pools are told apart only in
  * the first {@link POOL_METRICS_NETWORKS} networks. Containers, addresses and paths never become labels.
  */
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { collectProcessMetrics } from "../lib/daemon/process-metrics.ts";
 import type { Caller, IpamService, LeaseState, PoolUsage } from "../lib/ipam/api.ts";
 
 /** Networks, in the order of their names, whose pools are measured one by one. */
@@ -27,7 +28,7 @@ export interface Metrics {
 
 export function createMetrics(service: IpamService): Metrics {
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  collectProcessMetrics(registry);
   const readService = serviceGauges(registry, service);
   const readPools = poolGauge(registry, service);
   return {

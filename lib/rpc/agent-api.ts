@@ -45,7 +45,12 @@ export interface SyncAnswer {
   readonly problems: readonly AgentProblem[];
 }
 
-export const AGENT_PATHS = { status: "/v1/agent/status", sync: "/v1/agent/sync" } as const;
+export const AGENT_PATHS = {
+  status: "/v1/agent/status",
+  sync: "/v1/agent/sync",
+  /** In the Prometheus text format. */
+  metrics: "/metrics",
+} as const;
 
 /** Longest wait of a sync, in milliseconds. */
 export const SYNC_LIMIT_MS = 10_000;
