@@ -1,5 +1,5 @@
 import { FairleadError } from "../lib/errors.ts";
-import type { Event, ServiceInfo } from "../lib/ipam/api.ts";
+import type { Event, EventPlace, ServiceInfo } from "../lib/ipam/api.ts";
 import { silentLogger } from "../lib/log.ts";
 import { type FeedListener, ServiceFeed, type Watch } from "./feed.ts";
 
@@ -12,8 +12,10 @@ function event(revision: number): Event {
 /** A service whose log can be moved, lost and made unreachable. */
 class ServiceLog {
   revision = 0;
+  logId = "one";
   failures = 0;
   watches = 0;
+  place: EventPlace | null = null;
   #onEvent: (event: Event) => void = () => {};
   #onEnd: (error: FairleadError) => void = () => {};
 
@@ -22,11 +24,12 @@ class ServiceLog {
       this.failures--;
       throw new FairleadError({ code: "unavailable", operation: "ask", reason: "it is away" });
     }
-    return { revision: this.revision } as ServiceInfo;
+    return { revision: this.revision, logId: this.logId } as ServiceInfo;
   };
 
-  readonly watch: Watch = (_since, onEvent, onEnd) => {
+  readonly watch: Watch = (since, onEvent, onEnd) => {
     this.watches++;
+    this.place = since;
     this.#onEvent = onEvent;
     this.#onEnd = onEnd;
     return () => {
@@ -131,6 +134,17 @@ test("a newest revision that is older than what came before is of another log: l
   expect(recorder.seen).toEqual(["reset 7", "event 8", "reset 2"]);
   log.emit(3);
   expect(feed.revision).toBe(3);
+});
+
+test("a newest revision of another log means: list anew, although it is higher; a place is told with its log", async () => {
+  feed.start();
+  await feed.reached(7);
+  expect(log.place).toEqual({ revision: 7, logId: "one" });
+  Object.assign(log, { logId: "two", revision: 40 });
+  expect(await feed.newest()).toBe(40);
+  expect(recorder.seen).toEqual(["reset 7", "reset 40"]);
+  log.emit(41);
+  expect(recorder.seen).toEqual(["reset 7", "reset 40", "event 41"]);
 });
 
 test("after closing nothing is handed over", async () => {

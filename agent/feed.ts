@@ -6,7 +6,7 @@
  * A connection that breaks, and a service that restarts, lose no place: watching goes on where it was.
  */
 import { asFairleadError, FairleadError } from "../lib/errors.ts";
-import type { Event, IpamService } from "../lib/ipam/api.ts";
+import type { Event, EventPlace, IpamService } from "../lib/ipam/api.ts";
 import type { Logger } from "../lib/log.ts";
 
 const RETRY_MS = { first: 100, most: 5_000 };
@@ -20,7 +20,7 @@ export interface FeedListener {
 
 /** Starts to watch after `since`; `onEnd` is called once when that cannot go on. Returns what stops it. */
 export type Watch = (
-  since: number,
+  since: EventPlace,
   onEvent: (event: Event) => void,
   onEnd: (error: FairleadError) => void,
 ) => () => void;
@@ -45,6 +45,8 @@ export class ServiceFeed {
   #waiters: Waiter[] = [];
   /** Of the last event that was handed over; null before the service was reached for the first time. */
   #revision: number | null = null;
+  /** The log that the revision is of. */
+  #logId = "";
   #trouble = "the service was not reached yet";
   /** Ends the watch that is under way. */
   #interrupt: (() => void) | null = null;
@@ -83,14 +85,15 @@ export class ServiceFeed {
   }
 
   /**
-   * Asks for the service's newest revision. One that is older than what was handed over before is of another store:
-   * everything is listed anew then, and this resolves when the listeners were told.
+   * Asks for the service's newest revision. One of another log, or that is older than what was handed over before, is of
+   * another store: everything is listed anew then, and this resolves when the listeners were told.
    * @throws unavailable
    */
   async newest(): Promise<number> {
     const seen = this.revision;
-    const { revision } = await this.#options.info();
-    if (revision < seen && this.#revision === seen) await this.#startOver();
+    const { revision, logId } = await this.#options.info();
+    const isOther = this.#revision !== null && logId !== this.#logId;
+    if (isOther || (revision < seen && this.#revision === seen)) await this.#startOver();
     return revision;
   }
 
@@ -111,11 +114,11 @@ export class ServiceFeed {
     const { signal } = this.#closing;
     for (let pauseMs = first; !signal.aborted; pauseMs = Math.min(2 * pauseMs, most)) {
       try {
-        const { revision } = await this.#options.info();
+        const { revision, logId } = await this.#options.info();
         if (signal.aborted) return;
-        this.#reset(revision);
+        this.#reset({ revision, logId });
         pauseMs = first;
-        this.#report(await this.#watch(revision));
+        this.#report(await this.#watch({ revision, logId }));
       } catch (thrown) {
         this.#report(asFairleadError(thrown, "follow the service"));
       }
@@ -130,17 +133,18 @@ export class ServiceFeed {
     this.#options.logger.warn({ reason: error.message }, "agent: no events from the service, trying again");
   }
 
-  #reset(revision: number): void {
+  #reset({ revision, logId }: Required<EventPlace>): void {
     if (this.#revision !== null) this.#options.logger.info({ revision }, "agent: list everything anew");
     this.#trouble = "";
     this.#revision = revision;
+    this.#logId = logId;
     for (const listener of this.#listeners) listener.onReset(revision);
     for (const resolve of this.#awaitingReset.splice(0)) resolve();
     this.#wake();
   }
 
   /** Watches until that ends. Null: it was interrupted, or the feed was closed. */
-  #watch(since: number): Promise<FairleadError | null> {
+  #watch(since: EventPlace): Promise<FairleadError | null> {
     const { signal } = this.#closing;
     return new Promise((resolve) => {
       const stop = this.#options.watch(since, (event) => this.#take(event), resolve);

@@ -1,4 +1,4 @@
-import type { Event } from "../lib/ipam/api.ts";
+import type { Event, EventPlace } from "../lib/ipam/api.ts";
 import { followEvents } from "./event-feed.ts";
 
 function event(revision: number): Event {
@@ -28,7 +28,7 @@ class Log {
     return this.events.slice(since, since + limit);
   };
 
-  watchEvents = (since: number, onEvent: (event: Event) => void): (() => void) => {
+  watchEvents = ({ revision: since }: EventPlace, onEvent: (event: Event) => void): (() => void) => {
     for (const past of this.events.slice(since)) onEvent(past);
     this.#watchers.add(onEvent);
     return () => void this.#watchers.delete(onEvent);
@@ -52,7 +52,7 @@ test("what was and what comes, in order, each once", async () => {
   const log = new Log();
   const stop = new AbortController();
   log.append(2_500);
-  const feed = followEvents({ service: log, since: 100, signal: stop.signal });
+  const feed = followEvents({ service: log, since: { revision: 100 }, signal: stop.signal });
   expect(await take(feed, 2_500)).toEqual(upTo(2_500, 101));
   const later = take(feed, 2_503);
   log.append(3);
@@ -65,7 +65,7 @@ test("what was and what comes, in order, each once", async () => {
 test("a reader that falls far behind loses nothing and costs a bounded backlog", async () => {
   const log = new Log();
   const stop = new AbortController();
-  const feed = followEvents({ service: log, since: 0, signal: stop.signal });
+  const feed = followEvents({ service: log, since: { revision: 0 }, signal: stop.signal });
   const first = take(feed, 1);
   log.append(1);
   await first;
@@ -81,7 +81,7 @@ test("a reader that falls far behind loses nothing and costs a bounded backlog",
 test("an abort while waiting ends the feed and its watch", async () => {
   const log = new Log();
   const stop = new AbortController();
-  const feed = followEvents({ service: log, since: 0, signal: stop.signal });
+  const feed = followEvents({ service: log, since: { revision: 0 }, signal: stop.signal });
   const next = feed.next();
   await new Promise(setImmediate);
   expect(log.watchers).toBe(1);
@@ -93,7 +93,11 @@ test("an abort while waiting ends the feed and its watch", async () => {
 test("a reader that goes away ends the watch", async () => {
   const log = new Log();
   log.append(1);
-  for await (const batch of followEvents({ service: log, since: 0, signal: new AbortController().signal })) {
+  for await (const batch of followEvents({
+    service: log,
+    since: { revision: 0 },
+    signal: new AbortController().signal,
+  })) {
     expect(batch).toHaveLength(1);
     break;
   }

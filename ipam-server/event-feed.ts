@@ -6,33 +6,35 @@
  * reads the log instead, page by page, until it has caught up. So a slow reader costs no memory, loses no
  * event and is never cut off.
  */
-import type { Event, IpamService } from "../lib/ipam/api.ts";
+import type { Event, EventPlace, IpamService } from "../lib/ipam/api.ts";
 
 const PAGE_EVENTS = 1_000;
 const BACKLOG_EVENTS = 4_000;
 
 export interface FeedOptions {
   readonly service: Pick<IpamService, "listEvents" | "watchEvents">;
-  /** Revision of the last event that the reader has. */
-  readonly since: number;
+  /** The last event that the reader has. */
+  readonly since: EventPlace;
   /** Ends the feed. */
   readonly signal: AbortSignal;
 }
 
 /**
  * Yields the events after `since`, in order, each once, in batches of at least one; ends when `signal` aborts.
- * @throws FairleadError compacted when `since`, or where a slow reader has got to, is no longer in the log.
+ * @throws FairleadError compacted when `since`, or where a slow reader has got to, is not in the log.
  */
 export async function* followEvents(options: FeedOptions): AsyncGenerator<readonly Event[]> {
   const { service, signal } = options;
-  let since = options.since;
+  const { logId } = options.since;
+  let { revision } = options.since;
+  const log = logId === undefined ? {} : { logId };
   while (!signal.aborted) {
-    const page = await service.listEvents({ since, limit: PAGE_EVENTS });
-    since = page.at(-1)?.revision ?? since;
+    const page = await service.listEvents({ since: revision, limit: PAGE_EVENTS, ...log });
+    revision = page.at(-1)?.revision ?? revision;
     if (page.length > 0) yield page;
     if (page.length === PAGE_EVENTS) continue;
-    for await (const batch of liveEvents({ service, since, signal })) {
-      since = batch.at(-1)?.revision ?? since;
+    for await (const batch of liveEvents({ service, since: { revision, ...log }, signal })) {
+      revision = batch.at(-1)?.revision ?? revision;
       yield batch;
     }
   }

@@ -61,7 +61,7 @@ describe("history", () => {
 
   test("a watch gets what was and what comes, in order, each once, until it is stopped", async () => {
     const seen: Event[] = [];
-    const stop = s.f.service.watchEvents(1, (event) => seen.push(event));
+    const stop = s.f.service.watchEvents({ revision: 1 }, (event) => seen.push(event));
     for (const containerId of ["a", "b", "c"]) await acquire(containerId);
     await new Promise((resolve) => setImmediate(resolve));
     expect(seen.map(({ revision }) => revision)).toEqual([2, 3, 4, 5]);
@@ -73,7 +73,7 @@ describe("history", () => {
   test("a watch that throws ends, and disturbs nobody", async () => {
     let calls = 0;
     const revision = (await s.f.service.info()).revision;
-    s.f.service.watchEvents(revision, () => {
+    s.f.service.watchEvents({ revision }, () => {
       calls += 1;
       throw new Error("receiver fails");
     });
@@ -82,13 +82,27 @@ describe("history", () => {
     expect(calls).toBe(1);
   });
 
-  test("a watch from a revision that is gone, or never was, is told to list again", async () => {
-    expect(() => s.f.service.watchEvents(99, () => {})).toThrow(
+  test("a place in another log is refused, whatever its revision", async () => {
+    const { logId, revision } = await s.f.service.info();
+    const other = { revision, logId: "0".repeat(32) };
+    expect(() => s.f.service.watchEvents(other, () => {})).toThrow(
       expect.objectContaining({ code: "compacted" }),
     );
+    const list = (log: string) => s.f.service.listEvents({ since: revision, logId: log });
+    await expect(list(other.logId)).rejects.toMatchObject({ code: "compacted", details: { logId } });
+    expect(await list(logId)).toEqual([]);
+    s.f.service.watchEvents({ revision, logId }, () => {})();
+  });
+
+  test("a watch from a revision that is gone, or never was, is told to list again", async () => {
+    const refused = expect.objectContaining({ code: "compacted" });
+    expect(() => s.f.service.watchEvents({ revision: 99 }, () => {})).toThrow(refused);
+    await expect(s.f.service.listEvents({ since: 99 })).rejects.toMatchObject({ code: "compacted" });
     await s.f.store.trimEvents(2);
     const g = await s.f.reopen();
-    expect(() => g.service.watchEvents(1, () => {})).toThrow(expect.objectContaining({ code: "compacted" }));
+    expect(() => g.service.watchEvents({ revision: 1 }, () => {})).toThrow(
+      expect.objectContaining({ code: "compacted" }),
+    );
     expect((await g.service.listEvents({})).map(({ revision }) => revision)).toEqual([3]);
     await expect(g.service.listEvents({ since: 1 })).rejects.toMatchObject({ code: "compacted" });
     expect((await g.service.checkConsistency()).findings).toEqual([]);

@@ -5,6 +5,7 @@ import type { Event, EventFilter, Tenancy, TenancyFilter } from "../lib/ipam/api
 import type { EventQuery, EventRecord, LeaseStore } from "../lib/ipam/store.ts";
 import { checkInteger, formatInstant, parseInstant } from "../lib/ipam/validate.ts";
 import { DEFAULT_ADDRESS_SPACE } from "./networks.ts";
+import { lostPlace } from "./store/queries.ts";
 import { viewEvent } from "./views.ts";
 
 const DEFAULT_LIMIT = 1000;
@@ -28,7 +29,8 @@ function queryOf(filter: EventFilter): EventQuery {
 
 /**
  * Events oldest first. Without `since` the list begins with the oldest event kept; with a `since` that is
- * older it is refused, because what lies between is missing.
+ * older it is refused, because what lies between is missing, and with one that is newer than the newest event or of another
+ * log too.
  *
  * @throws compacted, invalid-config
  */
@@ -38,7 +40,17 @@ export async function listEvents(
   trimmedRevision: number,
 ): Promise<readonly Event[]> {
   const query = queryOf({ ...filter, since: filter.since ?? trimmedRevision });
+  checkLog(store, { since: query.since, logId: filter.logId });
   return (await store.readEvents(query)).map(viewEvent);
+}
+
+/** @throws compacted when the place is of another log than the store's */
+export function checkLog(
+  { logId }: Pick<LeaseStore, "logId">,
+  place: { readonly since: number; readonly logId: string | undefined },
+): void {
+  if (place.logId === undefined || place.logId === logId) return;
+  throw lostPlace(place.since, `that place is in log ${place.logId}, and this is log ${logId}`, { logId });
 }
 
 /** Every stay at an address that the event log knows, oldest first. */

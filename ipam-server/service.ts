@@ -252,6 +252,7 @@ class Service implements RunningService {
     const { version, store } = this.#options;
     return this.#engine.read((state, nowMs) => ({
       version,
+      logId: store.logId,
       epoch: store.epoch,
       revision: state.revision,
       networks: state.networkCount,

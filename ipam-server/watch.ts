@@ -1,7 +1,8 @@
-import { FairleadError } from "../lib/errors.ts";
-import type { Event } from "../lib/ipam/api.ts";
+import type { Event, EventPlace } from "../lib/ipam/api.ts";
 import type { EventRecord, LeaseStore } from "../lib/ipam/store.ts";
 import type { Logger } from "../lib/log.ts";
+import { checkLog } from "./history.ts";
+import { checkPlace } from "./store/queries.ts";
 import { viewEvent } from "./views.ts";
 
 /** Events read at once while a watcher catches up. */
@@ -41,12 +42,13 @@ export class WatchHub {
   }
 
   /**
-   * @throws compacted when events after `since` are gone, or `since` is in the future: it comes from another
-   *   life of this store, and everything must be listed again.
+   * @throws compacted when events after the place are gone, or it is in the future or of another log: it comes from
+   *   another life of this store, and everything must be listed again.
    */
-  watch(since: number, onEvent: (event: Event) => void): () => void {
-    const { newest, trimmed } = { newest: this.#newest, trimmed: this.#options.trimmedRevision };
-    if (since < trimmed || since > newest) throw cannotResume(since, { newest, trimmed });
+  watch({ revision: since, logId }: EventPlace, onEvent: (event: Event) => void): () => void {
+    const newest = this.#newest;
+    checkLog(this.#options.store, { since, logId });
+    checkPlace(since, { newest, trimmed: this.#options.trimmedRevision });
     const watcher: Watcher = { onEvent, seen: since, isLive: since === newest, isStopped: false };
     this.#watchers.add(watcher);
     if (!watcher.isLive) void this.#catchUp(watcher);
@@ -98,22 +100,4 @@ export class WatchHub {
       this.#stop(watcher);
     }
   }
-}
-
-function cannotResume(
-  since: number,
-  { newest, trimmed }: { newest: number; trimmed: number },
-): FairleadError {
-  const reason =
-    since < trimmed
-      ? `events up to revision ${trimmed} have been removed`
-      : `the newest event has revision ${newest}: this store never had a later one`;
-  return new FairleadError({
-    code: "compacted",
-    operation: "watch events",
-    object: `since revision ${since}`,
-    reason,
-    hint: "list the present state again, and watch from its revision on",
-    details: { since, newest, trimmed },
-  });
 }

@@ -147,8 +147,10 @@ function watch({ service, validators, logger, signal }: HandlerOptions): IpamSer
     call.on("cancelled", () => gone.abort());
     call.on("error", () => gone.abort());
     try {
-      validators.assertValid("WatchRequest", messages.watchRequest.decode(call.request), "watch events");
-      const since = call.request.since ?? (await service.info()).revision;
+      const request = messages.watchRequest.decode(call.request);
+      validators.assertValid("WatchRequest", request, "watch events");
+      const { since: revision = (await service.info()).revision, logId } = request;
+      const since = { revision, ...(logId !== undefined && { logId }) };
       for await (const events of followEvents({
         service,
         since,

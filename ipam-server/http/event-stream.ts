@@ -1,16 +1,16 @@
 /**
  * Server-sent events: `GET /v1/events/stream`.
  *
- * Each event of the log is one message: its revision as `id`, its kind as `event`, its JSON as `data`. A
- * client that comes back with `Last-Event-ID` misses nothing and gets nothing twice; one whose place in the
- * log is gone gets 410 and must list again.
+ * Each event of the log is one message: its place in the log (`LOGID:REVISION`) as `id`, its kind as `event`, its JSON
+ * as `data`. A client that comes back with `Last-Event-ID` misses nothing and gets nothing twice; one whose place is gone,
+ * or of another log, gets 410 and must list again. A bare revision is taken to be of this log.
  *
  * Source: HTML Living Standard, "Server-sent events".
  */
 import type { ServerResponse } from "node:http";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { FairleadError } from "../../lib/errors.ts";
-import type { Event, IpamService } from "../../lib/ipam/api.ts";
+import type { Event, EventPlace, IpamService } from "../../lib/ipam/api.ts";
 import type { Logger } from "../../lib/log.ts";
 import { followEvents } from "../event-feed.ts";
 
@@ -27,30 +27,39 @@ export interface EventStreamOptions {
 /** The handler of the route. Its query has been checked: `since` is absent or a revision. */
 export function eventStreamHandler(options: EventStreamOptions) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
-    const { since: wished } = request.query as { since?: number };
-    const since = lastEventId(request) ?? wished ?? (await options.service.info()).revision;
+    const wished = request.query as { since?: number; logId?: string };
+    const info = await options.service.info();
+    const asked = { revision: wished.since ?? info.revision, logId: wished.logId ?? info.logId };
+    const since = { ...asked, ...lastEventId(request) };
     // A place that is gone must be answered before the stream begins.
-    await options.service.listEvents({ since, limit: 1 });
+    await options.service.listEvents({ since: since.revision, logId: since.logId, limit: 1 });
     reply.hijack();
     await stream(reply.raw, since, options);
   };
 }
 
-function lastEventId(request: FastifyRequest): number | undefined {
+const EVENT_ID = /^(?:(?<logId>[0-9a-f]{32}):)?(?<revision>\d+)$/;
+
+function lastEventId(request: FastifyRequest): EventPlace | undefined {
   const header = request.headers["last-event-id"];
   if (header === undefined || header === "") return undefined;
-  const revision = Number(header);
-  if (typeof header === "string" && /^\d+$/.test(header) && Number.isSafeInteger(revision)) return revision;
+  const { logId, revision } = EVENT_ID.exec(String(header))?.groups ?? {};
+  const number = Number(revision);
+  if (Number.isSafeInteger(number)) return { revision: number, ...(logId !== undefined && { logId }) };
   throw new FairleadError({
     code: "invalid-config",
     operation: "stream events",
     object: "Last-Event-ID",
-    reason: `${JSON.stringify(header).slice(0, 80)} is not a revision`,
+    reason: `${JSON.stringify(header).slice(0, 80)} is not a place in an event log`,
     hint: "send the id of the last event that came",
   });
 }
 
-async function stream(response: ServerResponse, since: number, options: EventStreamOptions): Promise<void> {
+async function stream(
+  response: ServerResponse,
+  since: Required<EventPlace>,
+  options: EventStreamOptions,
+): Promise<void> {
   const gone = new AbortController();
   const signal = AbortSignal.any([gone.signal, options.signal]);
   response.on("close", () => gone.abort());
@@ -64,7 +73,8 @@ async function stream(response: ServerResponse, since: number, options: EventStr
   const heartbeat = setInterval(() => response.write(": still here\n\n"), HEARTBEAT_MS);
   try {
     for await (const events of followEvents({ service: options.service, since, signal })) {
-      if (!response.write(events.map(formatEvent).join(""))) await drained(response, signal);
+      const text = events.map((event) => formatEvent(event, since.logId)).join("");
+      if (!response.write(text)) await drained(response, signal);
     }
   } catch (err) {
     // The head is out: all that is left is to end, and the client comes back to a proper answer.
@@ -76,8 +86,8 @@ async function stream(response: ServerResponse, since: number, options: EventStr
 }
 
 /** One message. JSON holds no line break, so one `data` line is enough. */
-export function formatEvent(event: Event): string {
-  return `id: ${event.revision}\nevent: ${event.kind}\ndata: ${JSON.stringify(event)}\n\n`;
+export function formatEvent(event: Event, logId: string): string {
+  return `id: ${logId}:${event.revision}\nevent: ${event.kind}\ndata: ${JSON.stringify(event)}\n\n`;
 }
 
 function drained(response: ServerResponse, signal: AbortSignal): Promise<void> {

@@ -344,7 +344,7 @@ describe("on a socket", () => {
     response.setEncoding("utf8");
     for await (const chunk of response) {
       text += chunk;
-      const found = [...text.matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id));
+      const found = [...text.matchAll(/^id: [0-9a-f]{32}:(\d+)$/gm)].map(([, id]) => Number(id));
       if (found.length >= count) return found;
     }
     throw new Error(`the stream ended after ${text}`);
@@ -357,6 +357,18 @@ describe("on a socket", () => {
     expect(await ids(response, 3)).toEqual([1, 2, 3]);
     const resumed = await openStream("/v1/events/stream?since=0", { "last-event-id": "2" });
     expect(await ids(resumed, 1)).toEqual([3]);
+    const { logId } = await under.service.info();
+    const exact = await openStream("/v1/events/stream", { "last-event-id": `${logId}:1` });
+    expect(await ids(exact, 2)).toEqual([2, 3]);
+  });
+
+  test.each([
+    ["in another log", `${"0".repeat(32)}:1`],
+    ["after the newest event", "99"],
+  ])("a place %s is gone", async (_name, id) => {
+    const response = await openStream("/v1/events/stream", { "last-event-id": id });
+    expect(response.statusCode).toBe(410);
+    response.resume();
   });
 
   test("without a place, a stream begins now", async () => {
@@ -374,7 +386,7 @@ describe("on a socket", () => {
       if (text.includes("data: ") && text.endsWith("\n\n")) break;
     }
     const [, data = ""] = /^data: (.*)$/m.exec(text) ?? [];
-    expect(text).toContain("id: 2\nevent: network-created\n");
+    expect(text).toMatch(/^id: [0-9a-f]{32}:2\nevent: network-created$/m);
     expect([JSON.parse(data)]).toEqual(await under.service.listEvents({ since: 1 }));
   });
 

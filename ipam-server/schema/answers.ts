@@ -198,6 +198,7 @@ const consistencyReport = object<ConsistencyReport>("What a check found", {
 });
 
 const serviceInfo = object<ServiceInfo>("Facts about the service", {
+  logId: text("Names the event log that revisions are of; another one after a restored backup"),
   version: text("Version of the program"),
   epoch: count("Grows each time that the store is opened"),
   revision: count("Revision of the newest event"),

@@ -213,8 +213,15 @@ const quarantineRequest = object<QuarantineRequest>("Keeps an address out of use
   reason: string("Why", REASON),
 });
 
+const logIdField = optional({
+  type: "string",
+  pattern: "^[0-9a-f]{32}$",
+  description: "The log that `since` is of: in another one the place is refused",
+});
+
 const eventFilter = object<EventFilter>("Which events; all given fields must match", {
   since: optional(integer("Only events with a higher revision", REVISION)),
+  logId: logIdField,
   networkName: optional(networkNameField),
   address: optional(addressField),
   containerId: optional(name("About this container")),
@@ -250,8 +257,9 @@ const unreserveRequest = object<{ readonly networkName: string; readonly address
 
 const networkRefRequest = object<{ readonly name: string }>("Names a network", { name: networkRefField });
 
-const watchRequest = object<Pick<EventFilter, "since">>("Which events", {
+const watchRequest = object<Pick<EventFilter, "since" | "logId">>("Which events", {
   since: optional(integer("Only events with a higher revision. Absent: those from now on", REVISION)),
+  logId: logIdField,
 });
 
 export const REQUEST_SCHEMAS = {

@@ -18,14 +18,33 @@ export function matchesQuery(event: EventRecord, query: EventQuery): boolean {
   );
 }
 
-/** The answer to a query for events that have been removed. */
-export function trimmedError(since: number, trimmedRevision: number): FairleadError {
+/** Revisions between which a log can be read on: events up to `trimmed` have been removed. */
+export interface LogBounds {
+  readonly trimmed: number;
+  readonly newest: number;
+}
+
+/**
+ * A place after the newest event comes from another life of the store.
+ * @throws compacted for a place at which the log cannot be read on
+ */
+export function checkPlace(since: number, { trimmed, newest }: LogBounds): void {
+  if (since >= trimmed && since <= newest) return;
+  const reason =
+    since < trimmed
+      ? `events up to revision ${trimmed} have been removed`
+      : `the newest event has revision ${newest}: this store never had a later one`;
+  throw lostPlace(since, reason, { trimmed, newest });
+}
+
+/** The answer to whoever is at a place that this log does not have. */
+export function lostPlace(since: number, reason: string, details: object): FairleadError {
   return new FairleadError({
     code: "compacted",
     operation: "read events",
     object: `since revision ${since}`,
-    reason: `events up to revision ${trimmedRevision} have been removed`,
+    reason,
     hint: "list the present state again, and go on from its revision",
-    details: { since, trimmed: trimmedRevision },
+    details: { since, ...details },
   });
 }

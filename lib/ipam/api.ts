@@ -351,9 +351,22 @@ export interface Event {
   readonly reason: string;
 }
 
+/** A place in the event log of one store: where somebody who follows it has got to. */
+export interface EventPlace {
+  /** Of the last event that was taken in. */
+  readonly revision: number;
+  /**
+   * {@link ServiceInfo.logId} of the log that the revision is of. In another log the same number means another event, so
+   * the place is refused there. Absent: of whichever log there is.
+   */
+  readonly logId?: string;
+}
+
 export interface EventFilter {
   /** Only events with a higher revision. */
   readonly since?: number;
+  /** The log that `since` is of, as in {@link EventPlace}. */
+  readonly logId?: string;
   readonly networkName?: string;
   readonly address?: string;
   readonly containerId?: string;
@@ -404,6 +417,11 @@ export interface ConsistencyReport {
 
 export interface ServiceInfo {
   readonly version: string;
+  /**
+   * Names the store's event log: 32 hexadecimal digits, random. A store that was put back from a backup, or begun anew,
+   * while this machine ran on what the former one said has another one (docs/backup.md).
+   */
+  readonly logId: string;
   /** Grows each time that the store is opened; fences a second server on the same store. */
   readonly epoch: number;
   readonly revision: number;
@@ -458,9 +476,10 @@ export interface IpamService {
   quarantine(request: QuarantineRequest, caller: Caller): Promise<void>;
   unquarantine(address: string, addressSpace: string | undefined, caller: Caller): Promise<void>;
 
+  /** @throws compacted when `since` is older than the oldest event kept, newer than the newest, or of another log. */
   listEvents(filter: EventFilter): Promise<readonly Event[]>;
   /** Calls back for each event after `since`, in order, each once. Returns the function that stops it. */
-  watchEvents(since: number, onEvent: (event: Event) => void): () => void;
+  watchEvents(since: EventPlace, onEvent: (event: Event) => void): () => void;
   whoHad(filter: TenancyFilter): Promise<readonly Tenancy[]>;
   checkConsistency(): Promise<ConsistencyReport>;
   info(): Promise<ServiceInfo>;

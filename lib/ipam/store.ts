@@ -178,6 +178,11 @@ export interface LeaseStore {
   readonly description: string;
   /** Grows by one with each opening. */
   readonly epoch: number;
+  /** Names the event log; random, made with the store. 32 hexadecimal digits. */
+  readonly logId: string;
+
+  /** Gives the log another name: what followed the former one is not to go on here. Durable on return. */
+  renewLogId(): void | Promise<void>;
 
   /** Reads the whole state. Called once, before the first commit. */
   load(): StoreSnapshot | Promise<StoreSnapshot>;
@@ -190,7 +195,7 @@ export interface LeaseStore {
    */
   commit(batch: Batch): void | Promise<void>;
 
-  /** Oldest first. @throws compacted when `since` is older than the oldest event kept. */
+  /** Oldest first. @throws compacted when `since` is older than the oldest event kept, or newer than the newest. */
   readEvents(query: EventQuery): readonly EventRecord[] | Promise<readonly EventRecord[]>;
 
   readLeases(page: LeasePage): readonly LeaseRecord[] | Promise<readonly LeaseRecord[]>;

@@ -102,7 +102,10 @@ class Channel {
       onEvent,
       onEnd: this.#options.onWatchEnd ?? (() => {}),
       open: (from, take, signal) => {
-        const call = this.stub.watchEvents({ since: from }, this.#metadata);
+        const call = this.stub.watchEvents(
+          messages.watchRequest.encode({ ...from, since: from.revision }),
+          this.#metadata,
+        );
         signal.addEventListener("abort", () => call.cancel(), { once: true });
         return this.#read(call, "watchEvents", ({ event }) => take(messages.eventField.decode(event)));
       },

@@ -124,7 +124,7 @@ test("a watch that is refused says so once", async () => {
   const ended = await new Promise<FairleadError>((resolve) => {
     const watching = createHttpClient({ endpoint: { socket }, onWatchEnd: resolve });
     open.push(watching);
-    watching.watchEvents(5, () => {});
+    watching.watchEvents({ revision: 5 }, () => {});
   });
   expect([ended.code, ended.reason]).toEqual(["compacted", "gone"]);
 });

@@ -2,7 +2,7 @@
 
 import { Agent, type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
 import { errorFromJson, FairleadError } from "../errors.ts";
-import type { AcquireResponse, Event, IpamService } from "../ipam/api.ts";
+import type { AcquireResponse, Event, EventPlace, IpamService } from "../ipam/api.ts";
 import { parseJsonAnswer } from "../json-answer.ts";
 import { layOutRequest, OPERATIONS, type OperationName, type RequestParts } from "./operations.ts";
 import { createSseParser } from "./sse.ts";
@@ -79,9 +79,11 @@ class Connection {
   }
 
   /** Reads one event stream to its end. */
-  async stream(since: number, onEvent: (event: Event) => void, signal: AbortSignal): Promise<void> {
+  async stream(since: EventPlace, onEvent: (event: Event) => void, signal: AbortSignal): Promise<void> {
     const parts = layOutRequest(OPERATIONS.watchEvents);
-    const sent = this.#send(parts, { accept: "text/event-stream", "last-event-id": String(since) });
+    const { logId, revision } = since;
+    const place = logId === undefined ? String(revision) : `${logId}:${revision}`;
+    const sent = this.#send(parts, { accept: "text/event-stream", "last-event-id": place });
     signal.addEventListener("abort", () => sent.destroy(), { once: true });
     try {
       const response = await responseOf(sent);

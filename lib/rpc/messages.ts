@@ -324,6 +324,7 @@ export const event = record<api.Event, proto.Event>({
 
 export const eventFilter = record<api.EventFilter, proto.ListEventsRequest>({
   since: optional(number),
+  logId: optional(text),
   networkName: optional(text),
   address: optional(text),
   containerId: optional(text),
@@ -375,6 +376,7 @@ export const serviceInfo = record<api.ServiceInfo, proto.GetInfoResponse>({
   ),
   startedAt: required("started_at", instant),
   store: text,
+  logId: text,
 });
 
 /** Requests that say nothing. */
@@ -398,7 +400,10 @@ export const unquarantineRequest = record<
   proto.UnquarantineRequest
 >({ address: text, addressSpace: optional(text) });
 
-export const watchRequest = record<{ since?: number }, proto.WatchEventsRequest>({ since: optional(number) });
+export const watchRequest = record<Pick<api.EventFilter, "since" | "logId">, proto.WatchEventsRequest>({
+  since: optional(number),
+  logId: optional(text),
+});
 
 // Answers that hold one object or one list in a field of its own, so that the message can grow.
 /** The event of a WatchEventsResponse. */

@@ -6,11 +6,11 @@ const event = (revision: number): Event => ({ revision }) as Event;
 
 test("every event once and in order, however often the connection breaks", async () => {
   const log = Array.from({ length: 20 }, (_, at) => event(at + 1));
-  const asked: number[] = [];
+  const asked: string[] = [];
   const seen: number[] = [];
   await new Promise<void>((resolve) => {
     const stop = watchEvents({
-      since: 3,
+      since: { revision: 3, logId: "log" },
       onEvent: ({ revision }) => {
         seen.push(revision);
         if (revision === 20) {
@@ -20,15 +20,15 @@ test("every event once and in order, however often the connection breaks", async
       },
       onEnd: () => {},
       // Each connection repeats one event that was had, brings four more, then breaks.
-      open: async (since, onEvent) => {
-        asked.push(since);
+      open: async ({ revision: since, logId }, onEvent) => {
+        asked.push(`${logId}:${since}`);
         for (const one of log.slice(since - 1, since + 4)) onEvent(one);
         throw new FairleadError({ code: "unavailable", operation: "read", reason: "broken" });
       },
     });
   });
   expect(seen).toEqual(Array.from({ length: 17 }, (_, at) => at + 4));
-  expect(asked).toEqual([3, 7, 11, 15, 19]);
+  expect(asked).toEqual([3, 7, 11, 15, 19].map((revision) => `log:${revision}`));
 });
 
 test.each(["compacted", "unauthenticated", "permission-denied"] as const)(
@@ -37,7 +37,7 @@ test.each(["compacted", "unauthenticated", "permission-denied"] as const)(
     let opened = 0;
     const error = await new Promise<FairleadError>((resolve) => {
       watchEvents({
-        since: 1,
+        since: { revision: 1 },
         onEvent: () => {},
         onEnd: resolve,
         open: async () => {
@@ -55,7 +55,7 @@ test("after the stop nothing is called back, and nothing is opened", async () =>
   let opened = 0;
   let feed = (_: Event): void => {};
   const stop = watchEvents({
-    since: 0,
+    since: { revision: 0 },
     onEvent: ({ revision }) => seen.push(revision),
     onEnd: () => seen.push(-1),
     open: (_since, onEvent, signal) => {

@@ -3,7 +3,7 @@
  * often the connection was made anew.
  */
 import { asFairleadError, type ErrorCode, type FairleadError } from "../errors.ts";
-import type { Event } from "../ipam/api.ts";
+import type { Event, EventPlace } from "../ipam/api.ts";
 
 const RETRY_MS = { first: 100, most: 5_000 };
 
@@ -17,16 +17,16 @@ const FINAL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 ]);
 
 export interface WatchOptions {
-  /** Revision of the last event that the watcher has. */
-  readonly since: number;
+  /** The last event that the watcher has. */
+  readonly since: EventPlace;
   readonly onEvent: (event: Event) => void;
   /** Told once when watching cannot go on: the watcher must list again, or give up. */
   readonly onEnd: (error: FairleadError) => void;
   /**
-   * Opens one stream after `since` and calls back for each event; settles when the stream has ended, however
+   * Opens one stream after a place and calls back for each event; settles when the stream has ended, however
    * it ended.
    */
-  readonly open: (since: number, onEvent: (event: Event) => void, signal: AbortSignal) => Promise<void>;
+  readonly open: (since: EventPlace, onEvent: (event: Event) => void, signal: AbortSignal) => Promise<void>;
 }
 
 /** Starts to watch. Returns the function that stops it; after that nothing is called back. */
@@ -37,7 +37,7 @@ export function watchEvents(options: WatchOptions): () => void {
 }
 
 async function run({ since, onEvent, onEnd, open }: WatchOptions, signal: AbortSignal): Promise<void> {
-  let last = since;
+  let last = since.revision;
   let pauseMs = RETRY_MS.first;
   const take = (event: Event): void => {
     if (signal.aborted || event.revision <= last) return;
@@ -47,7 +47,7 @@ async function run({ since, onEvent, onEnd, open }: WatchOptions, signal: AbortS
   };
   while (!signal.aborted) {
     try {
-      await open(last, take, signal);
+      await open({ ...since, revision: last }, take, signal);
     } catch (thrown) {
       const error = asFairleadError(thrown, "watch events");
       if (FINAL.has(error.code)) {

@@ -638,7 +638,8 @@ function historyCases(service: Service, clock: () => ManualClock): void {
     await makeWeb(service);
     await service().acquire({ key: keyOf("c1") }, caller);
     const seen = collector();
-    const stop = service().watchEvents(1, seen.take);
+    const { logId } = await service().info();
+    const stop = service().watchEvents({ revision: 1, logId }, seen.take);
     await seen.until((events) => events.some(({ kind }) => kind === "lease-bound"));
     await service().release({ key: keyOf("c1") }, caller);
     await seen.until((events) => events.filter(({ kind }) => kind === "lease-released").length === 2);
@@ -646,6 +647,18 @@ function historyCases(service: Service, clock: () => ManualClock): void {
     expect(seen.events).toEqual(await service().listEvents({ since: 1 }));
     await service().acquire({ key: keyOf("c9") }, caller);
     expect(seen.events.some(({ containerId }) => containerId === "c9")).toBe(false);
+  });
+
+  test("a place of another log, or newer than the newest event, is refused", async () => {
+    await makeWeb(service);
+    const { logId, revision } = await service().info();
+    expect(logId).toMatch(/^[0-9a-f]{32}$/);
+    const gone = { code: "compacted" };
+    await expect(service().listEvents({ since: revision, logId: "f".repeat(32) })).rejects.toMatchObject(
+      gone,
+    );
+    await expect(service().listEvents({ since: revision + 1, logId })).rejects.toMatchObject(gone);
+    expect(await service().listEvents({ since: revision, logId })).toEqual([]);
   });
 
   test("history tells who had an address, and who had it at an instant", async () => {
@@ -691,6 +704,7 @@ function historyCases(service: Service, clock: () => ManualClock): void {
     await service().release({ key: keyOf("c2") }, caller);
     expect(await service().info()).toEqual({
       version: "1.2.3",
+      logId: expect.stringMatching(/^[0-9a-f]{32}$/),
       epoch: 1,
       revision: expect.any(Number),
       networks: 1,

@@ -290,6 +290,7 @@ export function leaseStoreContract(
       expect(await revisions({ since: 1 })).toEqual([2, 3]);
       expect(await revisions({ limit: 2 })).toEqual([1, 2]);
       expect(await revisions({ since: 3 })).toEqual([]);
+      await expect(revisions({ since: 4 })).rejects.toMatchObject({ code: "compacted" });
       expect(await revisions({ address: lease.address })).toEqual([2]);
       expect(await revisions({ address: lease.address, addressSpace: "other" })).toEqual([]);
       expect(await revisions({ containerId: "other" })).toEqual([3]);
@@ -299,6 +300,19 @@ export function leaseStoreContract(
       expect(await revisions({ fromMs: 1_700_000_001_001, toMs: 1_700_000_002_999 })).toEqual([2]);
       expect(await revisions({ fromMs: 1_800_000_000_000 })).toEqual([]);
       expect(await revisions({ toMs: 5 })).toEqual([]);
+    });
+
+    contractTest("the log keeps its name until it is given another", async () => {
+      const store = await openWithLease();
+      const { logId } = store;
+      expect(logId).toMatch(/^[0-9a-f]{32}$/);
+      const again = await reopen(store);
+      expect(again.logId).toBe(logId);
+      await again.renewLogId();
+      const renewed = again.logId;
+      expect(renewed).toMatch(/^[0-9a-f]{32}$/);
+      expect(renewed).not.toBe(logId);
+      expect((await reopen(again)).logId).toBe(renewed);
     });
 
     contractTest("trimmed events are gone, and asking for them says so", async () => {

@@ -39,6 +39,14 @@ export class FaultyStore implements LeaseStore {
     return this.inner.epoch;
   }
 
+  get logId(): string {
+    return this.inner.logId;
+  }
+
+  renewLogId() {
+    return this.inner.renewLogId();
+  }
+
   load() {
     return this.inner.load();
   }

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { compareAddresses, formatAddress } from "../../../lib/addr/address.ts";
 import type { FairleadError } from "../../../lib/errors.ts";
 import {
@@ -12,11 +13,14 @@ import {
   type StoreSnapshot,
   storeError,
 } from "../../../lib/ipam/store.ts";
-import { matchesQuery, trimmedError } from "../queries.ts";
+import { checkPlace, matchesQuery } from "../queries.ts";
+
+const newLogId = (): string => randomBytes(16).toString("hex");
 
 /** What survives the closing of a {@link MemoryStore}: hand it to the next one to reopen. */
 export class MemoryDisk {
   epoch = 0;
+  logId = newLogId();
   trimmedRevision = 0;
   events: EventRecord[] = [];
   networks = new Map<string, NetworkRecord>();
@@ -49,6 +53,15 @@ export class MemoryStore implements LeaseStore {
     this.epoch = disk.epoch;
   }
 
+  get logId(): string {
+    return this.#disk.logId;
+  }
+
+  renewLogId(): void {
+    this.#checkOpen("renew log id");
+    this.#disk.logId = newLogId();
+  }
+
   load(): StoreSnapshot {
     this.#checkOpen("load state");
     const last = this.#disk.events.at(-1);
@@ -78,7 +91,7 @@ export class MemoryStore implements LeaseStore {
   readEvents(query: EventQuery): readonly EventRecord[] {
     this.#checkOpen("read events");
     const { events, trimmedRevision } = this.#disk;
-    if (query.since < trimmedRevision) throw trimmedError(query.since, trimmedRevision);
+    checkPlace(query.since, { trimmed: trimmedRevision, newest: trimmedRevision + events.length });
     const found: EventRecord[] = [];
     for (let at = query.since - trimmedRevision; at < events.length && found.length < query.limit; at++) {
       const event = events[at];

@@ -1,7 +1,7 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { addressToKey } from "../../../lib/addr/address.ts";
 import type { EventQuery, EventRecord } from "../../../lib/ipam/store.ts";
-import { trimmedError } from "../queries.ts";
+import { checkPlace } from "../queries.ts";
 import { eventFromRow, integer, type Row, type SqlValue } from "./rows.ts";
 import type { Statements } from "./statements.ts";
 
@@ -21,7 +21,7 @@ export class EventLog {
   read(query: EventQuery): EventRecord[] {
     const meta = this.#statements.meta.get() as Row;
     const bounds = { trimmed: integer(meta["trimmed_revision"]), newest: integer(meta["revision"]) };
-    if (query.since < bounds.trimmed) throw trimmedError(query.since, bounds.trimmed);
+    checkPlace(query.since, bounds);
     const first = this.#firstRevision(query, bounds);
     const last = query.toMs === undefined ? bounds.newest : this.#firstAfter(query.toMs + 1, bounds) - 1;
     const { conditions, values } = conditionsOf(query);

@@ -78,4 +78,8 @@ export const MIGRATIONS: readonly string[] = [
   `
   ALTER TABLE event ADD COLUMN network_id TEXT NOT NULL DEFAULT '';
   `,
+  `
+  ALTER TABLE meta ADD COLUMN log_id TEXT NOT NULL DEFAULT '';
+  UPDATE meta SET log_id = lower(hex(randomblob(16)));
+  `,
 ];

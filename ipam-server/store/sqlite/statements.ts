@@ -11,10 +11,11 @@ const SQL = {
   begin: "BEGIN IMMEDIATE",
   commit: "COMMIT",
   rollback: "ROLLBACK",
-  meta: "SELECT epoch, revision, trimmed_revision FROM meta",
+  meta: "SELECT epoch, revision, trimmed_revision, log_id FROM meta",
   /** Counts no row when another server has opened the database since. */
   advance: "UPDATE meta SET revision = ? WHERE epoch = ? AND revision = ?",
   takeOver: "UPDATE meta SET epoch = epoch + 1",
+  renewLogId: "UPDATE meta SET log_id = lower(hex(randomblob(16))) WHERE epoch = ?",
   trimTo: "UPDATE meta SET trimmed_revision = ? WHERE epoch = ?",
   trimEvents: "DELETE FROM event WHERE revision <= ?",
 

@@ -84,6 +84,7 @@ class SqliteStore implements LeaseStore {
   /** Row keys by network ID and back. */
   readonly #keys = new Map<string, number>();
   readonly #ids = new Map<number, string>();
+  #logId: string;
   #revision: number;
   #isClosed = false;
 
@@ -97,7 +98,24 @@ class SqliteStore implements LeaseStore {
     this.#path = path;
     this.#identity = identity;
     this.#revision = revision;
+    this.#logId = this.#readLogId();
     this.#readKeys();
+  }
+
+  get logId(): string {
+    return this.#logId;
+  }
+
+  renewLogId(): void {
+    this.#run("renew log id", () => {
+      const { changes } = this.#statements.renewLogId.run(this.epoch);
+      if (Number(changes) !== 1) throw this.#error("fenced", "another server has taken it over");
+      this.#logId = this.#readLogId();
+    });
+  }
+
+  #readLogId(): string {
+    return text((this.#statements.meta.get() as Row)["log_id"]);
   }
 
   load(): StoreSnapshot {

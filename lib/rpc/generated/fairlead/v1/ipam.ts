@@ -1048,7 +1048,11 @@ export interface ListEventsRequest {
     | Timestamp
     | undefined;
   /** Default 1,000, at most 10,000. */
-  limit?: number | undefined;
+  limit?:
+    | number
+    | undefined;
+  /** The log that `since` is of (GetInfoResponse.log_id); in another one the place is refused with OUT_OF_RANGE. */
+  logId?: string | undefined;
 }
 
 /** A part of the events. */
@@ -1060,7 +1064,11 @@ export interface ListEventsResponse {
 /** Asks for events as they happen. */
 export interface WatchEventsRequest {
   /** Only events with a higher revision. Absent: those that happen from now on. */
-  since?: number | undefined;
+  since?:
+    | number
+    | undefined;
+  /** The log that `since` is of (GetInfoResponse.log_id); in another one the place is refused with OUT_OF_RANGE. */
+  logId?: string | undefined;
 }
 
 /** One event. */
@@ -1177,6 +1185,8 @@ export interface GetInfoResponse {
     | undefined;
   /** Kind and place of the store. */
   store: string;
+  /** Names the event log that revisions are of; another one after a restored backup. */
+  logId: string;
 }
 
 /** Explains a failed call. It is the one detail of the google.rpc.Status in `grpc-status-details-bin`. */
@@ -5172,6 +5182,7 @@ function createBaseListEventsRequest(): ListEventsRequest {
     from: undefined,
     to: undefined,
     limit: undefined,
+    logId: undefined,
   };
 }
 
@@ -5200,6 +5211,9 @@ export const ListEventsRequest: MessageFns<ListEventsRequest> = {
     }
     if (message.limit !== undefined) {
       writer.uint32(64).uint32(message.limit);
+    }
+    if (message.logId !== undefined) {
+      writer.uint32(74).string(message.logId);
     }
     return writer;
   },
@@ -5281,6 +5295,14 @@ export const ListEventsRequest: MessageFns<ListEventsRequest> = {
             message.limit = reader.uint32();
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.logId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5341,13 +5363,16 @@ export const ListEventsResponse: MessageFns<ListEventsResponse> = {
 };
 
 function createBaseWatchEventsRequest(): WatchEventsRequest {
-  return { since: undefined };
+  return { since: undefined, logId: undefined };
 }
 
 export const WatchEventsRequest: MessageFns<WatchEventsRequest> = {
   encode(message: WatchEventsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.since !== undefined) {
       writer.uint32(8).uint64(message.since);
+    }
+    if (message.logId !== undefined) {
+      writer.uint32(18).string(message.logId);
     }
     return writer;
   },
@@ -5371,6 +5396,14 @@ export const WatchEventsRequest: MessageFns<WatchEventsRequest> = {
             }
 
             message.since = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.logId = reader.string();
             continue;
           }
         }
@@ -6010,7 +6043,16 @@ export const LeaseCounts: MessageFns<LeaseCounts> = {
 };
 
 function createBaseGetInfoResponse(): GetInfoResponse {
-  return { version: "", epoch: 0, revision: 0, networks: 0, leases: undefined, startedAt: undefined, store: "" };
+  return {
+    version: "",
+    epoch: 0,
+    revision: 0,
+    networks: 0,
+    leases: undefined,
+    startedAt: undefined,
+    store: "",
+    logId: "",
+  };
 }
 
 export const GetInfoResponse: MessageFns<GetInfoResponse> = {
@@ -6035,6 +6077,9 @@ export const GetInfoResponse: MessageFns<GetInfoResponse> = {
     }
     if (message.store !== "") {
       writer.uint32(58).string(message.store);
+    }
+    if (message.logId !== "") {
+      writer.uint32(66).string(message.logId);
     }
     return writer;
   },
@@ -6106,6 +6151,14 @@ export const GetInfoResponse: MessageFns<GetInfoResponse> = {
             }
 
             message.store = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.logId = reader.string();
             continue;
           }
         }
@@ -6414,7 +6467,8 @@ export const IpamServiceService = {
   },
   /**
    * Events as they happen, in order, each once, without end. To resume, pass the revision of the last event
-   * that was taken in. Error: OUT_OF_RANGE when that is older than what is kept: list again.
+   * that was taken in, and the log that it is of. Error: OUT_OF_RANGE when that is older than what is kept, newer than
+   * the newest, or of another log: list again.
    */
   watchEvents: {
     path: "/fairlead.v1.IpamService/WatchEvents" as const,
@@ -6514,7 +6568,8 @@ export interface IpamServiceServer extends UntypedServiceImplementation {
   listEvents: handleServerStreamingCall<ListEventsRequest, ListEventsResponse>;
   /**
    * Events as they happen, in order, each once, without end. To resume, pass the revision of the last event
-   * that was taken in. Error: OUT_OF_RANGE when that is older than what is kept: list again.
+   * that was taken in, and the log that it is of. Error: OUT_OF_RANGE when that is older than what is kept, newer than
+   * the newest, or of another log: list again.
    */
   watchEvents: handleServerStreamingCall<WatchEventsRequest, WatchEventsResponse>;
   /** Who has had an address, and when; oldest stay first. */
@@ -6777,7 +6832,8 @@ export interface IpamServiceClient extends Client {
   ): ClientReadableStream<ListEventsResponse>;
   /**
    * Events as they happen, in order, each once, without end. To resume, pass the revision of the last event
-   * that was taken in. Error: OUT_OF_RANGE when that is older than what is kept: list again.
+   * that was taken in, and the log that it is of. Error: OUT_OF_RANGE when that is older than what is kept, newer than
+   * the newest, or of another log: list again.
    */
   watchEvents(request: WatchEventsRequest, options?: Partial<CallOptions>): ClientReadableStream<WatchEventsResponse>;
   watchEvents(
