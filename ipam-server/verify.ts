@@ -6,7 +6,8 @@ import type { State } from "./state.ts";
 
 /**
  * Checks that the attachment holds addresses, and none but those that the request lists, if it does. The list
- * may hold more: later plugins of a chain add their own. Prefix lengths are not compared.
+ * may hold more: later plugins of a chain add their own. It may lack all addresses of IPv6, which a container that has
+ * IPv6 switched off does without. Prefix lengths are not compared.
  *
  * @throws check-failed, with both lists
  */
@@ -14,8 +15,14 @@ export function verify(state: State, { key, addresses }: VerifyRequest): void {
   const { networkName, containerId, ifname } = checkKey("check attachment", key);
   const leases = state.network(networkName)?.attachment(containerId, ifname) ?? [];
   const held = leases.map(({ address }) => formatAddress(address));
+  const told6 = addresses?.some((text) => text.includes(":")) ?? false;
   const known = addresses?.map((text) => formatAddress(parseAddress(text.split("/")[0] ?? "")));
-  const isRight = held.length > 0 && held.every((address) => known?.includes(address) ?? true);
+  const isKnown = (address: string) =>
+    (known?.includes(address) ?? true) || (!told6 && address.includes(":"));
+  const isRight =
+    held.length > 0 &&
+    held.every(isKnown) &&
+    (known === undefined || held.some((one) => known.includes(one)));
   if (isRight) return;
   const told = known === undefined ? "" : `, and the container was told of ${known.join(", ") || "none"}`;
   throw new FairleadError({

@@ -31,6 +31,8 @@ export interface AttachmentWishes {
   readonly mac: string | undefined;
   /** True when a certain address was asked for, which others may have known under another MAC address until now. */
   readonly asksForAddress: boolean;
+  /** True when a certain IPv6 address was asked for. */
+  readonly asksForIpv6: boolean;
   /** The configuration's own `dns`; wins over that of IPAM when it says anything. */
   readonly dns: ResultDns;
   /** The highest among a container's networks has the default route; undefined: the first one has, as with the reference. */
@@ -47,10 +49,14 @@ export interface AttachmentWishes {
 export function readWishes({ config, args: pairs }: AttachmentRequest, configuredMac = ""): AttachmentWishes {
   const { runtimeConfig, args, dns, ipam, gatewayPriority } = readFields(WISH_FIELDS, config.raw);
   const mac = runtimeConfig.mac || args.cni.mac || pairs.get("MAC") || configuredMac;
-  const requested = runtimeConfig.ips.length > 0 || args.cni.ips.length > 0 || pairs.has("IP");
+  const requested = [...runtimeConfig.ips, ...args.cni.ips, pairs.get("IP") ?? ""].filter(
+    (text) => text !== "",
+  );
+  const isStatic = ipam.type === FAIRLEAD_STATIC;
   return {
     mac: mac ? parseInterfaceMac(mac) : undefined,
-    asksForAddress: requested || ipam.type === FAIRLEAD_STATIC,
+    asksForAddress: requested.length > 0 || isStatic,
+    asksForIpv6: isStatic || requested.some((text) => text.includes(":")),
     dns,
     gatewayPriority: args.cni.gatewayPriority ?? gatewayPriority,
   };

@@ -1,14 +1,23 @@
 /** The container's end of an attachment: settings, addresses, routes. */
-import type { InterfaceAddress } from "../lib/addr/prefix.ts";
+import { formatPrefix, type InterfaceAddress } from "../lib/addr/prefix.ts";
+import { familyOf } from "../lib/cni/result.ts";
+import { FairleadError } from "../lib/errors.ts";
 import { announceWhenUp } from "../lib/host/announce.ts";
 import { configureContainerLink } from "../lib/host/container-link.ts";
 import { chooseGatewayMetric } from "../lib/host/gateway-metrics.ts";
 import type { LinkState } from "../lib/host/links.ts";
 import type { RouteSpec } from "../lib/host/routes.ts";
-import { enableIpv6 } from "../lib/host/settings.ts";
+import {
+  disableIpv6,
+  enableIpv6,
+  ignoreRouterAdvertisements,
+  isIpv6SwitchedOff,
+  keepAddressesWhenDown,
+  trustAddresses,
+} from "../lib/host/settings.ts";
 import type { NetlinkConnection } from "../lib/netlink/connection.ts";
 import { isPresent } from "../lib/netlink/request.ts";
-import { type AddressPlan, isDefaultRoute, routesOf } from "./address-plan.ts";
+import { type AddressPlan, isDefaultRoute, type PlannedIp, routesOf } from "./address-plan.ts";
 
 /** What the container's end shall be like. */
 export interface ContainerEnd {
@@ -29,11 +38,69 @@ export interface ConfiguredEnd {
   readonly addresses: AddressPlan | null;
 }
 
-/** Settings that must be there before the link comes up. Call it inside `withNetns`. */
-export function prepareContainerEnd(ifname: string, addresses: AddressPlan | null): void {
+/** What the settings of a container's end go by. */
+export interface ContainerSettings {
+  readonly ifname: string;
+  /** Null: layer 2 only. */
+  readonly addresses: AddressPlan | null;
+  /** Routers on the network may give the link further addresses and routes: nobody on it is to be kept from being one. */
+  readonly routerAdvertisements: boolean;
+  /** The container asked for an IPv6 address by name. */
+  readonly requiresIpv6: boolean;
+  /** Default false. */
+  readonly duplicateAddressDetection?: boolean;
+  log(message: string): void;
+}
+
+/**
+ * Settings that must be there before the link comes up. Call it inside `withNetns`.
+ *
+ * Returns the addresses that the link can have: those of IPv6 are left out where the namespace has IPv6 switched off, which
+ * stays so, unless there is nothing else, or one was asked for by name.
+ *
+ * @throws FairleadError unsupported-field when it cannot do without IPv6; SyscallError.
+ */
+export function prepareContainerEnd(settings: ContainerSettings): AddressPlan | null {
+  const { ifname, routerAdvertisements, log } = settings;
+  const addresses = withoutIpv6IfOff(settings);
   const families = new Set(addressesOf(addresses).map(({ address }) => address.family));
-  announceWhenUp(ifname, [...families]);
-  if (families.has(6)) enableIpv6(ifname);
+  if (families.has(4)) announceWhenUp(ifname, 4, log);
+  if (families.has(6)) prepareIpv6(settings);
+  if (addresses !== null && !routerAdvertisements) {
+    ignoreRouterAdvertisements(ifname, log);
+    if (!families.has(6)) disableIpv6(ifname, log);
+  }
+  return addresses;
+}
+
+function prepareIpv6({ ifname, duplicateAddressDetection = false, log }: ContainerSettings): void {
+  announceWhenUp(ifname, 6, log);
+  enableIpv6(ifname);
+  keepAddressesWhenDown(ifname, log);
+  if (!duplicateAddressDetection) trustAddresses(ifname, log);
+}
+
+function withoutIpv6IfOff({ addresses, requiresIpv6, log }: ContainerSettings): AddressPlan | null {
+  if (addresses === null || !addresses.ips.some(isIpv6) || !isIpv6SwitchedOff()) return addresses;
+  const ips = addresses.ips.filter((ip) => !isIpv6(ip));
+  const [unusable] = addresses.ips.filter(isIpv6);
+  if (unusable && (requiresIpv6 || ips.length === 0)) throw ipv6Off(formatPrefix(unusable.address));
+  log("the container's namespace has IPv6 switched off: it gets no IPv6 address");
+  return { ...addresses, ips, routes: addresses.routes.filter(({ dst }) => familyOf(dst) === 4) };
+}
+
+function isIpv6({ address }: PlannedIp): boolean {
+  return address.address.family === 6;
+}
+
+function ipv6Off(address: string): FairleadError {
+  return new FairleadError({
+    code: "unsupported-field",
+    operation: "set address",
+    object: address,
+    reason: "the container's network namespace has IPv6 switched off (net.ipv6.conf.lo.disable_ipv6 is 1)",
+    hint: "switch it on there, with: sysctl -w net.ipv6.conf.all.disable_ipv6=0; or use a network without IPv6",
+  });
 }
 
 /** How often default routes are tried when others take the metric that was free a moment before. */

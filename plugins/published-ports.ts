@@ -45,7 +45,7 @@ export interface Publication {
  * @throws FairleadError in-use, which names the holder or the program; invalid-config, unsupported-field, kernel-refused.
  *   What was done until then is on the undo stack.
  */
-export function publish(publication: Publication, { host, undo }: Workspace): void {
+export function publish(publication: Publication, { host, undo }: Omit<Workspace, "log">): void {
   const { key } = publication;
   const { ports, findLink } = planPublication(publication);
   for (const port of ports) refuseListeners(port, key.containerId, host);

@@ -41,8 +41,9 @@ export class HostNetlink {
   }
 }
 
-/** The host's sockets, and where each step leaves its inverse. */
+/** The host's sockets, where each step leaves its inverse, and who is told what could not be had. */
 export interface Workspace {
   readonly host: HostNetlink;
   readonly undo: UndoStack;
+  log(message: string): void;
 }

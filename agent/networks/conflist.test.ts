@@ -136,6 +136,7 @@ test("macvlan has its parent, and IPAM where there are subnets", async () => {
   expect(plugins(given)[0]).toMatchObject({
     isDefaultGateway: true,
     gatewayPriority: 0,
+    routerAdvertisements: false,
     ipam: { type: "fairlead-ipam" },
   });
   expect(plugins({ ...given, internal: true })[0]).toMatchObject({ isDefaultGateway: false });

@@ -122,6 +122,8 @@ function macvlanPlugin(network: Network, settings: ConflistSettings): object {
     ...(network.pools.length > 0 && {
       isDefaultGateway: !network.internal,
       gatewayPriority: 0,
+      // What containers get is what the service says, not what anybody on the parent's network says.
+      routerAdvertisements: false,
       ipam: ipamSection(settings),
     }),
     capabilities: { ips: true, mac: true, aliases: true },

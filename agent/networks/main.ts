@@ -94,7 +94,9 @@ class NodeNetworks {
     const { config, logger } = context;
     this.#context = context;
     this.#settings = { ...config, answersNames: config.dns.enabled };
-    this.#host = new NodeNetlink(serviceMarkOf(config.serverSocket));
+    this.#host = new NodeNetlink(serviceMarkOf(config.serverSocket), (message) =>
+      logger.warn({ reason: message }, "agent: a setting of this host is not as it should be"),
+    );
     this.#files = new ConflistFiles(config.cniConfDir);
     this.#problems = new Problems(logger);
   }

@@ -16,7 +16,7 @@ import { ensureMasquerade, removeMasquerade } from "../../lib/host/firewall.ts";
 import { ensureIsolation, listIsolation, removeIsolation } from "../../lib/host/firewall-isolation.ts";
 import type { IsolationSpec } from "../../lib/host/firewall-isolation-in-place.ts";
 import { findLink, type LinkState, listLinksOfKind } from "../../lib/host/links.ts";
-import { ensureForwarding, ignoreRouterAdvertisements } from "../../lib/host/settings.ts";
+import { ensureForwarding, ignoreAdvertisementsAsGateway } from "../../lib/host/settings.ts";
 import type { LockMode } from "../../lib/linux/lock-file.ts";
 import { NETLINK_NETFILTER, NETLINK_ROUTE, openNetlinkSocket } from "../../lib/linux/netlink-socket.ts";
 import { NetlinkConnection } from "../../lib/netlink/connection.ts";
@@ -35,11 +35,19 @@ const LOCK_PAUSE_MS = 10;
 export class NodeNetlink {
   /** Whose networks these are: other services may have some on this host, too. */
   readonly service: string;
+  /** Told what of the host's settings could not be had. */
+  readonly log: (message: string) => void;
   #route: NetlinkConnection | null = null;
   #netfilter: NetlinkConnection | null = null;
 
-  constructor(service: string) {
+  constructor(service: string, log: (message: string) => void) {
     this.service = service;
+    const told = new Set<string>();
+    // Once: the same is tried again every few seconds.
+    this.log = (message) => {
+      if (!told.has(message)) log(message);
+      told.add(message);
+    };
   }
 
   get route(): NetlinkConnection {
@@ -81,11 +89,13 @@ export async function ensureNodeBridge(host: NodeNetlink, wanted: NodeBridge): P
   await clearFormerBridge(host, wanted);
   await withLock(wanted.bridge, "shared", () => {
     const link = makeBridge(host, wanted);
+    // Of a bridge that was there, too: a container's advertisement would give the host a default route.
+    ignoreAdvertisementsAsGateway(wanted.bridge, host.log);
     ensureGatewayAddresses(host.route, { link, addresses: wanted.gateways });
     ensureIsolation(host.nft, isolationOf(wanted));
     if (!wanted.internal) {
       for (const family of new Set(wanted.gateways.map(({ address }) => address.family)))
-        ensureForwarding(family);
+        ensureForwarding(host.route, family);
     }
     const { networkName, prefixes, bridge } = wanted;
     if (wanted.masquerades && prefixes.length > 0)
@@ -106,13 +116,12 @@ async function clearFormerBridge(host: NodeNetlink, { bridge, networkId }: NodeB
 
 function makeBridge(host: NodeNetlink, { networkId, networkName, bridge, mtu }: NodeBridge): LinkState {
   const alias = keptBridgeAliasOf({ networkId, service: host.service });
-  const { link, created } = ensureBridge(host.route, {
+  const { link } = ensureBridge(host.route, {
     name: bridge,
     mac: () => bridgeMacOf(bridge),
     ...(mtu !== null && { mtu }),
     alias,
   });
-  if (created) ignoreRouterAdvertisements(bridge);
   const kept = keptBridgeOf(link.alias);
   if (kept !== null && kept.networkId !== networkId) throw bridgeOfAnother(bridge, kept.networkId);
   // Made by an ADD, after a reboot or while no agent ran. One without our alias is the administrator's, and stays that.

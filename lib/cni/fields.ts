@@ -48,6 +48,11 @@ export function flag(absent = false): Field<boolean> {
   };
 }
 
+/** Undefined when absent: for keys whose default depends on others. */
+export function optionalFlag(): Field<boolean | undefined> {
+  return { ...flag(), absent: undefined };
+}
+
 /** Inclusive bounds and the value of an absent key. Defaults: 0 to 2^53 - 1, absent is 0. */
 export interface IntegerRules<T extends number | undefined> {
   readonly min?: number;

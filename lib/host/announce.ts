@@ -16,16 +16,16 @@ import type { NetlinkConnection } from "../netlink/connection.ts";
 import { setLink } from "../netlink/route/link.ts";
 import { BR_STATE_FORWARDING } from "../netlink/route/link-kinds/bridge.ts";
 import { type LinkState, requireLink } from "./links.ts";
-import { setSysctlIfKnown } from "./settings.ts";
+import { preferSysctl, type SettingsLog } from "./settings.ts";
 
 const NOTIFY: Readonly<Record<Family, (ifname: string) => SysctlKey>> = {
   4: (ifname) => ["ipv4", "conf", ifname, "arp_notify"],
   6: (ifname) => ["ipv6", "conf", ifname, "ndisc_notify"],
 };
 
-/** Has the kernel announce the addresses of a link from now on, in these families. Call it inside `withNetns`. */
-export function announceWhenUp(ifname: string, families: readonly Family[]): void {
-  for (const family of families) setSysctlIfKnown(NOTIFY[family](ifname), "1");
+/** Has the kernel announce the addresses of a link from now on, in this family. Call it inside `withNetns`. */
+export function announceWhenUp(ifname: string, family: Family, log: SettingsLog): void {
+  preferSysctl(NOTIFY[family](ifname), "1", log);
 }
 
 /** One attachment's two ends, both up. */

@@ -12,6 +12,7 @@ export const EACCES = 13;
 export const EEXIST = 17;
 export const ENOTDIR = 20;
 export const EINVAL = 22;
+export const EROFS = 30;
 export const EPIPE = 32;
 export const ENOPROTOOPT = 92;
 export const ENOBUFS = 105;

@@ -13,6 +13,10 @@ import { TestNetns } from "../support/netns.ts";
 
 const MAC = "02:00:00:00:0c:01";
 
+const fail = (message: string) => {
+  throw new Error(message);
+};
+
 test("the announcement passes the bridge and names the container's MAC, in both families", async () => {
   const [host, container] = [new TestNetns("fl-ann-h"), new TestNetns("fl-ann-c")];
   const [hostNetns, netns] = [openNetns(host.path), openNetns(container.path)];
@@ -36,7 +40,7 @@ test("the announcement passes the bridge and names the container's MAC, in both 
     if (sniffer.stdout) await once(sniffer.stdout, "data");
     const containerConnection = new NetlinkConnection(
       withNetns<NetlinkTransport>(netns, () => {
-        announceWhenUp("eth0", [4, 6]);
+        for (const family of [4, 6] as const) announceWhenUp("eth0", family, fail);
         return openNetlinkSocket(NETLINK_ROUTE);
       }),
     );

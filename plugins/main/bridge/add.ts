@@ -27,9 +27,10 @@ export function add(request: AddRequest): Result {
     return undoOnFailure(request.log, (undo) => {
       const addition = { plan, ipam, request };
       const adoptable = findAdoptable(request, host);
-      const result = adoptable ? adopt(addition, adoptable, { host, undo }) : make(addition, { host, undo });
+      const space = { host, undo, log: request.log };
+      const result = adoptable ? adopt(addition, adoptable, space) : make(addition, space);
       // Last: nobody is led to a container that is not ready, and the first step to be undone.
-      publishMappings({ plan, mappings, result, log: request.log }, { host, undo });
+      publishMappings({ plan, mappings, result, log: request.log }, space);
       return result;
     });
   } finally {

@@ -22,7 +22,11 @@ import {
 import { ensureIsolation } from "../../../lib/host/firewall-isolation.ts";
 import type { IsolationSpec } from "../../../lib/host/firewall-isolation-in-place.ts";
 import { type LinkState, removeLink } from "../../../lib/host/links.ts";
-import { ensureForwarding, ignoreRouterAdvertisements } from "../../../lib/host/settings.ts";
+import {
+  ensureForwarding,
+  ignoreAdvertisementsAsGateway,
+  ignoreRouterAdvertisements,
+} from "../../../lib/host/settings.ts";
 import { createVethInto, type VethPair } from "../../../lib/host/veth.ts";
 import { NETLINK_ROUTE, openNetlinkSocket } from "../../../lib/linux/netlink-socket.ts";
 import { type Netns, withNetns } from "../../../lib/linux/netns.ts";
@@ -118,7 +122,7 @@ function whileBridgeIsKept<T>({ config }: BridgePlan, action: () => T): T {
   }
 }
 
-function makeBridge({ config, key }: BridgePlan, { host, undo }: Workspace): LinkState {
+function makeBridge({ config, key }: BridgePlan, { host, undo, log }: Workspace): LinkState {
   const { bridge: name, mtu, promiscMode } = config;
   const { link, created } = ensureBridge(host.route, {
     name,
@@ -130,7 +134,7 @@ function makeBridge({ config, key }: BridgePlan, { host, undo }: Workspace): Lin
   });
   if (created) undo.push(`delete bridge ${name}`, () => removeBridge(name, host));
   requireVlanFiltering(config, link);
-  if (created) ignoreRouterAdvertisements(name);
+  if (created) ignoreRouterAdvertisements(name, log);
   else if (!isFairleadBridge(link.alias)) keepMacOfEmptyBridge(host.route, link);
   return link;
 }
@@ -157,7 +161,7 @@ interface PairEnds {
   readonly bridge: LinkState;
 }
 
-function makePair(plan: BridgePlan, { netns, bridge }: PairEnds, { host, undo }: Workspace): VethPair {
+function makePair(plan: BridgePlan, { netns, bridge }: PairEnds, { host, undo, log }: Workspace): VethPair {
   const { config, hostIfname, mac, alias, key } = plan;
   const port = portSettings(config);
   const pair = createVethInto(host.route, {
@@ -173,7 +177,7 @@ function makePair(plan: BridgePlan, { netns, bridge }: PairEnds, { host, undo }:
     ...(port && { port }),
   });
   undo.push(`delete link ${hostIfname}`, () => removeLink(host.route, pair.host.ifindex));
-  ignoreRouterAdvertisements(hostIfname);
+  ignoreRouterAdvertisements(hostIfname, log);
   joinVlans(host.route, pair.host, config);
   return pair;
 }
@@ -198,9 +202,10 @@ interface ContainerPlan extends NetworkPlan {
 }
 
 /** Addresses, state and routes of the container's end, through one socket in its namespace. */
-function configureContainer(plan: ContainerPlan, pair: VethPair, { host }: Workspace): ConfiguredEnd {
-  const { bridge, addresses } = plan;
-  const connection = new NetlinkConnection(enterContainer(plan));
+function configureContainer(plan: ContainerPlan, pair: VethPair, { host, log }: Workspace): ConfiguredEnd {
+  const { bridge } = plan;
+  const { transport, addresses } = enterContainer(plan, log);
+  const connection = new NetlinkConnection(transport);
   try {
     const end = configureContainerEnd(connection, {
       ifindex: pair.containerIfindex,
@@ -219,12 +224,27 @@ function configureContainer(plan: ContainerPlan, pair: VethPair, { host }: Works
   }
 }
 
-/** Settings of the container's end that must be there before it comes up; returns a socket in its namespace. */
-function enterContainer({ bridge: { key }, addresses, netns }: ContainerPlan): NetlinkTransport {
-  return withNetns(netns, () => {
-    prepareContainerEnd(key.ifname, addresses);
-    return openNetlinkSocket(NETLINK_ROUTE);
-  });
+/** A socket in the container's namespace, and the addresses that its end can have. */
+interface Entered {
+  readonly transport: NetlinkTransport;
+  readonly addresses: AddressPlan | null;
+}
+
+/** Settings of the container's end that must be there before it comes up. */
+function enterContainer({ bridge, addresses, netns }: ContainerPlan, log: Workspace["log"]): Entered {
+  const { key, config, asksForIpv6: requiresIpv6 } = bridge;
+  const { routerAdvertisements, enabledad: duplicateAddressDetection } = config;
+  const settings = {
+    ifname: key.ifname,
+    addresses,
+    routerAdvertisements,
+    requiresIpv6,
+    duplicateAddressDetection,
+  };
+  return withNetns(netns, () => ({
+    addresses: prepareContainerEnd({ ...settings, log }),
+    transport: openNetlinkSocket(NETLINK_ROUTE),
+  }));
 }
 
 /** Where the bridge is the gateway: its addresses, and forwarding. Returns the extra interface of a VLAN. */
@@ -236,12 +256,13 @@ function makeGateways(
   const wanted = config.isGateway && addresses ? gatewayAddresses(addresses) : [];
   if (wanted.length === 0) return [];
   const vlanLink = config.vlan > 0 ? ensureVlanGateway(config, bridge, space) : null;
-  ensureGatewayAddresses(space.host.route, {
-    link: vlanLink ?? bridge,
-    addresses: wanted,
-    forceAddress: config.forceAddress,
-  });
-  for (const family of new Set(wanted.map((gateway) => gateway.address.family))) ensureForwarding(family);
+  const link = vlanLink ?? bridge;
+  // Before the host could be led by it: also on a bridge that somebody else made.
+  ignoreAdvertisementsAsGateway(link.ifname, space.log);
+  const { route } = space.host;
+  ensureGatewayAddresses(route, { link, addresses: wanted, forceAddress: config.forceAddress });
+  for (const family of new Set(wanted.map((gateway) => gateway.address.family)))
+    ensureForwarding(route, family);
   return vlanLink ? [interfaceOf(vlanLink)] : [];
 }
 

@@ -24,6 +24,7 @@ test("every key has the default of the reference", () => {
     isolation: false,
     internal: false,
     publishPorts: false,
+    routerAdvertisements: true,
     hostBinding: null,
     snat: true,
   });

@@ -13,6 +13,7 @@ import {
   integer,
   list,
   object,
+  optionalFlag,
   optionalInteger,
   type Read,
   readFields,
@@ -46,6 +47,8 @@ const BRIDGE_FIELDS = {
   isolation: flag(),
   /** Ours: nothing is forwarded onto or off the bridge. Implies `isolation`. */
   internal: flag(),
+  /** Ours: the container takes addresses and routes from router advertisements. Default: unless the bridge is its gateway. */
+  routerAdvertisements: optionalFlag(),
   /** Ours: the ports of `runtimeConfig.portMappings` are published here, and not by a plugin behind this one. */
   publishPorts: flag(),
   /** Of `publishPorts`; as in `fairlead-portmap`. */
@@ -59,10 +62,13 @@ export interface VlanRange {
   readonly last: number;
 }
 
-export interface BridgeConfig extends Omit<Read<typeof BRIDGE_FIELDS>, "vlanTrunk" | "mtu" | "hostBinding"> {
+type Overridden = "vlanTrunk" | "mtu" | "hostBinding" | "routerAdvertisements";
+
+export interface BridgeConfig extends Omit<Read<typeof BRIDGE_FIELDS>, Overridden> {
   /** Bytes; undefined: what the kernel gives. */
   readonly mtu: number | undefined;
   readonly vlanTrunk: readonly VlanRange[];
+  readonly routerAdvertisements: boolean;
   /** Null: every address of the host. */
   readonly hostBinding: Address | null;
 }
@@ -81,9 +87,12 @@ export function readBridgeConfig(raw: JsonObject): BridgeConfig {
       "drop one of the two",
     );
   }
+  const isGateway = read.isGateway || read.isDefaultGateway;
   return {
     ...read,
-    isGateway: read.isGateway || read.isDefaultGateway,
+    isGateway,
+    // A bridge that is not the gateway is part of somebody's network, whose routers are that network's business.
+    routerAdvertisements: read.routerAdvertisements ?? !isGateway,
     isolation: read.isolation || read.internal,
     mtu: read.mtu || undefined,
     vlanTrunk: read.vlanTrunk.flatMap(vlanRanges),

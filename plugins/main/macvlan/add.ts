@@ -52,7 +52,7 @@ function make(addition: Addition, space: MacvlanSpace, undo: UndoStack): Result 
   const awaitAddresses = askForAddresses({ ...addition, mac: below.mac, complete }, undo);
   const made = makeLink(plan, below, space);
   undo.push(`delete link ${made.ifname}`, () => removeLink(space.container, made.ifindex));
-  const end = configure(plan, { ...below, made, addresses: awaitAddresses() }, space);
+  const end = configure(plan, { ...below, made, addresses: awaitAddresses(), log: request.log }, space);
   const interfaces = [interfaceOf(end.link, request.netns)];
   const outcome = { interfaces, containerInterface: 0, addresses: end.addresses, dns: plan.dns };
   return appendResult(request.prevResult ?? EMPTY_RESULT, resultOf(outcome));
@@ -77,16 +77,23 @@ function makeLink(plan: MacvlanPlan, { master, mac }: LinkBelow, space: MacvlanS
 interface LinkInProgress extends LinkBelow {
   readonly made: LinkState;
   readonly addresses: AddressPlan | null;
+  log(message: string): void;
 }
 
 function configure(plan: MacvlanPlan, link: LinkInProgress, space: MacvlanSpace): ConfiguredEnd {
-  const { made, addresses } = link;
+  const { made, addresses, log } = link;
   // Unlike a veth in its bridge, a macvlan is heard from its first frame: what the kernel announces when it comes up is enough.
-  withNetns(space.netns, () => prepareContainerEnd(made.ifname, addresses));
+  const settings = {
+    ifname: made.ifname,
+    addresses,
+    routerAdvertisements: plan.config.routerAdvertisements,
+    requiresIpv6: plan.asksForIpv6,
+  };
+  const usable = withNetns(space.netns, () => prepareContainerEnd({ ...settings, log }));
   try {
     return configureContainerEnd(space.container, {
       ifindex: made.ifindex,
-      addresses,
+      addresses: usable,
       gatewayPriority: plan.gatewayPriority,
     });
   } catch (error) {

@@ -25,6 +25,8 @@ const MACVLAN_FIELDS = {
   bcqueuelen: integer({ max: U32_MAX }),
   /** Ours: adds a default route through the gateway that IPAM names, where it gave no such route. */
   isDefaultGateway: flag(),
+  /** Ours: the container takes addresses and routes from router advertisements on the master's network. */
+  routerAdvertisements: flag(true),
 };
 
 export interface MacvlanConfig extends Omit<Read<typeof MACVLAN_FIELDS>, "mtu" | "bcqueuelen"> {
