@@ -10,6 +10,7 @@ import type { Server } from "node:net";
 import { formatAddress } from "../../lib/addr/address.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { AgentProblem } from "../../lib/rpc/agent-api.ts";
+import type { FairQueue } from "./fair-queue.ts";
 import type { NamedNetwork } from "./names.ts";
 import type { PortKeeper } from "./port-keeper.ts";
 import type { QueryHandler } from "./query-handler.ts";
@@ -30,6 +31,7 @@ const DRIVERS_WITH_GATEWAY: readonly string[] = ["bridge", "overlay"];
 
 export interface ListenersOptions {
   readonly handler: QueryHandler;
+  readonly queue: FairQueue;
   readonly clients: TcpClients;
   readonly logger: Logger;
   /** Default: 53. */
@@ -221,9 +223,9 @@ class Listener {
   }
 
   async #open(): Promise<void> {
-    const { handler, clients, port } = this.#options;
+    const { handler, queue, clients, port } = this.#options;
     const networkName = (): string => this.wanted.network.name;
-    const options = { address: this.wanted.address, port, networkName, handler, clients };
+    const options = { address: this.wanted.address, port, networkName, handler, queue, clients };
     const udp = await listenUdp(options);
     try {
       this.#tcp = await listenTcp(options);

@@ -56,13 +56,18 @@ test("a container asks by any of its addresses, in either family", () => {
   expect(asker("frontend", "10.1.0.3").networks.map(({ name }) => name)).toEqual(["frontend", "backend"]);
 });
 
-test("an address of the network that nobody holds sees that network; any other gets no answer", () => {
-  expect(asker("frontend", "10.1.0.1")).toMatchObject({ containerId: "", networks: [{ name: "frontend" }] });
-  expect(asker("frontend", "fd00:1::9").networks).toHaveLength(1);
-  for (const source of ["10.2.0.2", "192.0.2.1", "fe80::1%br0", "", "::ffff:10.1.0.2", "x"]) {
-    expect(names.askerAt("frontend", source)).toBeNull();
+test("only holders and the host, by a gateway's address, are somebody; all other addresses of the network are inside", () => {
+  for (const gateway of ["10.1.0.1", "fd00:1::1"]) {
+    expect(asker("frontend", gateway)).toMatchObject({ containerId: "", networks: [{ name: "frontend" }] });
+  }
+  for (const source of ["10.1.0.9", "fd00:1::9"]) {
+    expect([names.askerAt("frontend", source), names.isInside("frontend", source)]).toEqual([null, true]);
+  }
+  for (const source of ["10.2.0.2", "10.2.0.1", "192.0.2.1", "fe80::1%br0", "", "::ffff:10.1.0.2", "x"]) {
+    expect([names.askerAt("frontend", source), names.isInside("frontend", source)]).toEqual([null, false]);
   }
   expect(names.askerAt("nosuch", "10.1.0.2")).toBeNull();
+  expect(names.isInside("nosuch", "10.1.0.2")).toBe(false);
 });
 
 test("after a disconnect nothing of the other network is left", () => {
@@ -71,6 +76,9 @@ test("after a disconnect nothing of the other network is left", () => {
   expect(find("frontend", "10.1.0.3", "ins01")).toEqual(["10.1.0.2", "fd00:1::2"]);
   expect(find("backend", "10.2.0.3", "ins02")).toEqual([]);
   expect(names.memberCount).toBe(3);
+  expect(names.containerCount).toBe(3);
+  attach("frontend", "ins01", []);
+  expect(names.containerCount).toBe(2);
 });
 
 test("names are the given ones that are host names, and the short ID of a full one", () => {
@@ -94,7 +102,7 @@ test("a changed name or address replaces the old one", () => {
   attach("frontend", "ins01", ["10.1.0.7/24"], { called: ["new"] });
   expect(find("frontend", "10.1.0.3", "ins01")).toEqual([]);
   expect(find("frontend", "10.1.0.3", "new")).toEqual(["10.1.0.7"]);
-  expect(asker("frontend", "10.1.0.2").containerId).toBe("");
+  expect(names.askerAt("frontend", "10.1.0.2")).toBeNull();
 });
 
 test("an address that has a new holder stays with it when the old one goes", () => {
@@ -150,16 +158,16 @@ test("networks without addresses are none; a removed one takes its names with it
 test("a network that stays keeps its names while its pools grow; one made anew under the name does not", () => {
   const grown = networkOf("frontend", { subnets: { "10.1.0.0/24": "10.1.0.1", "10.7.0.0/24": "10.7.0.1" } });
   names.setNetworks([grown, BACKEND]);
-  expect(find("frontend", "10.7.0.5", "ins01")).toEqual(["10.1.0.2", "fd00:1::2"]);
+  expect(find("frontend", "10.7.0.1", "ins01")).toEqual(["10.1.0.2", "fd00:1::2"]);
   expect(names.networksNamed("frontend")).toHaveLength(1);
   names.setNetworks([
     networkOf("frontend", { id: "other", subnets: { "10.1.0.0/24": "10.1.0.1" } }),
     BACKEND,
   ]);
-  expect(find("frontend", "10.1.0.5", "ins01")).toEqual([]);
+  expect(find("frontend", "10.1.0.1", "ins01")).toEqual([]);
   // What belongs to the network that is gone does not come back.
   attach("frontend", "ins01", ["10.1.0.2/24"]);
-  expect(find("frontend", "10.1.0.5", "ins01")).toEqual([]);
+  expect(find("frontend", "10.1.0.1", "ins01")).toEqual([]);
 });
 
 test("attachments of networks that are not known are left out", () => {

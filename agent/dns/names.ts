@@ -44,7 +44,7 @@ export interface Member {
 
 /** Who asks. */
 export interface Asker {
-  /** Empty for an address that no container holds: the host, or one that has just gone. */
+  /** Empty for the host, which asks from the gateway's address. */
   readonly containerId: string;
   /** Networks that it sees. Never empty. */
   readonly networks: readonly NamedNetwork[];
@@ -91,6 +91,11 @@ export class Names {
       for (const members of byContainer.values()) count += members.length;
     }
     return count;
+  }
+
+  /** Number of containers that are on some network. */
+  get containerCount(): number {
+    return this.#containers.size;
   }
 
   /**
@@ -162,17 +167,23 @@ export class Names {
   }
 
   /**
-   * Who asks from `source` on the network of the listener that was asked. Null: an address that does not belong there,
-   * which gets no answer.
+   * Who asks from `source` on the network of the listener that was asked: a container by an address that it holds, or the
+   * host by the gateway's. Null: nobody whom we know.
    */
   askerAt(networkName: string, source: string): Asker | null {
     const entry = this.#networks.get(networkName);
     if (!entry) return null;
     const member = entry.byAddress.get(source);
     if (member) return { containerId: member.containerId, networks: this.#networksOf(member.containerId) };
-    const address = tryParseAddress(source);
-    const isInside = address !== null && entry.network.prefixes.some((one) => prefixContains(one, address));
-    return isInside ? { containerId: "", networks: [entry.network] } : null;
+    const isHost = entry.network.gateways.some((gateway) => formatAddress(gateway) === source);
+    return isHost ? { containerId: "", networks: [entry.network] } : null;
+  }
+
+  /** True for an address of the network's subnets, held or not. */
+  isInside(networkName: string, source: string): boolean {
+    const prefixes = this.#networks.get(networkName)?.network.prefixes ?? [];
+    const address = prefixes.length === 0 ? null : tryParseAddress(source);
+    return address !== null && prefixes.some((one) => prefixContains(one, address));
   }
 
   #networksOf(containerId: string): NamedNetwork[] {

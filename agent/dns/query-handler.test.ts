@@ -1,9 +1,10 @@
 import { parseAddress } from "../../lib/addr/address.ts";
 import { ednsOf, ednsRecord } from "../../lib/dns/edns.ts";
-import { decodeMessage, type Message, NO_FLAGS } from "../../lib/dns/message.ts";
+import { decodeMessage, encodeMessage, type Message, NO_FLAGS } from "../../lib/dns/message.ts";
 import { endpointOf, networkOf, queryOf } from "../../test/support/dns-fixture.ts";
 import { mutatedMessages } from "../../test/support/dns-mutations.ts";
 import { type DnsCounters, newCounters } from "./counters.ts";
+import { LateAskers } from "./late-askers.ts";
 import { Names } from "./names.ts";
 import { type ForwardedQuery, QueryHandler, type QuerySource } from "./query-handler.ts";
 
@@ -17,6 +18,7 @@ let upstream: Uint8Array | null;
 let random: number;
 let handler: QueryHandler;
 let faults: unknown[];
+let late: LateAskers;
 /** What the forwarder throws, which it should not. */
 let failure: Error | null;
 
@@ -40,10 +42,12 @@ beforeEach(() => {
     if (failure) throw failure;
     return upstream;
   };
+  late = new LateAskers({ perNetwork: 2, waitMs: 60_000 });
   handler = new QueryHandler({
     names,
     counters,
     forwarder: { ask },
+    late,
     random: () => random,
     onFault: (thrown) => faults.push(thrown),
   });
@@ -150,12 +154,39 @@ test("a name of the world goes upstream; its answer comes back as it is", async 
   expect(counters).toMatchObject({ forwarded: 1, upstreamFailures: 0 });
 });
 
-test("no answer from upstream is a server failure; one that is too long for UDP is truncated", async () => {
+test("no answer from upstream is a server failure", async () => {
   expect(await answer(queryOf("example.com"))).toMatchObject({ flags: { responseCode: 2 } });
   expect(counters).toMatchObject({ forwarded: 1, upstreamFailures: 1 });
-  upstream = new Uint8Array(600);
+});
+
+const LONG = encodeMessage({
+  ...decodeMessage(queryOf("example.com", "A", { flags: { ...NO_FLAGS, response: true } })),
+  answers: Array.from({ length: 100 }, (_, index) => ({
+    name: "example.com",
+    type: "A" as const,
+    class: 1,
+    ttl: 30,
+    data: { address: parseAddress(`192.0.2.${index}`) },
+  })),
+  additional: [ednsRecord({ udpBytes: 4096 })],
+});
+
+test.each([
+  ["without EDNS", [], 30],
+  ["with EDNS", [ednsRecord({ udpBytes: 1000, dnssecOk: true })], 60],
+])("what fits of a long answer from upstream is passed on over UDP, %s", async (_what, additional, most) => {
+  upstream = LONG;
+  const reply = await answer(queryOf("example.com", "A", { additional }));
+  const whole = decodeMessage(LONG);
+  expect(reply?.flags.truncated).toBe(true);
+  expect(reply?.answers).toEqual(whole.answers.slice(0, most));
+  expect(reply?.additional).toEqual(additional.map(() => ednsRecord({ udpBytes: 1232, dnssecOk: true })));
+  expect(await handler.handle(queryOf("example.com"), TCP)).toEqual(LONG);
+});
+
+test("a long answer that cannot be read is marked as truncated, and no more", async () => {
+  upstream = new Uint8Array(600).fill(0xff);
   expect(await answer(queryOf("example.com"))).toMatchObject({ flags: { truncated: true }, answers: [] });
-  expect(await handler.handle(queryOf("example.com"), TCP)).toHaveLength(600);
 });
 
 test("without recursion nobody else is asked", async () => {
@@ -186,12 +217,53 @@ test("a fault within costs one answer, and is told", async () => {
   expect(counters).toMatchObject({ received: 2, dropped: 2 });
 });
 
-test("an address that is not on the network gets no answer, whatever it asks", () => {
+test("an address that nobody can hold on the network gets no answer, whatever it asks", () => {
   for (const address of ["192.0.2.1", "10.2.0.2", "127.0.0.1"]) {
+    expect(handler.askerOf({ ...UDP, address })).toBeNull();
     expect(handler.handle(queryOf("web"), { ...UDP, address })).toBeNull();
   }
   expect(handler.handle(queryOf("web"), { ...UDP, networkName: "gone" })).toBeNull();
   expect(counters.dropped).toBe(4);
+});
+
+test("who holds an address is known by it, the host by the gateway's; all others share one turn", () => {
+  const askers = ["10.1.0.2", "10.1.0.1", "10.1.0.77"].map((address) => handler.askerOf({ ...UDP, address }));
+  expect(askers).toEqual(["10.1.0.2", "10.1.0.1", ""]);
+});
+
+test("an address that nobody holds yet is answered once somebody does", async () => {
+  const asked = [5, 6, 7].map((host) => answer(queryOf("web"), { ...UDP, address: `10.1.0.${host}` }));
+  // Two may wait.
+  expect(await asked[2]).toBeNull();
+  const endpoints = [endpointOf("net", "new", ["10.1.0.5/24"])];
+  names.setEndpoints({ networkName: "net", containerId: "new", endpoints, links: [] });
+  late.changed("other");
+  late.changed("net");
+  expect(addresses(await (asked[0] ?? null))).toHaveLength(1);
+  expect(counters).toMatchObject({ received: 3, answered: 1, dropped: 1 });
+  // Only so that nothing is left waiting.
+  names.setEndpoints({
+    networkName: "net",
+    containerId: "newer",
+    endpoints: [endpointOf("net", "newer", ["10.1.0.6/24"])],
+    links: [],
+  });
+  late.changed("net");
+  expect(addresses(await (asked[1] ?? null))).toHaveLength(1);
+});
+
+test("an address that nobody comes to hold gets no answer when its time is up", async () => {
+  late = new LateAskers({ perNetwork: 2, waitMs: 1 });
+  handler = new QueryHandler({
+    names,
+    counters,
+    late,
+    forwarder: { ask: async () => null },
+    random: () => 0,
+    onFault: (thrown) => faults.push(thrown),
+  });
+  expect(await answer(queryOf("web"), { ...UDP, address: "10.1.0.77" })).toBeNull();
+  expect(counters).toMatchObject({ received: 1, dropped: 1 });
 });
 
 test.each([

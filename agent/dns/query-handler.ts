@@ -1,7 +1,7 @@
 /**
  * One query in, one answer out: the same for UDP and TCP.
  *
- * What is no query gets no answer, and neither does an address that is not on the network whose gateway it asks: a
+ * What is no query gets no answer, and neither does an address that nobody holds on the network whose gateway it asks: a
  * server that answers everybody can be made to flood anybody.
  */
 import { ednsOf, udpLimit } from "../../lib/dns/edns.ts";
@@ -15,8 +15,9 @@ import {
 } from "../../lib/dns/message.ts";
 import type { DnsCounters } from "./counters.ts";
 import { type Decision, decide } from "./decide.ts";
+import type { LateAskers } from "./late-askers.ts";
 import type { Asker, Names } from "./names.ts";
-import { decidedReply, emptyReply, LARGEST_UDP_BYTES, type QueryHead, truncatedReply } from "./reply.ts";
+import { cutReply, decidedReply, emptyReply, LARGEST_UDP_BYTES, type QueryHead } from "./reply.ts";
 
 /** Where a query came from. */
 export interface QuerySource {
@@ -38,7 +39,8 @@ export interface Forwarder {
 export interface ForwardedQuery {
   readonly head: QueryHead & { readonly question: Question };
   readonly authenticData: boolean;
-  /** Address of the asker: what it may have under way is limited. */
+  /** Network and address of the asker: what they may have under way is limited. */
+  readonly networkName: string;
   readonly client: string;
 }
 
@@ -49,6 +51,7 @@ export interface QueryHandlerOptions {
   readonly names: Names;
   readonly forwarder: Forwarder;
   readonly counters: DnsCounters;
+  readonly late: LateAskers;
   /** From 0 to 1, exclusive: where a list of addresses begins. */
   readonly random: () => number;
   /** Told of what went wrong within, which should be nothing. */
@@ -57,6 +60,12 @@ export interface QueryHandlerOptions {
 
 /** Why there is nothing to decide about: nothing is answered, or only a code. */
 type Fault = "drop" | "formatError" | "notImplemented" | "badVersion";
+
+interface Heard {
+  readonly asker: Asker;
+  readonly source: QuerySource;
+  readonly fault: Exclude<Fault, "drop"> | null;
+}
 
 const KIND_COUNTERS = {
   addresses: "answered",
@@ -74,7 +83,13 @@ export class QueryHandler {
     this.#options = options;
   }
 
-  /** Never throws; the bytes are not kept. */
+  /** Counts a query that is not looked at. */
+  drop(): void {
+    this.#options.counters.received++;
+    this.#options.counters.dropped++;
+  }
+
+  /** Never throws. */
   handle(bytes: Uint8Array, source: QuerySource): Reply {
     const { counters, onFault } = this.#options;
     counters.received++;
@@ -92,14 +107,38 @@ export class QueryHandler {
     }
   }
 
+  /**
+   * Whose turn a query is; null: nobody's, and it need not be looked at. Everybody who is not known on a network shares one:
+   * addresses can be made up.
+   */
+  askerOf({ networkName, address }: QuerySource): string | null {
+    const { names } = this.#options;
+    if (names.askerAt(networkName, address)) return address;
+    return names.isInside(networkName, address) ? "" : null;
+  }
+
   #handle(bytes: Uint8Array, source: QuerySource): Reply {
     const { names, counters } = this.#options;
+    const fault = faultOfHeader(bytes);
     const asker = names.askerAt(source.networkName, source.address);
-    const fault = asker === null ? "drop" : faultOfHeader(bytes);
-    if (asker === null || fault === "drop") {
-      counters.dropped++;
-      return null;
-    }
+    if (asker && fault !== "drop") return this.#answer(bytes, { asker, source, fault });
+    const mayBecomeKnown = fault !== "drop" && names.isInside(source.networkName, source.address);
+    if (mayBecomeKnown) return this.#handleLate(Uint8Array.from(bytes), source);
+    counters.dropped++;
+    return null;
+  }
+
+  async #handleLate(bytes: Uint8Array, source: QuerySource): Promise<Uint8Array | null> {
+    const { names, counters, late } = this.#options;
+    const find = (): Asker | null => names.askerAt(source.networkName, source.address);
+    await late.wait(source.networkName, () => find() !== null);
+    const [asker, fault] = [find(), faultOfHeader(bytes)];
+    if (asker && fault !== "drop") return this.#answer(bytes, { asker, source, fault });
+    counters.dropped++;
+    return null;
+  }
+
+  #answer(bytes: Uint8Array, { asker, source, fault }: Heard): Reply {
     const message = fault === null ? tryDecode(bytes) : null;
     if (message === null) return this.#refuse(headOfBytes(bytes), fault ?? "formatError");
     const [question, ...others] = message.questions;
@@ -127,7 +166,8 @@ export class QueryHandler {
     counters[KIND_COUNTERS[settled.kind]]++;
     const limit = limitOf(head, source);
     if (settled.kind !== "forward") return decidedReply(head, this.#rotated(settled), limit);
-    const query = { head, authenticData: message.flags.authenticData, client: source.address };
+    const { networkName, address: client } = source;
+    const query = { head, authenticData: message.flags.authenticData, networkName, client };
     return this.#forward(query, limit);
   }
 
@@ -138,7 +178,7 @@ export class QueryHandler {
       counters.upstreamFailures++;
       return emptyReply(query.head, "serverFailure");
     }
-    return answer.length <= limitBytes ? answer : truncatedReply(query.head);
+    return answer.length <= limitBytes ? answer : cutReply(query.head, answer, limitBytes);
   }
 
   #rotated<T extends Decision>(decision: T): T {
@@ -153,7 +193,7 @@ export class QueryHandler {
  * Longest query that is read: a question of the longest name, and options, of which the largest is padding to a multiple of
  * 128 bytes. Source: RFC 8467 §4.1.
  */
-const LONGEST_QUERY_BYTES = 4_096;
+export const LONGEST_QUERY_BYTES = 4_096;
 /** One OPT record, one TSIG or SIG(0), and one to spare. */
 const MOST_ADDITIONAL = 3;
 

@@ -1,6 +1,7 @@
 /** The bytes of an answer. */
 import type { Address } from "../../lib/addr/address.ts";
-import { type Edns, ednsRecord } from "../../lib/dns/edns.ts";
+import { cutMessage } from "../../lib/dns/cut.ts";
+import { type Edns, ednsBytes, ednsRecord } from "../../lib/dns/edns.ts";
 import { RESPONSE_CODES, type ResponseCodeName } from "../../lib/dns/header.ts";
 import {
   CLASS_IN,
@@ -75,6 +76,20 @@ export function emptyReply(head: QueryHead, code: ResponseCodeName): Uint8Array 
 /** "It is too long: ask again over TCP." */
 export function truncatedReply(head: QueryHead): Uint8Array {
   return encodeReply(head, { code: "noError", truncated: true }, PLAIN_UDP_BYTES);
+}
+
+/**
+ * What fits of somebody else's answer, marked as truncated: a resolver that never asks over TCP (musl before 1.2.4) works with
+ * the beginning. Of an answer that cannot be read, nothing but the mark.
+ */
+export function cutReply(head: QueryHead, answer: Uint8Array, limitBytes: number): Uint8Array {
+  const opt = head.edns && ednsBytes({ udpBytes: LARGEST_UDP_BYTES, dnssecOk: head.edns.dnssecOk });
+  const tail = opt ? { tail: opt, tailCount: 1 } : { tail: new Uint8Array(), tailCount: 0 };
+  try {
+    return cutMessage(answer, limitBytes, tail);
+  } catch {
+    return truncatedReply(head);
+  }
 }
 
 /** The answer that a decision of ours comes to. The name is repeated in the case in which it was asked. */

@@ -4,7 +4,9 @@ import type { Event, IpamService } from "../../lib/ipam/api.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { AgentProblem } from "../../lib/rpc/agent-api.ts";
 import { type DnsCounters, newCounters } from "./counters.ts";
+import { FairQueue } from "./fair-queue.ts";
 import { Follower, type NamesChange } from "./follower.ts";
+import { LATE_LIMITS, LateAskers, type LateLimits } from "./late-askers.ts";
 import { DNS_PORT, Listeners } from "./listeners.ts";
 import { Names } from "./names.ts";
 import type { PortKeeper } from "./port-keeper.ts";
@@ -25,12 +27,14 @@ export interface DnsServerOptions {
   readonly keeper?: PortKeeper;
   readonly tcpLimits?: TcpLimits;
   readonly forwarderLimits?: ForwarderLimits;
+  readonly lateLimits?: LateLimits;
 }
 
 /** What it has done, and how much there is of everything. */
 export interface DnsFigures extends DnsCounters {
   readonly networks: number;
   readonly attachments: number;
+  readonly containers: number;
   readonly listeners: number;
   readonly connections: number;
   /** Questions that are under way upstream. */
@@ -45,6 +49,7 @@ export class DnsServer {
   readonly #follower: Follower;
   readonly #listeners: Listeners;
   readonly #clients: TcpClients;
+  readonly #late: LateAskers;
   readonly #forwarder: UpstreamForwarder;
 
   constructor(options: DnsServerOptions) {
@@ -58,9 +63,11 @@ export class DnsServer {
       now: monotonic,
       ...(options.forwarderLimits && { limits: options.forwarderLimits }),
     });
+    this.#late = new LateAskers(options.lateLimits ?? LATE_LIMITS);
     const handler = new QueryHandler({
       names: this.#names,
       forwarder: this.#forwarder,
+      late: this.#late,
       counters,
       random: Math.random,
       onFault: (thrown, source) =>
@@ -68,6 +75,7 @@ export class DnsServer {
     });
     this.#listeners = new Listeners({
       handler,
+      queue: new FairQueue(),
       clients: this.#clients,
       logger,
       port: options.port ?? DNS_PORT,
@@ -111,6 +119,7 @@ export class DnsServer {
       ...this.#counters,
       networks: this.#names.networks.length,
       attachments: this.#names.memberCount,
+      containers: this.#names.containerCount,
       listeners: this.#listeners.openCount,
       connections: this.#clients.count,
       outstanding: this.#forwarder.outstanding,
@@ -122,11 +131,15 @@ export class DnsServer {
     this.#follower.close();
     this.#listeners.close();
     this.#clients.close();
+    this.#forwarder.close();
   }
 
   #onChanged({ networks, touched }: NamesChange): void {
     if (networks) this.#listeners.update(this.#names.networks);
-    for (const networkName of touched) this.#listeners.retry(networkName);
+    for (const networkName of touched) {
+      this.#listeners.retry(networkName);
+      this.#late.changed(networkName);
+    }
   }
 
   #isOurselves({ address, port }: Upstream): boolean {

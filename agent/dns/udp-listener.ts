@@ -7,8 +7,10 @@ import type { ListenerOptions } from "./tcp-listener.ts";
 /** What may wait in the kernel while we are busy; it grants less where `net.core.rmem_max` says so. */
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
 
+type UdpOptions = Omit<ListenerOptions, "clients">;
+
 /** @throws with the `code` of the system: EADDRNOTAVAIL, EADDRINUSE, … */
-export async function listenUdp(options: Omit<ListenerOptions, "clients">): Promise<Socket> {
+export async function listenUdp(options: UdpOptions): Promise<Socket> {
   const type = isIPv6(options.address) ? "udp6" : "udp4";
   const socket = createSocket(type);
   try {
@@ -35,17 +37,20 @@ function enlargeBuffer(socket: Socket): void {
 function receive(
   socket: Socket,
   { bytes, from }: { bytes: Uint8Array; from: RemoteInfo },
-  { handler, networkName }: Omit<ListenerOptions, "clients">,
+  { handler, queue, networkName }: UdpOptions,
 ): void {
   // Port 0 cannot be answered; whoever sends from it wants to see what happens.
   if (from.port === 0) return;
-  const reply = handler.handle(bytes, {
-    networkName: networkName(),
-    address: from.address,
-    transport: "udp",
-  });
-  if (reply instanceof Promise) void reply.then((answer) => send(socket, answer, from));
-  else send(socket, reply, from);
+  const source = { networkName: networkName(), address: from.address, transport: "udp" } as const;
+  const asker = handler.askerOf(source);
+  const run = (): void => {
+    const reply = handler.handle(bytes, source);
+    if (reply instanceof Promise) void reply.then((answer) => send(socket, answer, from));
+    else send(socket, reply, from);
+  };
+  const turn = { networkName: source.networkName, asker: asker ?? "" };
+  const isTaken = asker !== null && queue.submit(turn, { sizeBytes: bytes.length, run });
+  if (!isTaken) handler.drop();
 }
 
 function send(socket: Socket, answer: Uint8Array | null, { port, address }: RemoteInfo): void {

@@ -2,35 +2,33 @@
  * Forwarding: names of the world, asked upstream on behalf of containers.
  *
  * The query that goes out is made anew: an id of its own, the question, and of EDNS only what concerns the answer.
- * Upstreams are asked one after the other; one that did not answer is asked last for a while.
+ * Upstreams are asked in turn (upstream-race.ts); one that did not answer is asked last for a while.
  */
 import { randomInt } from "node:crypto";
 import { ednsRecord } from "../../lib/dns/edns.ts";
-import { RESPONSE_CODES } from "../../lib/dns/header.ts";
 import { decodeHead, encodeMessage, NO_FLAGS, type Question } from "../../lib/dns/message.ts";
 import { foldName } from "../../lib/dns/name.ts";
 import { typeNumber } from "../../lib/dns/record-types.ts";
 import { exchange } from "./exchange.ts";
+import { Outstanding, type OutstandingLimits } from "./outstanding.ts";
 import type { ForwardedQuery, Forwarder } from "./query-handler.ts";
 import { LARGEST_UDP_BYTES } from "./reply.ts";
+import { type RaceTimes, race } from "./upstream-race.ts";
 import type { Upstream } from "./upstreams.ts";
 
-export interface ForwarderLimits {
-  /** Under way at once, of everybody. */
-  readonly outstanding: number;
-  /** Under way at once, of one address. */
-  readonly perClient: number;
-  readonly perUpstreamMs: number;
-  /** For all upstreams together. */
-  readonly totalMs: number;
+export interface ForwarderLimits extends OutstandingLimits, RaceTimes {
+  /** When a question is sent to the same upstream again, in milliseconds after the first time. */
+  readonly resendMs: readonly number[];
   /** How long an upstream that did not answer is asked last. */
   readonly avoidMs: number;
 }
 
+/** Resolvers of containers ask again after 5 s (glibc) or give up after as long (musl). */
 export const FORWARDER_LIMITS: ForwarderLimits = {
   outstanding: 1_024,
   perClient: 256,
-  perUpstreamMs: 2_000,
+  nextAfterMs: 1_000,
+  resendMs: [1_000, 3_000],
   totalMs: 5_000,
   avoidMs: 10_000,
 };
@@ -43,65 +41,53 @@ export interface UpstreamForwarderOptions {
   readonly limits?: ForwarderLimits;
 }
 
-const TRY_NEXT_CODES: readonly number[] = [
-  RESPONSE_CODES.serverFailure,
-  RESPONSE_CODES.refused,
-  RESPONSE_CODES.notImplemented,
-];
-
 export class UpstreamForwarder implements Forwarder {
   readonly #options: UpstreamForwarderOptions;
   readonly #limits: ForwarderLimits;
-  #outstanding = 0;
-  readonly #byClient = new Map<string, number>();
+  readonly #outstanding: Outstanding;
   /** Upstream → when it may be asked first again. */
   readonly #avoidedUntil = new Map<string, number>();
 
   constructor(options: UpstreamForwarderOptions) {
     this.#options = options;
     this.#limits = options.limits ?? FORWARDER_LIMITS;
+    this.#outstanding = new Outstanding(this.#limits);
   }
 
   get outstanding(): number {
-    return this.#outstanding;
+    return this.#outstanding.count;
+  }
+
+  /** Ends what is under way: it is answered as if nobody had. */
+  close(): void {
+    this.#outstanding.close();
   }
 
   async ask(query: ForwardedQuery): Promise<Uint8Array | null> {
-    const { client } = query;
-    const ofClient = this.#byClient.get(client) ?? 0;
-    if (this.#outstanding >= this.#limits.outstanding || ofClient >= this.#limits.perClient) return null;
-    this.#outstanding++;
-    this.#byClient.set(client, ofClient + 1);
+    const ticket = this.#outstanding.begin(query);
+    if (ticket === null) return null;
     try {
-      return withId(await this.#askAll(query), query.head.id);
+      return withId(await this.#askAll(query, ticket.signal), query.head.id);
     } catch {
       return null;
     } finally {
-      this.#outstanding--;
-      this.#forget(client);
+      ticket.done();
     }
   }
 
-  #forget(client: string): void {
-    const left = (this.#byClient.get(client) ?? 1) - 1;
-    if (left > 0) this.#byClient.set(client, left);
-    else this.#byClient.delete(client);
-  }
-
-  /** The first answer that says something; else the last that said that it cannot. */
-  async #askAll(query: ForwardedQuery): Promise<Uint8Array | null> {
-    const { upstreams, isOurselves, now } = this.#options;
-    const endAt = now() + this.#limits.totalMs;
-    let unhelpful: Uint8Array | null = null;
+  async #askAll(query: ForwardedQuery, signal: AbortSignal): Promise<Uint8Array | null> {
+    const { upstreams, isOurselves } = this.#options;
     const servers = (await upstreams.list()).filter((one) => !isOurselves(one));
-    for (const upstream of this.#inOrder(servers)) {
-      const timeoutMs = Math.min(this.#limits.perUpstreamMs, endAt - now());
-      if (timeoutMs <= 0) break;
-      const answer = await this.#askOne(query, upstream, timeoutMs);
-      if (answer && !TRY_NEXT_CODES.includes((answer[3] ?? 0) & 15)) return answer;
-      unhelpful = answer ?? unhelpful;
-    }
-    return unhelpful;
+    const { answer, silent, answered } = await race({
+      ...this.#limits,
+      upstreams: this.#inOrder(servers),
+      ask: (upstream, over) => this.#askOne(query, upstream, over),
+      signal,
+    });
+    const until = this.#options.now() + this.#limits.avoidMs;
+    for (const one of silent) this.#avoidedUntil.set(keyOf(one), until);
+    for (const one of answered) this.#avoidedUntil.delete(keyOf(one));
+    return answer;
   }
 
   #inOrder(servers: readonly Upstream[]): readonly Upstream[] {
@@ -110,18 +96,12 @@ export class UpstreamForwarder implements Forwarder {
     return [...servers.filter((one) => !isAvoided(one)), ...servers.filter(isAvoided)];
   }
 
-  async #askOne(query: ForwardedQuery, upstream: Upstream, timeoutMs: number): Promise<Uint8Array | null> {
+  #askOne(query: ForwardedQuery, upstream: Upstream, signal: AbortSignal): Promise<Uint8Array> {
     const id = randomInt(0x1_0000);
     const { question } = query.head;
     const isAnswer = (bytes: Uint8Array): boolean => answers(bytes, id, question);
-    try {
-      const answer = await exchange({ upstream, query: encodeQuery(query, id), isAnswer, timeoutMs });
-      this.#avoidedUntil.delete(keyOf(upstream));
-      return answer;
-    } catch {
-      this.#avoidedUntil.set(keyOf(upstream), this.#options.now() + this.#limits.avoidMs);
-      return null;
-    }
+    const { resendMs } = this.#limits;
+    return exchange({ upstream, query: encodeQuery(query, id), isAnswer, resendMs, signal });
   }
 }
 

@@ -4,7 +4,8 @@
  * Source: RFC 6891 §6.1.3.
  */
 import type { ValueOf } from "./field.ts";
-import { type Message, PLAIN_UDP_BYTES, type ResourceRecord } from "./message.ts";
+import { HEADER_BYTES } from "./header.ts";
+import { encodeMessage, type Message, NO_FLAGS, PLAIN_UDP_BYTES, type ResourceRecord } from "./message.ts";
 import type { RECORD_TYPES } from "./record-types.ts";
 
 type OptData = ValueOf<(typeof RECORD_TYPES)["OPT"]["data"]>;
@@ -40,6 +41,12 @@ export function ednsRecord(edns: Partial<Edns> & Pick<Edns, "udpBytes">): Resour
   const { udpBytes, responseCodeUpper = 0, version = 0, dnssecOk = false, options = [] } = edns;
   const ttl = responseCodeUpper * 2 ** 24 + version * 2 ** 16 + (dnssecOk ? DNSSEC_OK : 0);
   return { name: "", type: "OPT", class: udpBytes, ttl, data: { options } };
+}
+
+/** The same as it stands in a message. */
+export function ednsBytes(edns: Parameters<typeof ednsRecord>[0]): Uint8Array {
+  const message = { id: 0, flags: NO_FLAGS, questions: [], answers: [], authority: [] };
+  return encodeMessage({ ...message, additional: [ednsRecord(edns)] }).subarray(HEADER_BYTES);
 }
 
 /** Bytes that may be sent to the sender of a query over UDP, and never more than `mostBytes`. */

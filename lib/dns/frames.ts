@@ -3,24 +3,33 @@
  *
  * Source: RFC 1035 §4.2.2; RFC 7766 §8 (length and message belong into one write).
  */
-import { encodeFailure } from "./field.ts";
+import { decodeFailure, encodeFailure } from "./field.ts";
 import { LONGEST_MESSAGE_BYTES } from "./message.ts";
 
 const LENGTH_BYTES = 2;
 
-/** Cuts a stream into messages. Keeps at most one message that is not complete: 65,537 bytes. */
+/** Cuts a stream into messages. Keeps at most one message that is not complete: two bytes more than it may have. */
 export class FrameReader {
+  readonly #longestBytes: number;
   #chunks: Uint8Array[] = [];
   #heldBytes = 0;
   /** Of the message that is under way, with its length's two bytes; 0 while those are not complete. */
   #wantedBytes = 0;
+
+  /** @param longestBytes of a message that is read. */
+  constructor(longestBytes: number = LONGEST_MESSAGE_BYTES) {
+    this.#longestBytes = longestBytes;
+  }
 
   /** True while a message has begun and is not complete. */
   get isPartial(): boolean {
     return this.#heldBytes > 0;
   }
 
-  /** Takes the next bytes of the stream and returns the messages that are complete with them, as copies. */
+  /**
+   * Takes the next bytes of the stream and returns the messages that are complete with them, as copies.
+   * @throws FairleadError decode-failure: one is announced that is too long. Nothing can be read of the stream any more.
+   */
   push(chunk: Uint8Array): Uint8Array[] {
     this.#chunks.push(chunk);
     this.#heldBytes += chunk.length;
@@ -28,7 +37,7 @@ export class FrameReader {
     let bytes = this.#join();
     const messages: Uint8Array[] = [];
     for (;;) {
-      const wanted = frameBytes(bytes);
+      const wanted = this.#frameBytes(bytes);
       if (wanted === 0 || bytes.length < wanted) break;
       messages.push(bytes.slice(LENGTH_BYTES, wanted));
       bytes = bytes.subarray(wanted);
@@ -40,7 +49,7 @@ export class FrameReader {
   /** So that a stream of single bytes is joined once a message, not once a byte. */
   #hasMessage(): boolean {
     if (this.#wantedBytes === 0 && this.#heldBytes >= LENGTH_BYTES)
-      this.#wantedBytes = frameBytes(this.#join());
+      this.#wantedBytes = this.#frameBytes(this.#join());
     return this.#wantedBytes > 0 && this.#heldBytes >= this.#wantedBytes;
   }
 
@@ -60,7 +69,14 @@ export class FrameReader {
   #hold(bytes: Uint8Array): void {
     this.#chunks = bytes.length === 0 ? [] : [bytes.slice()];
     this.#heldBytes = bytes.length;
-    this.#wantedBytes = frameBytes(bytes);
+    this.#wantedBytes = this.#frameBytes(bytes);
+  }
+
+  #frameBytes(bytes: Uint8Array): number {
+    const size = frameBytes(bytes);
+    if (size - LENGTH_BYTES > this.#longestBytes)
+      throw decodeFailure(`a message of ${size - LENGTH_BYTES} bytes is announced`);
+    return size;
   }
 }
 

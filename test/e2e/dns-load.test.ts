@@ -5,18 +5,18 @@
  * Times are printed, not asserted: bench/dns.ts measures them on a quiet machine.
  */
 import { performance } from "node:perf_hooks";
+import { ANSWER_TTL_SECONDS } from "../../agent/dns/reply.ts";
 import { type Attached, CALLER, DnsLab, type LoadResult } from "../support/dns-lab.ts";
 import { mutatedMessages } from "../support/dns-mutations.ts";
 
 jest.setTimeout(180_000);
 
 const GATEWAY = "10.61.0.1";
+const BACK = "10.62.0.1";
 const ROUNDS = 10_000;
 /** Acquired at once. */
 const BATCH = 50;
 const FUZZED = 30_000;
-/** As long as an answer about a released address may be given. */
-const RELEASED_LIMIT_MS = 5_000;
 
 let lab: DnsLab;
 let asker: Attached;
@@ -57,24 +57,18 @@ test(`${ROUNDS} adds and removes: every query is answered, and rightly`, async (
   expect((await lab.status()).figures).toMatchObject({ attachments: 2 });
 });
 
-test("a released address is not answered any more", async () => {
-  const slowest = { ms: 0 };
+test("a released address is not answered any more, by the time that the agent is in step", async () => {
   for (let round = 0; round < 20; round++) {
     await acquire("brief");
     await lab.under.agent.sync();
     expect(await lab.dig(asker, GATEWAY, "brief")).toHaveLength(1);
     await release("brief");
-    const began = performance.now();
-    while ((await lab.dig(asker, GATEWAY, "brief"))[0] !== "NXDOMAIN") {
-      if (performance.now() - began > RELEASED_LIMIT_MS) throw new Error("still answered after 5 s");
-    }
-    slowest.ms = Math.max(slowest.ms, performance.now() - began);
+    await lab.under.agent.sync();
+    expect(await lab.dig(asker, GATEWAY, "brief")).toEqual(["NXDOMAIN"]);
   }
-  // An answer given just before may be kept for its TTL.
+  // Resolvers may keep an answer that was given just before for as long.
   const { stdout } = await lab.exec(asker, "dig", `@${GATEWAY}`, "+noall", "+answer", "other");
-  const ttlMs = 1000 * Number(stdout.split(/\s+/)[1]);
-  console.log(`released: unknown within ${slowest.ms.toFixed(0)} ms, kept by resolvers for ${ttlMs} ms`);
-  expect(slowest.ms + ttlMs).toBeLessThan(RELEASED_LIMIT_MS);
+  expect(Number(stdout.split(/\s+/)[1])).toBe(ANSWER_TTL_SECONDS);
 });
 
 test.each([[], ["again"]])(
@@ -98,6 +92,22 @@ test.each([[], ["again"]])(
   },
 );
 
+test("a container that floods its gateway keeps neither another network's names nor its own network's from others", async () => {
+  await lab.createNetwork("backend", ["10.62.0.0/24"]);
+  const neighbour = await lab.attach("backend", "neighbour");
+  const flood = lab.client(asker, "flood", GATEWAY);
+  expect(await flood.line()).toBe("flooding");
+  const elsewhere = await lab.client(neighbour, "load", BACK, "5", "1", "neighbour").result<LoadResult>();
+  // Datagrams may be lost where they wait for the same socket; whoever asks again gets an answer.
+  expect(await lab.dig(other, GATEWAY, "+tries=20", "+time=1", "other")).toEqual(other.addresses);
+  expect(await lab.dig(other, GATEWAY, "+tcp", "other")).toEqual(other.addresses);
+  const { sent } = await flood.end<{ sent: number }>();
+  console.log(`during a flood of ${sent}:`, JSON.stringify(elsewhere));
+  expect(elsewhere).toMatchObject({ lost: 0, negative: 0 });
+  await neighbour.detach();
+  await lab.removeNetwork("backend");
+});
+
 test(`${FUZZED} damaged messages over UDP and TCP: it goes on answering`, async () => {
   const lines = [...mutatedMessages(4711, FUZZED)].map((bytes) => Buffer.from(bytes).toString("hex"));
   const file = lab.under.lab.file("corpus.hex", lines.join("\n"));
@@ -107,7 +117,8 @@ test(`${FUZZED} damaged messages over UDP and TCP: it goes on answering`, async 
   const result = await load.end<LoadResult>();
   console.log("during the damaged messages:", JSON.stringify(result));
   expect(sent).toBe(FUZZED);
-  expect(result.answered).toBeGreaterThan(0);
+  expect(result).toMatchObject({ lost: 0, negative: 0 });
+  expect(result.answered).toBeGreaterThan(100);
   expect(await lab.dig(asker, GATEWAY, "other")).toEqual(other.addresses);
   expect(await lab.dig(other, GATEWAY, "+tcp", "asker")).toEqual(asker.addresses);
   // The same process as before.

@@ -58,11 +58,9 @@ test("over IPv6 and TCP, in any case, with every record type", async () => {
 
 test("single labels and networks' names never leave the machine; the rest does, in full", async () => {
   const before = lab.forwarded().length;
-  const began = performance.now();
   for (const name of ["nosuch", "ins03.backend", "nosuch.backend"]) {
     expect(await lab.dig(ins01, FRONT, name)).toEqual(UNKNOWN);
   }
-  expect(performance.now() - began).toBeLessThan(3_000);
   expect(lab.forwarded()).toHaveLength(before);
   expect(await lab.dig(ins01, FRONT, "www.example.com")).toEqual(["192.0.2.80"]);
   expect(await lab.dig(ins03, BACK, "+tcp", "www.example.com")).toEqual(["192.0.2.80"]);
@@ -82,9 +80,7 @@ test("the resolvers of glibc and of busybox find names as applications ask for t
   expect(
     (await lab.withResolvConf(ins02, resolvConf, "getent", "hosts", "www.example.com")).stdout,
   ).toContain("192.0.2.80");
-  const began = performance.now();
   expect((await lab.withResolvConf(ins02, resolvConf, "getent", "hosts", "nosuch")).status).toBe(2);
-  expect(performance.now() - began).toBeLessThan(2_000);
   const looked = await lab.exec(ins02, "busybox", "nslookup", "ins01", FRONT);
   expect(looked.stdout).toContain(ins01.addresses[0]);
 });

@@ -7,6 +7,7 @@
  *                                           comes on stdin; "again": opens one anew when it is closed. {opened, closed}
  *   fuzz SERVER FILE                        sends each line of FILE (hexadecimal), over UDP, and over TCP framed and
  *                                           not. {sent}
+ *   flood SERVER                            asks as fast as it can, over UDP and TCP, until a line comes on stdin. {sent}
  */
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
@@ -21,6 +22,8 @@ const PORT = Number(process.env["DNS_PORT"] ?? 53);
 const LOST_MS = 4_000;
 /** How long connections may take to be there. */
 const STALL_MS = 3_000;
+const FLOOD_BURST = 200;
+const FLOOD_STREAMS = 8;
 /** How soon a stubborn client comes again. */
 const REDIAL_MS = 1_000;
 
@@ -150,10 +153,29 @@ async function fuzz(file: string): Promise<object> {
   return { sent: messages.length };
 }
 
+/** As fast as the socket takes them, without looking at answers, over UDP and on several connections. */
+async function flood(): Promise<object> {
+  const bytes = query(1, "nosuch");
+  const socket = createSocket(isIPv6(server) ? "udp6" : "udp4");
+  socket.on("error", () => {});
+  const streams = Array.from({ length: FLOOD_STREAMS }, () => connect(PORT, server).resume());
+  for (const stream of streams) stream.on("error", () => {});
+  const batch = Buffer.concat(Array.from({ length: 500 }, () => frameMessage(bytes)));
+  process.stdout.write("flooding\n");
+  let sent = 0;
+  for (; !isTold; sent += FLOOD_BURST) {
+    for (let index = 0; index < FLOOD_BURST; index++) socket.send(bytes, PORT, server);
+    for (const stream of streams) if (!stream.writableNeedDrain) stream.write(batch);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return { sent };
+}
+
 const modes: Readonly<Record<string, () => Promise<object>>> = {
   load: () => load(Number(rest[0]), Number(rest[1]), rest.slice(2)),
   stall: () => stall(Number(rest[0]), rest[1] === "again"),
   fuzz: () => fuzz(rest[0] ?? ""),
+  flood,
 };
 const result = await modes[mode]?.();
 process.stdout.write(`${JSON.stringify(result)}\n`);

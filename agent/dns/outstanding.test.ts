@@ -1,0 +1,67 @@
+import { Outstanding, type Ticket } from "./outstanding.ts";
+
+const LIMITS = { outstanding: 6, perClient: 5 };
+
+let outstanding: Outstanding;
+beforeEach(() => {
+  outstanding = new Outstanding(LIMITS);
+});
+
+const begin = (networkName: string, client: string): Ticket | null =>
+  outstanding.begin({ networkName, client });
+const many = (networkName: string, client: string, count: number): (Ticket | null)[] =>
+  Array.from({ length: count }, () => begin(networkName, client));
+const isAborted = (ticket: Ticket | null | undefined): boolean | undefined => ticket?.signal.aborted;
+
+test("one asker has a limit of its own", () => {
+  const tickets = many("a", "x", 6);
+  expect(tickets.map((one) => one !== null)).toEqual([true, true, true, true, true, false]);
+  tickets[0]?.done();
+  tickets[0]?.done();
+  expect(outstanding.count).toBe(4);
+  expect(begin("a", "x")).not.toBeNull();
+});
+
+test("when there is no room, the network with most gives up its oldest, of the asker with most", () => {
+  const loud = many("a", "loud", 4);
+  const quiet = many("a", "quiet", 2);
+  expect(begin("b", "y")).not.toBeNull();
+  expect([...loud, ...quiet].map(isAborted)).toEqual([true, false, false, false, false, false]);
+  expect(outstanding.count).toBe(6);
+  // What was given up is over: saying so changes nothing.
+  loud[0]?.done();
+  expect(outstanding.count).toBe(6);
+});
+
+test("within a network, the asker with most gives way to who has less", () => {
+  const loud = many("a", "loud", 5);
+  many("a", "quiet", 1);
+  expect(begin("a", "quiet")).not.toBeNull();
+  expect(loud.map(isAborted)).toEqual([true, false, false, false, false]);
+  expect(begin("a", "quiet")).not.toBeNull();
+  // Three and three: nobody has more than the asker would.
+  expect(begin("a", "quiet")).toBeNull();
+  expect(begin("a", "loud")).toBeNull();
+});
+
+test("a network that has as much as another takes nothing from it", () => {
+  many("a", "x", 3);
+  many("b", "y", 3);
+  expect(begin("b", "y")).toBeNull();
+  expect(begin("b", "z")).not.toBeNull();
+  expect(outstanding.count).toBe(6);
+});
+
+test("nothing is left of those who are done", () => {
+  const tickets = [...many("a", "x", 3), ...many("b", "y", 3)];
+  for (const ticket of tickets) ticket?.done();
+  expect(outstanding.count).toBe(0);
+  expect(many("c", "z", 5).every((one) => one !== null)).toBe(true);
+});
+
+test("closing ends everything", () => {
+  const tickets = [...many("a", "x", 3), ...many("b", "y", 3)];
+  outstanding.close();
+  expect(tickets.every(isAborted)).toBe(true);
+  expect(outstanding.count).toBe(0);
+});
