@@ -1,4 +1,11 @@
-import { aliasOf, aliasPrefixOf, containerMacOf, hostIfnameOf, hostMacOf } from "./attachment-names.ts";
+import {
+  aliasOf,
+  aliasPrefixOf,
+  containerMacOf,
+  hostIfnameOf,
+  hostMacOf,
+  keyOfAlias,
+} from "./attachment-names.ts";
 
 const key = (networkName: string, containerId: string, ifname = "eth0") => ({
   networkName,
@@ -29,4 +36,16 @@ test("the alias is the key, and stays within the kernel's 255 bytes", () => {
   const longest = aliasOf(key("n".repeat(400), "c"));
   expect(longest.length).toBeLessThanOrEqual(255);
   expect(longest).not.toBe(aliasOf(key("n".repeat(400), "d")));
+});
+
+test("an alias tells its key, unless it is a hash or somebody else's", () => {
+  expect(keyOfAlias(aliasOf(key("web", "c1")))).toEqual([key("web", "c1")]);
+  for (const alias of [
+    aliasOf(key("web", "c".repeat(300))),
+    "",
+    "fairlead:web/c1",
+    "web/c1/eth0",
+    "fairlead:a/b/c/d",
+  ])
+    expect(keyOfAlias(alias)).toEqual([]);
 });

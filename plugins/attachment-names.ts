@@ -51,3 +51,13 @@ export function aliasOf(key: AttachmentKey): string {
   const hashed = `#${hashHex(seedOf(key), HASH_DIGITS)}`;
   return `${aliasPrefixOf(key.networkName).slice(0, ALIAS_BYTES - hashed.length)}${hashed}`;
 }
+
+/** The key that {@link aliasOf} made the alias of, as a list of one; empty for one that is a hash, or no alias of ours. */
+export function keyOfAlias(alias: string): readonly AttachmentKey[] {
+  if (!alias.startsWith(ALIAS_PREFIX)) return [];
+  const [networkName = "", containerId = "", ifname = "", ...rest] = alias
+    .slice(ALIAS_PREFIX.length)
+    .split("/");
+  const isWhole = networkName !== "" && containerId !== "" && ifname !== "" && rest.length === 0;
+  return isWhole ? [{ networkName, containerId, ifname }] : [];
+}

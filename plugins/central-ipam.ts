@@ -11,7 +11,7 @@ import { asFairleadError, FairleadError } from "../lib/errors.ts";
 import type { AttachmentKey } from "../lib/ipam/api.ts";
 import { IpamClient } from "../lib/ipam/client.ts";
 import { isCompleteResponse } from "../lib/ipam/http-message.ts";
-import { readTextFile } from "../lib/linux/files.ts";
+import { pathExists, readTextFile } from "../lib/linux/files.ts";
 import { bootId } from "../lib/linux/machine.ts";
 import { beginExchange } from "../lib/linux/stream-socket.ts";
 import { namesOrId } from "./container-names.ts";
@@ -37,9 +37,17 @@ export class CentralIpam {
   readonly #client: IpamClient;
   readonly #log: (message: string) => void;
 
-  /** Reads the configuration; speaks to nobody yet. @throws FairleadError invalid-config */
-  constructor(source: IpamConfigSource, log: (message: string) => void) {
-    this.#config = readIpamConfig(source);
+  /**
+   * Speaks to nobody yet.
+   *
+   * @param read how the configuration is read. @throws what it throws: FairleadError invalid-config.
+   */
+  constructor(
+    source: IpamConfigSource,
+    log: (message: string) => void,
+    read: (source: IpamConfigSource) => IpamConfig = readIpamConfig,
+  ) {
+    this.#config = read(source);
     this.#networkName = source.networkName;
     this.#log = log;
     const { socket, timeoutMs } = this.#config;
@@ -81,18 +89,31 @@ export class CentralIpam {
   /**
    * Releases what `key` holds. When the service cannot be reached the intent is durable on return.
    *
+   * @returns true when the service released something now.
    * @throws FairleadError when neither worked, or the service refused.
    */
-  release(key: AttachmentKey): void {
+  release(key: AttachmentKey): boolean {
     const at = new Date().toISOString();
     try {
-      this.#client.release({ key });
+      return this.#client.release({ key }).released.length > 0;
     } catch (thrown) {
       const error = asFairleadError(thrown, "release");
       if (error.code !== "unavailable" && error.code !== "timeout") throw error;
       writeReleaseIntent(this.#config.stateDir, { key, at });
       this.#log(`${error.message}; the release is kept in ${this.#config.stateDir} and will be made up for`);
+      return false;
     }
+  }
+
+  /** True when the service knows that `key` holds an address, or held one lately. @throws FairleadError unavailable, … */
+  hasServed({ networkName, containerId, ifname }: AttachmentKey): boolean {
+    const leases = this.#client.leasesOf(containerId);
+    return leases.some((lease) => lease.networkName === networkName && lease.ifname === ifname);
+  }
+
+  /** True on a machine where a service of ours is, or was: there is a socket, or a place for intents. */
+  get isInUse(): boolean {
+    return pathExists(this.#config.socket) || pathExists(this.#config.stateDir);
   }
 
   /** @throws FairleadError check-failed when `key` holds nothing, or an address that is not in the result. */
@@ -100,11 +121,11 @@ export class CentralIpam {
     this.#client.verify({ key, addresses: prevResult.ips.map((ip) => ip.address) });
   }
 
-  /** Releases every attachment of the network on this node that is not in the list. */
-  gc(validAttachments: readonly AttachmentId[]): void {
+  /** Releases every attachment of the network on this node that is not in the list. Returns those. */
+  gc(validAttachments: readonly AttachmentId[]): readonly AttachmentId[] {
     const { stateDir } = this.#config;
     replayReleaseIntents({ stateDir, client: this.#client, log: this.#log });
-    this.#client.gc({ networkName: this.#networkName, validAttachments });
+    return this.#client.gc({ networkName: this.#networkName, validAttachments }).released;
   }
 
   /** @throws FairleadError plugin-unavailable (CNI code 50) with the reason why an ADD would fail. */

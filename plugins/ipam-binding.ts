@@ -7,18 +7,11 @@ import {
   delegateAdd,
   delegateCheck,
   delegateDel,
-  delegateGc,
   delegateStatus,
   type Exec,
 } from "../lib/cni/delegate.ts";
 import { readFields } from "../lib/cni/fields.ts";
-import type {
-  AddRequest,
-  AttachmentRequest,
-  CheckRequest,
-  GcRequest,
-  PluginRequest,
-} from "../lib/cni/request.ts";
+import type { AddRequest, CheckRequest, PluginRequest } from "../lib/cni/request.ts";
 import type { Result } from "../lib/cni/result.ts";
 import { IPAM_SECTION } from "../lib/cni/sections.ts";
 import { type Acquired, CentralIpam } from "./central-ipam.ts";
@@ -39,9 +32,7 @@ export interface PendingAddresses {
 export interface IpamBinding {
   /** Asks for addresses. What it throws leaves nothing to undo. */
   begin(request: AddRequest, mac: string): PendingAddresses;
-  del(request: AttachmentRequest): void;
   check(request: CheckRequest): void;
-  gc(request: GcRequest): void;
   status(request: PluginRequest): void;
 }
 
@@ -81,9 +72,7 @@ const central: IpamBinding = {
     const isWarm = (): boolean => typeof outcome === "object" && outcome.isWarm;
     return { finish: () => finish().result, isWarm, undo };
   },
-  del: (request) => service(request).release(request.key),
   check: (request) => service(request).verify(request.key, request.prevResult),
-  gc: (request) => service(request).gc(request.validAttachments),
   status: (request) => service(request).requireReady(),
 };
 
@@ -96,9 +85,7 @@ const named: IpamBinding = {
     const result = staticResult(staticSource(request));
     return { finish: () => result, undo: () => undefined };
   },
-  del: () => undefined,
   check: (request) => checkStatic(staticSource(request), request.prevResult),
-  gc: () => undefined,
   status: (request) => void staticResult(staticSource(request)),
 };
 
@@ -119,9 +106,7 @@ function delegated(type: string, exec: Exec): IpamBinding {
       };
       return { finish, undo: () => made && delegateDel(to(request)) };
     },
-    del: (request) => delegateDel(to(request)),
     check: (request) => delegateCheck(to(request)),
-    gc: (request) => delegateGc(to(request)),
     status: (request) => delegateStatus(to(request)),
   };
 }

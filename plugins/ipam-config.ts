@@ -8,6 +8,8 @@
  */
 import { configurationError } from "../lib/cni/config.ts";
 import {
+  type Complain,
+  fieldValue,
   integer,
   list,
   NETWORK_CONFIGURATION,
@@ -15,6 +17,7 @@ import {
   optionalInteger,
   type Read,
   readFields,
+  readLeniently,
   text,
 } from "../lib/cni/fields.ts";
 import type { JsonObject } from "../lib/cni/json.ts";
@@ -42,14 +45,19 @@ const DEFAULT_TIMEOUT_SECONDS = 10;
 const LONGEST_TIMEOUT_SECONDS = 60;
 const LONGEST_COOLING_SECONDS = 7 * 24 * 3600;
 
-const IPAM_FIELDS = {
-  ...IP_RANGE,
-  ranges: list(list(object(IP_RANGE))),
-  routes: list(object(ROUTE_FIELDS)),
-  resolvConf: text(),
+/** Where the service is, and how long it may take. */
+const SERVICE_FIELDS = {
   socket: text(DEFAULT_SOCKET),
   stateDir: text(DEFAULT_STATE_DIR),
   timeoutSeconds: integer({ min: 1, max: LONGEST_TIMEOUT_SECONDS, absent: DEFAULT_TIMEOUT_SECONDS }),
+};
+
+const IPAM_FIELDS = {
+  ...IP_RANGE,
+  ...SERVICE_FIELDS,
+  ranges: list(list(object(IP_RANGE))),
+  routes: list(object(ROUTE_FIELDS)),
+  resolvConf: text(),
   addressSpace: text(),
   coolingSeconds: optionalInteger({ max: LONGEST_COOLING_SECONDS }),
 };
@@ -106,6 +114,28 @@ export function readIpamConfig({ raw, networkName, args }: IpamConfigSource): Ip
     socket: read.socket,
     stateDir: read.stateDir,
     timeoutMs: read.timeoutSeconds * 1000,
+  };
+}
+
+/**
+ * What it takes to give addresses back: where the service is, by whatever keys can be read. Nothing is asked for.
+ *
+ * Never throws: `complain` hears of the keys that it did without.
+ */
+export function readIpamLeniently(raw: JsonObject, complain: Complain): IpamConfig {
+  const section = fieldValue(raw, "ipam");
+  const place = { path: "ipam", reading: NETWORK_CONFIGURATION, complain };
+  const { socket, stateDir, timeoutSeconds } = readLeniently(SERVICE_FIELDS, section, place);
+  return {
+    declaration: undefined,
+    requestedAddresses: [],
+    names: [],
+    routes: [],
+    stickyName: "",
+    resolvConf: "",
+    socket,
+    stateDir,
+    timeoutMs: timeoutSeconds * 1000,
   };
 }
 

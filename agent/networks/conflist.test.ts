@@ -35,6 +35,7 @@ test("a bridge network, whole", async () => {
     cniVersion: "1.0.0",
     cniVersions: ["0.4.0", "1.0.0", "1.1.0"],
     name: "web",
+    disableGC: true,
     fairlead: { networkId: network.id },
     plugins: [
       {

@@ -77,6 +77,8 @@ export function conflistOf(network: Network, settings: ConflistSettings): NodeCo
     // 1.1.0 alone would be refused by containerd 1.6 and 1.7 and by podman 4.3.
     cniVersions: ["0.4.0", "1.0.0", "1.1.0"],
     name: network.name,
+    // Several runtimes share the network, and each knows its own attachments alone.
+    disableGC: true,
     fairlead: { networkId: network.id },
     plugins: [plugin],
   };

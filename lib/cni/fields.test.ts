@@ -12,6 +12,8 @@ import {
   optionalInteger,
   optionalObject,
   readFields,
+  readLeniently,
+  TOP,
   text,
 } from "./fields.ts";
 import type { JsonObject } from "./json.ts";
@@ -53,6 +55,22 @@ test("null is absent, at the top and inside", () => {
     { minID: 0, maxID: 0 },
     { minID: 0, maxID: 0 },
   ]);
+});
+
+test("leniently, a wrong key is absent, the others are read, and each wrong one is told of", () => {
+  const told: string[] = [];
+  const at = { ...TOP, complain: (message: string) => told.push(message) };
+  expect(readLeniently(BRIDGE, { bridge: 5, MTU: 1400, trunk: [{ minID: "one" }] }, at)).toEqual({
+    ...ABSENT,
+    mtu: 1400,
+  });
+  expect(told).toEqual([
+    expect.stringContaining("bridge: it is the number 5"),
+    expect.stringContaining("trunk[0].minID"),
+  ]);
+  expect(readLeniently(BRIDGE, "no object", at)).toEqual(ABSENT);
+  expect(readLeniently(BRIDGE, undefined, at)).toEqual(ABSENT);
+  expect(told).toHaveLength(2);
 });
 
 test("reads every type", () => {

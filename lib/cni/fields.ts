@@ -36,6 +36,9 @@ export const NETWORK_CONFIGURATION: Reading = {
   fault: "invalid-config",
 };
 
+/** The top of a network configuration. */
+export const TOP: Place = { path: "", reading: NETWORK_CONFIGURATION };
+
 export function text(absent = ""): Field<string> {
   return { expected: "a string", absent, read: (value) => (typeof value === "string" ? value : undefined) };
 }
@@ -181,9 +184,38 @@ function absentObject<Table extends FieldTable>(table: Table): Read<Table> {
 export function readFields<Table extends FieldTable>(
   table: Table,
   raw: JsonObject,
-  at: Place = { path: "", reading: NETWORK_CONFIGURATION },
+  at: Place = TOP,
 ): Read<Table> {
   return readObject(table, raw, at);
+}
+
+/** Hears of a value that {@link readLeniently} passed over. */
+export type Complain = (message: string) => void;
+
+/**
+ * Reads the keys of `table` out of `raw`, each by itself: one with a wrong value counts as absent, and `complain` hears of
+ * it. Never throws. For the verbs that take away: what somebody has written into a configuration since keeps nothing from
+ * going.
+ *
+ * @param raw where the keys stand; what is no object has none of them.
+ */
+export function readLeniently<Table extends FieldTable>(
+  table: Table,
+  raw: Json | undefined,
+  { complain, ...at }: Place & { readonly complain: Complain },
+): Read<Table> {
+  const whole = raw !== undefined && isObject(raw) ? raw : {};
+  const read: Record<string, unknown> = {};
+  for (const name in table) {
+    const field = table[name] as Field<unknown>;
+    try {
+      read[name] = readObject({ [name]: field }, whole, at)[name];
+    } catch (thrown) {
+      complain(`going on without a key: ${thrown instanceof Error ? thrown.message : String(thrown)}`);
+      read[name] = field.absent;
+    }
+  }
+  return read as Read<Table>;
 }
 
 function readObject<Table extends FieldTable>(table: Table, raw: JsonObject, at: Place): Read<Table> {

@@ -168,7 +168,20 @@ function takeBack({ handlers }: Plugin, request: AddRequest): void {
 function del(plugin: Plugin, base: PluginRequest): void {
   const netns = netnsForDel(plugin.io, base);
   const prevResult = prevResultForDel(base);
-  plugin.handlers.del({ ...base, ...attachment(plugin, base), prevResult, netns });
+  plugin.handlers.del({ ...base, ...attachmentForDel(plugin, base), prevResult, netns });
+}
+
+/** The key is all that DEL needs: arguments that nobody understands are worth a line in the log, no more. */
+function attachmentForDel(plugin: Plugin, base: PluginRequest): Pick<AttachmentRequest, "key" | "args"> {
+  try {
+    return attachment(plugin, base);
+  } catch (thrown) {
+    base.log(`going on without CNI_ARGS: ${messageOf(thrown)}`);
+    return attachment(
+      { ...plugin, argKeys: [] },
+      { ...base, environment: { ...base.environment, args: "" } },
+    );
+  }
 }
 
 function check(plugin: Plugin, base: PluginRequest): void {

@@ -140,7 +140,7 @@ export const ARGS: Field<{ readonly cni: CniArgsSection }> = object({ cni: objec
 const ATTACHMENT = { containerID: text(), ifname: text() };
 
 /** The released name first, then the one in the text of the specification as tagged v1.1.0; runtimes send either. */
-const VALID_ATTACHMENT_KEYS = ["cni.dev/valid-attachments", "cni.dev/attachments"] as const;
+export const VALID_ATTACHMENT_KEYS = ["cni.dev/valid-attachments", "cni.dev/attachments"] as const;
 
 const VALID_ATTACHMENT_FIELDS = {
   [VALID_ATTACHMENT_KEYS[0]]: anything,

@@ -25,8 +25,14 @@ import {
   newChain,
 } from "../netlink/nftables/chain.ts";
 import { NFT_REG_1, NFT_REG_2, verdict } from "../netlink/nftables/data.ts";
-import { concatenate, ETHER_ADDR, IFNAME, ifnameKey } from "../netlink/nftables/datatype.ts";
-import { deleteElements, type ElementsKey, element, newElements } from "../netlink/nftables/element.ts";
+import { concatenate, ETHER_ADDR, IFNAME, ifnameKey, ifnameOfKey } from "../netlink/nftables/datatype.ts";
+import {
+  deleteElements,
+  type ElementsKey,
+  element,
+  getElement,
+  newElements,
+} from "../netlink/nftables/element.ts";
 import { findElement, listElements } from "../netlink/nftables/elements.ts";
 import { counter } from "../netlink/nftables/expr/counter.ts";
 import type { Expression } from "../netlink/nftables/expr/expression.ts";
@@ -95,6 +101,11 @@ function commentOf({ key, mac }: MacSpoofSpec): string {
   const comment = `${parseInterfaceMac(mac)} ${key}`;
   const fits = new TextEncoder().encode(comment).length <= COMMENT_MAXIMUM_BYTES;
   return fits ? comment : `${parseInterfaceMac(mac)} ${hashHex(key, 16)}`;
+}
+
+/** Asks whether the interface's source MAC is checked; for whoever asks several things at once. */
+export function findSourceCheck(hostIfname: string) {
+  return getElement(elementsKey(CHECKED), ifnameKey(validateIfname(hostIfname)));
 }
 
 /** The comment on the interface's element; null when there is no element. */
@@ -184,6 +195,20 @@ export function removeMacSpoofCheck(nft: NFTables, hostIfname: string): void {
     }
   }
   throw tooBusy("remove", hostIfname);
+}
+
+/**
+ * Takes back the checks of interfaces that were made for what `isStale` names; its argument is the `key` of the spec.
+ * Idempotent. A key that was too long to be written down is nobody's here: its check goes with its interface.
+ *
+ * @throws FairleadError kernel-refused, unavailable.
+ */
+export function removeStaleMacSpoofChecks(nft: NFTables, isStale: (key: string) => boolean): void {
+  for (const { key, userdata } of listElements(nft, elementsKey(CHECKED))) {
+    const comment = decodeComment(userdata, NFTNL_UDATA_SET_ELEM_COMMENT) ?? "";
+    const hostIfname = key?.value && ifnameOfKey(key.value);
+    if (hostIfname && isStale(comment.slice(comment.indexOf(" ") + 1))) removeMacSpoofCheck(nft, hostIfname);
+  }
 }
 
 function tooBusy(verb: string, hostIfname: string): FairleadError {

@@ -37,6 +37,11 @@ import {
 
 type Requests = readonly NetlinkRequest<unknown>[];
 
+/** Asks whether the attachment has published anything; for whoever asks several things at once. */
+export function findPublished(holder: PortHolder) {
+  return wanted(ATTACHMENTS, attachmentKey(holder));
+}
+
 /**
  * Takes back what `publishPorts` made for the attachment. Idempotent; needs nothing but the key. Returns the ports that
  * it had.

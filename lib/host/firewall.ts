@@ -11,9 +11,11 @@
 export {
   checkMacSpoofCheck,
   ensureMacSpoofCheck,
+  findSourceCheck,
   isMacSpoofCheckInPlace,
   type MacSpoofSpec,
   removeMacSpoofCheck,
+  removeStaleMacSpoofChecks,
   removeUnusedMacSpoofTable,
 } from "./firewall-mac-spoof.ts";
 export { ensureMasquerade, listMasquerade, removeMasquerade } from "./firewall-masquerade.ts";

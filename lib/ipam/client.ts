@@ -10,6 +10,7 @@ import type {
   AcquireResponse,
   GcRequest,
   GcResponse,
+  Lease,
   NetworkStatus,
   NetworkStatusRequest,
   ReleaseRequest,
@@ -52,6 +53,13 @@ export class IpamClient {
 
   networkStatus(request: NetworkStatusRequest): NetworkStatus {
     return this.#post("/v1/networks/status", request) as NetworkStatus;
+  }
+
+  /** What the container holds, and what it held of late: addresses that cool down say whose they were. */
+  leasesOf(containerId: string): readonly Lease[] {
+    const path = `/v1/leases?containerId=${encodeURIComponent(containerId)}`;
+    const answer = readAnswer(this.#beginExchange(encodeRequest("GET", path))());
+    return (answer as { readonly leases: readonly Lease[] }).leases;
   }
 
   #post(path: string, body: unknown): unknown {

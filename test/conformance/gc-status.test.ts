@@ -1,5 +1,15 @@
 /** GC removes what is stale and nothing else; STATUS tells whether ADD would work. */
-import { expectSilence, PluginLab, type TestNetwork } from "../support/plugin-lab.ts";
+import { readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { portmapOf } from "../support/lab-plugins.ts";
+import {
+  type Configuration,
+  type Container,
+  expectSilence,
+  expectSuccess,
+  PluginLab,
+  type TestNetwork,
+} from "../support/plugin-lab.ts";
 
 jest.setTimeout(120_000);
 
@@ -24,6 +34,7 @@ async function attachTwo() {
   return { network, kept, stale, keptResult, staleResult, valid };
 }
 
+const ruleset = () => lab.lab.host(["nft", "-s", "list", "ruleset"]);
 const bare = (address: string | undefined) => address?.replace(/\/.*/, "");
 /** Links on the host that are ports of the network's bridge; none when the bridge is gone. */
 async function hostEnds(network: TestNetwork): Promise<string[]> {
@@ -51,13 +62,20 @@ describe("GC", () => {
     expect(await lab.plugins.boundAddresses(network.name)).toHaveLength(1);
   });
 
-  test("an empty list removes everything", async () => {
+  test("an empty list removes everything, the network's bridge and rules too", async () => {
     const { network, kept, stale } = await attachTwo();
+    expect(await ruleset()).toContain(network.name);
+    const marks = await lab.lab.hostLinks();
     await lab.succeed("GC", undefined, configOf(network, { [NEW_KEY]: [] }));
     expect(await lab.plugins.boundAddresses(network.name)).toEqual([]);
-    expect(await hostEnds(network)).toEqual([]);
+    expect(marks).toContain(network.bridge);
+    expect(await lab.lab.hostLinks()).not.toContain(network.bridge);
+    expect(await ruleset()).not.toMatch(new RegExp(`${network.name}\\b|${network.bridge}\\b`));
     expect(await lab.containerLinks(kept)).toEqual([]);
     expect(await lab.containerLinks(stale)).toEqual([]);
+    // Nobody is kept from the bridge by what GC locked.
+    await lab.add(kept, configOf(network));
+    await lab.succeed("DEL", kept, configOf(network));
   });
 
   test.each([
@@ -100,6 +118,99 @@ describe("GC", () => {
   test("a list of another type is refused", async () => {
     const error = await lab.fail("GC", undefined, configOf(lab.network(), { [NEW_KEY]: "all" }));
     expect(error).toMatchObject({ code: 7, msg: expect.stringContaining(NEW_KEY) });
+  });
+});
+
+describe("GC of a network that serves several runtimes", () => {
+  type Record = Readonly<{ [key: string]: unknown }>;
+
+  /** libcni's record of the attachment, as the manager of `container` leaves it. */
+  const recordOf = (network: TestNetwork, { containerId, ifname, netns }: Container): Record => ({
+    kind: "cniCacheV1",
+    networkName: network.name,
+    containerId,
+    ifName: ifname,
+    netns,
+  });
+
+  /** Runs a plugin on a machine whose records are these. */
+  function withRecords(records: readonly Record[]): string[] {
+    folders += 1;
+    const folder = lab.lab.folder(`records-${folders}`, "results");
+    for (const [index, record] of records.entries()) {
+      writeFileSync(join(folder, `${record["networkName"]}-${index}`), JSON.stringify(record));
+    }
+    const script = `mkdir -p /var/lib/cni && mount --bind ${dirname(folder)} /var/lib/cni && exec "$@"`;
+    return ["unshare", "-m", "sh", "-c", script, "sh"];
+  }
+
+  /** GC with an empty list. Returns the log. */
+  async function collect(config: Configuration, records: readonly Record[], type?: string): Promise<string> {
+    const call = { verb: "GC", config: { ...config, [NEW_KEY]: [] }, wrapper: withRecords(records) };
+    const answer = await lab.call({ ...call, ...(type !== undefined && { type }) });
+    expectSilence(answer);
+    return answer.stderr;
+  }
+  let folders = 0;
+
+  test("leaves whom another manager has a record of, and removes the others, and says why", async () => {
+    const { network, kept, stale, keptResult } = await attachTwo();
+    const log = await collect(configOf(network), [recordOf(network, kept)]);
+    await lab.succeed("CHECK", kept, configOf(network, { prevResult: keptResult }));
+    expect(await hostEnds(network)).toEqual([keptResult.interfaces?.[1]?.name]);
+    expect(await lab.containerLinks(stale)).toEqual([]);
+    expect(log).toMatch(new RegExp(`keeping ${kept.containerId} .*/var/lib/cni/results/.*disableGC`));
+    expect(log).toMatch(new RegExp(`removing .*${stale.containerId}.* nobody has a record`));
+    await lab.succeed("DEL", kept, configOf(network));
+  });
+
+  test("goes by the namespace in the result where the record names none", async () => {
+    const { network, kept, keptResult } = await attachTwo();
+    const { netns: _, ...record } = recordOf(network, kept);
+    await collect(configOf(network), [{ ...record, result: keptResult }]);
+    await lab.succeed("CHECK", kept, configOf(network, { prevResult: keptResult }));
+    await lab.succeed("DEL", kept, configOf(network));
+  });
+
+  test.each<[string, (record: Record) => Record]>([
+    ["of a container whose namespace is gone", (record) => ({ ...record, netns: "/run/netns/no-such" })],
+    ["of another network", (record) => ({ ...record, networkName: `${record["networkName"]}-2` })],
+    ["of another interface", (record) => ({ ...record, ifName: "eth1" })],
+    ["that nobody can read", () => ({ networkName: "conf" })],
+  ])("a record %s spares nobody", async (_, change) => {
+    const { network, kept } = await attachTwo();
+    await collect(configOf(network), [change(recordOf(network, kept))]);
+    expect(await lab.containerLinks(kept)).toEqual([]);
+    expect(await lab.plugins.boundAddresses(network.name)).toEqual([]);
+  });
+
+  test("published ports and addresses that other plugins look after are spared, too", async () => {
+    const { network, kept, keptResult } = await attachTwo();
+    const ports = portmapOf(lab.plugins);
+    const portMappings = [{ hostPort: 24_001, containerPort: 80, protocol: "tcp" }];
+    const keys = { cniVersion: "1.1.0", name: network.name, ...ports, runtimeConfig: { portMappings } };
+    const config = { ...keys, prevResult: keptResult };
+    expectSuccess(await lab.call({ verb: "ADD", container: kept, config, type: ports.type }));
+    const records = [recordOf(network, kept)];
+    await collect(keys, records, ports.type);
+    await collect(configOf(network), records, "fairlead-ipam");
+    expect(await ruleset()).toContain(kept.containerId);
+    expect(await lab.plugins.boundAddresses(network.name)).toEqual([bare(keptResult.ips?.[0]?.address)]);
+    await lab.succeed("GC", undefined, configOf(network, { [NEW_KEY]: [] }));
+    expect(await ruleset()).not.toContain(kept.containerId);
+  });
+
+  test("a delegate for IPAM hears of whom to spare", async () => {
+    const folder = lab.scriptedPlugin("listening-ipam", ['cat > "$DIR/heard"']);
+    const env = { CNI_PATH: folder };
+    const network = lab.network();
+    const container = await lab.container();
+    const list = [{ containerID: container.containerId, ifname: container.ifname }];
+    const wrapper = withRecords([recordOf(network, container)]);
+    const config = configOf(network, { ipam: { type: "listening-ipam" }, [OLD_KEY]: [] });
+    expectSilence(await lab.call({ verb: "GC", config, env, wrapper }));
+    const heard = JSON.parse(readFileSync(join(folder, "heard"), "utf8"));
+    expect(heard).toMatchObject({ name: network.name, [NEW_KEY]: list, [OLD_KEY]: list });
   });
 });
 

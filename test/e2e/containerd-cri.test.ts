@@ -2,6 +2,7 @@
 import { isIPv6 } from "node:net";
 import { PAUSE_IMAGE, SERVE_FOREVER, WEB_PAGE } from "../support/images.ts";
 import { HOST_IPV4, INTERNET_IPV4, INTERNET_IPV6, Lab, pingShellLine } from "../support/lab.ts";
+import type { Conflist } from "../support/lab-conflist.ts";
 import { leftovers } from "../support/lab-leftovers.ts";
 import {
   bridgeConflist,
@@ -33,10 +34,9 @@ beforeAll(async () => {
   lab.defer("remove the pods' cgroup", async () => removePodCgroup());
   plugins = pluginsUnderTest(lab);
   await plugins.start();
-  const network = { name: NETWORK, bridge: BRIDGE, subnets: TEST_SUBNETS, chained: [portmapOf(plugins)] };
   const containerd = await Containerd.start(lab, {
     pluginFolder: stagePlugins(lab, plugins.cniPath),
-    conflistFolder: stageConflist(lab, bridgeConflist(plugins, network)),
+    conflistFolder: stageConflist(lab, bridgeConflist(plugins, network())),
     pauseImage: PAUSE_IMAGE,
   });
   cri = new CriClient(containerd.socket);
@@ -48,6 +48,13 @@ beforeAll(async () => {
 });
 
 afterAll(() => lab.close());
+
+const network = () => ({
+  name: NETWORK,
+  bridge: BRIDGE,
+  subnets: TEST_SUBNETS,
+  chained: [portmapOf(plugins)],
+});
 
 function runPod(
   name: string,
@@ -116,6 +123,28 @@ test("a second pod that wants the same host port is refused, and named the first
   );
   expect(await loadPage("host", `http://127.0.0.1:${HOST_PORT}/`)).toBe(WEB_PAGE);
 });
+
+test("a pod whose conflist has lost its keys since is removed, with its port and its address", async () => {
+  if (plugins.name === "reference") return;
+  const pod = await runPod("pod-4", [{ containerPort: 80, hostPort: HOST_PORT + 1 }]);
+  const whole = bridgeConflist(plugins, { name: NETWORK, bridge: BRIDGE, subnets: TEST_SUBNETS });
+  const { ipam, ...bridge } = whole.plugins[0] ?? { type: "" };
+  const changed = { ...bridge, mtu: "wide", ipam: { ...(ipam as object), type: "gone-since", routes: [{}] } };
+  await useConflist({ ...whole, plugins: [changed] }, "gone-since");
+  await cri.removeContainer(pod);
+  await cri.call("StopPodSandbox", { pod_sandbox_id: pod.sandboxId });
+  await cri.call("RemovePodSandbox", { pod_sandbox_id: pod.sandboxId });
+  expect(await plugins.boundAddresses(NETWORK)).toEqual([...first.addresses, ...second.addresses].sort());
+  expect(await lab.host(["nft", "list", "ruleset"])).not.toContain(pod.sandboxId);
+  await useConflist(bridgeConflist(plugins, network()), "portMappings");
+});
+
+/** Replaces the conflist, and waits until containerd has read it: until the text is in what it goes by. */
+async function useConflist(conflist: Conflist, marker: string): Promise<void> {
+  stageConflist(lab, conflist);
+  const isRead = async () => JSON.stringify(await cri.call("Status", { verbose: true })).includes(marker);
+  expect(await waitUntil(isRead, 10_000)).toBe(true);
+}
 
 test("StopPodSandbox twice and RemovePodSandbox leave nothing", async () => {
   for (const pod of [first, second]) {

@@ -64,3 +64,9 @@ export function ifnameKey(ifname: string): Uint8Array {
   key.set(new TextEncoder().encode(ifname));
   return key;
 }
+
+/** The link's name that {@link ifnameKey} was made from. */
+export function ifnameOfKey(key: Uint8Array): string {
+  const end = key.indexOf(0);
+  return new TextDecoder().decode(end < 0 ? key : key.subarray(0, end));
+}

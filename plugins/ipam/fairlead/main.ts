@@ -12,6 +12,8 @@ import { VERSION } from "../../../lib/version.ts";
 import { CentralIpam } from "../../central-ipam.ts";
 import { pluginIo } from "../../io.ts";
 import { IPAM_ARG_KEYS } from "../../ipam-config.ts";
+import { collectFromService, releaseFromService } from "../../ipam-removal.ts";
+import { sparingOthers } from "../../other-managers.ts";
 
 /** The reference interface plugins hand their own CNI_ARGS on; what they understand must not be an error here. */
 const ARG_KEYS = [...IPAM_ARG_KEYS, "MAC"];
@@ -34,9 +36,9 @@ const handlers: PluginHandlers = {
     }
     return result;
   },
-  del: (request) => centralIpam(request).release(request.key),
+  del: (request) => releaseFromService(request),
   check: (request) => centralIpam(request).verify(request.key, request.prevResult),
-  gc: (request) => centralIpam(request).gc(request.validAttachments),
+  gc: (request) => collectFromService(sparingOthers(request)),
   status: (request) => centralIpam(request).requireReady(),
 };
 

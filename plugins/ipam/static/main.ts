@@ -10,7 +10,8 @@ import { type PluginIo, runPlugin } from "../../../lib/cni/run-plugin.ts";
 import { CNI_VERSIONS } from "../../../lib/cni/versions.ts";
 import { VERSION } from "../../../lib/version.ts";
 import { INTERFACE_ARG_KEYS } from "../../attachment-wishes.ts";
-import { pluginIo } from "../../io.ts";
+import { pluginIo, processExec } from "../../io.ts";
+import { releaseAddresses } from "../../ipam-removal.ts";
 import { checkStatic, type StaticSource, staticResult } from "../../static-ipam.ts";
 
 function sourceOf(request: PluginRequest | AttachmentRequest): StaticSource {
@@ -23,8 +24,8 @@ const handlers: PluginHandlers = {
     requireRepresentable(result.ips, request.config.cniVersion);
     return result;
   },
-  // Nothing was kept, so there is nothing to give back.
-  del: () => undefined,
+  // Nothing was kept, so there is nothing to give back, unless the addresses were from elsewhere before.
+  del: (request) => releaseAddresses(request, processExec),
   check: (request) => checkStatic(sourceOf(request), request.prevResult),
   gc: () => undefined,
   status: (request) => void staticResult(sourceOf(request)),

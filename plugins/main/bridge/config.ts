@@ -8,7 +8,9 @@ import { type Address, tryParseAddress } from "../../../lib/addr/address.ts";
 import { ifnameProblem } from "../../../lib/addr/ifname.ts";
 import { configurationError } from "../../../lib/cni/config.ts";
 import {
+  type Complain,
   checkedText,
+  fieldValue,
   flag,
   integer,
   list,
@@ -17,6 +19,8 @@ import {
   optionalInteger,
   type Read,
   readFields,
+  readLeniently,
+  TOP,
   text,
 } from "../../../lib/cni/fields.ts";
 import type { JsonObject } from "../../../lib/cni/json.ts";
@@ -25,8 +29,11 @@ import { HOST_BINDING } from "../../port-mappings.ts";
 const VLAN_MAX = 4094;
 const MTU_MAX = 65535;
 
+const bridgeName = (absent: string) => checkedText("an interface name", ifnameProblem, absent);
+const DEFAULT_BRIDGE = "cni0";
+
 const BRIDGE_FIELDS = {
-  bridge: checkedText("an interface name", ifnameProblem, "cni0"),
+  bridge: bridgeName(DEFAULT_BRIDGE),
   isGateway: flag(),
   isDefaultGateway: flag(),
   forceAddress: flag(),
@@ -98,6 +105,24 @@ export function readBridgeConfig(raw: JsonObject): BridgeConfig {
     vlanTrunk: read.vlanTrunk.flatMap(vlanRanges),
     hostBinding: tryParseAddress(read.hostBinding),
   };
+}
+
+/** What of the configuration DEL and GC look at. */
+export interface RemovalKeys {
+  /** Null: the configuration does not say, in a way that could be read. */
+  readonly bridge: string | null;
+  /** True when it asks for published ports or source checks. */
+  readonly wantsRules: boolean;
+}
+
+const REMOVAL_FIELDS = { bridge: bridgeName(""), macspoofchk: flag(), publishPorts: flag() };
+
+/** Reads them one by one, past what is wrong; `complain` hears of it. Never throws. */
+export function readRemovalKeys(raw: JsonObject, complain: Complain): RemovalKeys {
+  const place = { ...TOP, complain };
+  const { bridge, macspoofchk, publishPorts } = readLeniently(REMOVAL_FIELDS, raw, place);
+  const name = fieldValue(raw, "bridge") === undefined ? DEFAULT_BRIDGE : bridge;
+  return { bridge: name === "" ? null : name, wantsRules: macspoofchk || publishPorts };
 }
 
 /** True when any VLAN key asks for a bridge that filters by VLAN. */

@@ -1,43 +1,80 @@
 /**
  * DEL: published ports and the link first, then the address, so that nobody is given an address that is still in use.
  *
- * Works from the key alone: without the container's namespace, without a previous result, twice, and after a reboot.
+ * Works from the key alone: without the container's namespace, without a previous result, twice, after a reboot, and
+ * whatever has become of the configuration since.
  */
 
 import { Attempts } from "../../../lib/attempts.ts";
-import type { DelRequest } from "../../../lib/cni/request.ts";
-import { removeMacSpoofCheck } from "../../../lib/host/firewall.ts";
+import type { AttachmentKey, DelRequest } from "../../../lib/cni/request.ts";
+import { asFairleadError } from "../../../lib/errors.ts";
+import { findSourceCheck, removeMacSpoofCheck } from "../../../lib/host/firewall.ts";
+import { findPublished } from "../../../lib/host/firewall-portmap-unpublish.ts";
 import { removeHostLink } from "../../../lib/host/link-reaper.ts";
 import { findLink, type LinkState } from "../../../lib/host/links.ts";
 import { NETLINK_ROUTE, openNetlinkSocketIn } from "../../../lib/linux/netlink-socket.ts";
 import { openNetnsIfExists } from "../../../lib/linux/netns.ts";
 import { NetlinkConnection } from "../../../lib/netlink/connection.ts";
+import { aliasOf, hostIfnameOf } from "../../attachment-names.ts";
 import { processExec } from "../../io.ts";
-import { bindIpam } from "../../ipam-binding.ts";
-import { unpublish } from "../../published-ports.ts";
-import type { HostNetlink } from "../../workspace.ts";
-import { type BridgePlan, planBridge } from "./plan.ts";
-import { openHost } from "./ports.ts";
+import { releaseAddresses } from "../../ipam-removal.ts";
+import { PUBLISHING_SOCKET, unpublish } from "../../published-ports.ts";
+import { HostNetlink } from "../../workspace.ts";
+import { type RemovalKeys, readRemovalKeys } from "./config.ts";
+
+/** What is to go: names that follow from the key, and what of the configuration can be read. */
+interface Removal extends RemovalKeys {
+  readonly key: AttachmentKey;
+  readonly hostIfname: string;
+  readonly alias: string;
+}
 
 export function del(request: DelRequest): void {
-  const plan = planBridge(request);
-  const ipam = bindIpam(request, processExec);
-  const host = openHost(plan.config);
+  const removal = planRemoval(request);
+  // Whatever the network publishes by now: this attachment may have published a thousand ports.
+  const host = new HostNetlink(PUBLISHING_SOCKET);
   const attempts = new Attempts();
   try {
-    if (plan.config.publishPorts) attempts.run(() => unpublish(plan.key, host));
-    attempts.run(() => removePair(request.netns, plan, host));
-    if (plan.config.macspoofchk) attempts.run(() => removeMacSpoofCheck(host.nft, plan.hostIfname));
+    const rules = findRules(removal, host, request.log);
+    if (rules.ports) attempts.run(() => unpublish(removal.key, host));
+    attempts.run(() => removePair(request.netns, removal, host));
+    if (rules.sourceCheck) attempts.run(() => removeMacSpoofCheck(host.nft, removal.hostIfname));
     // An interface that would not go still uses its address, and a port that would not go still leads to it.
-    if (!attempts.failed) attempts.run(() => ipam?.del(request));
+    if (!attempts.failed) attempts.run(() => releaseAddresses(request, processExec));
   } finally {
     host.close();
   }
-  attempts.throwIfFailed("delete attachment", plan.alias);
+  attempts.throwIfFailed("delete attachment", removal.alias);
 }
 
-function removePair(netns: string | null, plan: BridgePlan, host: HostNetlink): void {
-  const link = findOwnPort(plan, host) ?? (netns === null ? null : findForeignPort(netns, plan, host));
+function planRemoval({ key, config, log }: DelRequest): Removal {
+  return { ...readRemovalKeys(config.raw, log), key, hostIfname: hostIfnameOf(key), alias: aliasOf(key) };
+}
+
+interface Rules {
+  readonly ports: boolean;
+  readonly sourceCheck: boolean;
+}
+
+/** What the attachment has in the firewall: one exchange, whatever the configuration says that there should be. */
+function findRules(
+  { key, hostIfname, wantsRules }: Removal,
+  host: HostNetlink,
+  log: DelRequest["log"],
+): Rules {
+  try {
+    const [ports, sourceCheck] = host.nft.findAll([findPublished(key), findSourceCheck(hostIfname)]);
+    return { ports: ports !== undefined, sourceCheck: sourceCheck !== undefined };
+  } catch (thrown) {
+    // Where rules are wanted, not to see them is a failure, which the attempts to remove them report.
+    if (wantsRules) return { ports: true, sourceCheck: true };
+    log(`going on without looking for rules: ${asFairleadError(thrown, "read nftables").message}`);
+    return { ports: false, sourceCheck: false };
+  }
+}
+
+function removePair(netns: string | null, removal: Removal, host: HostNetlink): void {
+  const link = findOwnPort(removal, host) ?? (netns === null ? null : findForeignPort(netns, removal, host));
   if (link) removeHostLink(host.route, link.ifindex);
 }
 
@@ -45,7 +82,7 @@ function removePair(netns: string | null, plan: BridgePlan, host: HostNetlink): 
  * The alias says whose the link is: names are hashes, and a hash can meet another one. A link without one is ours too: its
  * ADD ended between making the link and naming it.
  */
-function findOwnPort({ hostIfname, alias }: BridgePlan, host: HostNetlink): LinkState | null {
+function findOwnPort({ hostIfname, alias }: Removal, host: HostNetlink): LinkState | null {
   const link = findLink(host.route, hostIfname);
   return link !== null && (link.alias === alias || link.alias === "") ? link : null;
 }
@@ -56,11 +93,12 @@ function findOwnPort({ hostIfname, alias }: BridgePlan, host: HostNetlink): Link
  * Nothing but its place tells that it belongs to this attachment: it is the peer of the container's interface, a port of
  * this network's bridge, and no attachment of ours. An interface of that name from another network stays.
  */
-function findForeignPort(path: string, plan: BridgePlan, host: HostNetlink): LinkState | null {
-  const end = findContainerEnd(path, plan.key.ifname);
+function findForeignPort(path: string, { key, bridge: name }: Removal, host: HostNetlink): LinkState | null {
+  if (name === null) return null;
+  const end = findContainerEnd(path, key.ifname);
   if (end?.kind !== "veth" || end.link === null) return null;
   const port = findLink(host.route, end.link);
-  const bridge = port && findLink(host.route, plan.config.bridge);
+  const bridge = port && findLink(host.route, name);
   const isPeer = port?.kind === "veth" && port.link === end.ifindex;
   return isPeer && bridge && port.master === bridge.ifindex && port.alias === "" ? port : null;
 }

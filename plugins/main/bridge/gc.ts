@@ -1,56 +1,73 @@
 /**
  * GC: removes what belongs to no valid attachment of this network: published ports, host links, source checks, addresses;
  * and, when nothing of the network is left on this machine, its rules and a bridge of our own making.
+ *
+ * By the attachments' own marks, whatever the configuration says by now; and not what another manager answers for.
  */
 
 import { Attempts } from "../../../lib/attempts.ts";
-import type { GcRequest } from "../../../lib/cni/request.ts";
+import type { AttachmentKey, GcRequest } from "../../../lib/cni/request.ts";
 import { removeBridgeIfUnused } from "../../../lib/host/bridge.ts";
 import { bridgeAliasOf, keptBridgeOf } from "../../../lib/host/bridge-identity.ts";
 import { tryLockBridge } from "../../../lib/host/bridge-lock.ts";
-import { removeMacSpoofCheck, removeMasquerade } from "../../../lib/host/firewall.ts";
+import {
+  removeMacSpoofCheck,
+  removeMasquerade,
+  removeStaleMacSpoofChecks,
+} from "../../../lib/host/firewall.ts";
 import { removeIsolation } from "../../../lib/host/firewall-isolation.ts";
-import { findLink, type LinkState, listBridgePorts, removeLink } from "../../../lib/host/links.ts";
-import { aliasOf, aliasPrefixOf } from "../../attachment-names.ts";
+import { findLink, type LinkState, listLinksOfKind, removeLink } from "../../../lib/host/links.ts";
+import { aliasOf, aliasPrefixOf, keyOfAlias } from "../../attachment-names.ts";
 import { processExec } from "../../io.ts";
-import { bindIpam } from "../../ipam-binding.ts";
-import { unpublishStale } from "../../published-ports.ts";
-import { type HostNetlink, LOCK_DIRECTORY } from "../../workspace.ts";
-import { readBridgeConfig } from "./config.ts";
-import { openHost } from "./ports.ts";
+import { collectAddresses } from "../../ipam-removal.ts";
+import { sparingOthers } from "../../other-managers.ts";
+import { PUBLISHING_SOCKET, unpublishStale } from "../../published-ports.ts";
+import { HostNetlink, LOCK_DIRECTORY } from "../../workspace.ts";
+import { readRemovalKeys } from "./config.ts";
 
-export function gc(request: GcRequest): void {
-  const { networkName, raw } = request.config;
-  const config = readBridgeConfig(raw);
-  const { bridge, macspoofchk, publishPorts } = config;
-  const ipam = bindIpam(request, processExec);
-  const host = openHost(config);
+export function gc(given: GcRequest): void {
+  const { networkName, raw } = given.config;
+  const request = sparingOthers(given);
+  const { bridge } = readRemovalKeys(raw, request.log);
+  const host = new HostNetlink(PUBLISHING_SOCKET);
   const attempts = new Attempts();
   try {
-    if (publishPorts) attempts.run(() => unpublishStale(request, host));
-    for (const link of stalePorts(request, bridge, host)) {
-      attempts.run(() => removeLink(host.route, link.ifindex));
-      if (macspoofchk) attempts.run(() => removeMacSpoofCheck(host.nft, link.ifname));
-    }
-    attempts.run(() => ipam?.gc(request));
-    if (request.validAttachments.length === 0) attempts.run(() => removeNetwork(networkName, bridge, host));
+    attempts.run(() => unpublishStale(request, host));
+    const removed = removeStalePorts(request, host, attempts);
+    attempts.run(() => removeStaleMacSpoofChecks(host.nft, staleAliases(request)));
+    attempts.run(() => collectAddresses(request, processExec, removed));
+    // Without the bridge's name nobody can tell whether the agent keeps it.
+    if (request.validAttachments.length === 0 && bridge !== null)
+      attempts.run(() => removeNetwork(networkName, bridge, host));
   } finally {
     host.close();
   }
   attempts.throwIfFailed("collect garbage of network", networkName);
 }
 
-/** Ports of the bridge that carry this network's alias but none of a valid attachment. */
-function stalePorts(
-  { config, validAttachments }: GcRequest,
-  bridgeName: string,
-  host: HostNetlink,
-): LinkState[] {
-  const { networkName } = config;
-  const bridge = findLink(host.route, bridgeName);
-  if (bridge === null) return [];
+/** Tells whether an alias is of this network, but of none of its valid attachments. */
+function staleAliases({ config: { networkName }, validAttachments }: GcRequest): (alias: string) => boolean {
+  const prefix = aliasPrefixOf(networkName);
   const valid = new Set(validAttachments.map((attachment) => aliasOf({ networkName, ...attachment })));
-  return portsOf(networkName, bridge, host).filter(({ alias }) => !valid.has(alias));
+  return (alias) => alias.startsWith(prefix) && !valid.has(alias);
+}
+
+/** Host ends of stale attachments, on whatever bridge they are. Returns whose they were, as far as their aliases say. */
+function removeStalePorts(request: GcRequest, host: HostNetlink, attempts: Attempts): AttachmentKey[] {
+  const isStale = staleAliases(request);
+  const removed: AttachmentKey[] = [];
+  for (const { ifindex, ifname, alias } of listLinksOfKind(host.route, "veth")) {
+    if (!isStale(alias)) continue;
+    attempts.run(() => {
+      request.log(
+        `removing ${ifname} (${alias}): it is in no list of valid attachments, and nobody has a record of it`,
+      );
+      removeLink(host.route, ifindex);
+      removeMacSpoofCheck(host.nft, ifname);
+      removed.push(...keyOfAlias(alias));
+    });
+  }
+  return removed;
 }
 
 /**
@@ -61,8 +78,8 @@ function removeNetwork(networkName: string, bridgeName: string, host: HostNetlin
   const lock = tryLockBridge({ directory: LOCK_DIRECTORY, bridgeName });
   if (lock === null) return;
   try {
+    if (portsOf(networkName, host).length > 0) return;
     const bridge = findLink(host.route, bridgeName);
-    if (bridge && portsOf(networkName, bridge, host).length > 0) return;
     if (bridge && keptBridgeOf(bridge.alias) !== null) return;
     removeMasquerade(host.nft, networkName);
     removeIsolation(host.nft, networkName);
@@ -72,8 +89,8 @@ function removeNetwork(networkName: string, bridgeName: string, host: HostNetlin
   }
 }
 
-/** Ports that were made for a network, by their alias. */
-function portsOf(networkName: string, bridge: LinkState, host: HostNetlink): LinkState[] {
+/** Links that were made for a network, by their alias. */
+function portsOf(networkName: string, host: HostNetlink): LinkState[] {
   const prefix = aliasPrefixOf(networkName);
-  return listBridgePorts(host.route, bridge.ifindex).filter(({ alias }) => alias.startsWith(prefix));
+  return listLinksOfKind(host.route, "veth").filter(({ alias }) => alias.startsWith(prefix));
 }

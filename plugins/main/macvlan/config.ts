@@ -4,7 +4,19 @@
  * Source: README of the reference plugin macvlan.
  */
 import { ifnameProblem } from "../../../lib/addr/ifname.ts";
-import { checkedText, flag, integer, oneOf, type Read, readFields, text } from "../../../lib/cni/fields.ts";
+import {
+  type Complain,
+  checkedText,
+  fieldValue,
+  flag,
+  integer,
+  oneOf,
+  type Read,
+  readFields,
+  readLeniently,
+  TOP,
+  text,
+} from "../../../lib/cni/fields.ts";
 import type { JsonObject } from "../../../lib/cni/json.ts";
 import { MACVLAN_MODES, type MacvlanMode } from "../../../lib/host/macvlan.ts";
 
@@ -28,6 +40,26 @@ const MACVLAN_FIELDS = {
   /** Ours: the container takes addresses and routes from router advertisements on the master's network. */
   routerAdvertisements: flag(true),
 };
+
+/** What of the configuration DEL looks at. */
+export interface RemovalKeys {
+  /** As {@link MacvlanConfig} has it; null: it cannot be read. */
+  readonly master: string | null;
+  readonly linkInContainer: boolean;
+}
+
+const UNREADABLE = "\0";
+const REMOVAL_FIELDS = {
+  master: checkedText("an interface name", masterProblem, UNREADABLE),
+  linkInContainer: flag(),
+};
+
+/** Reads them one by one, past what is wrong; `complain` hears of it. Never throws. */
+export function readRemovalKeys(raw: JsonObject, complain: Complain): RemovalKeys {
+  const { master, linkInContainer } = readLeniently(REMOVAL_FIELDS, raw, { ...TOP, complain });
+  const isAbsent = fieldValue(raw, "master") === undefined;
+  return { master: isAbsent ? "" : master === UNREADABLE ? null : master, linkInContainer };
+}
 
 export interface MacvlanConfig extends Omit<Read<typeof MACVLAN_FIELDS>, "mtu" | "bcqueuelen"> {
   /** Bytes; undefined: the master's. */

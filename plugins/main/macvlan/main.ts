@@ -16,6 +16,8 @@ import { VERSION } from "../../../lib/version.ts";
 import { INTERFACE_ARG_KEYS } from "../../attachment-wishes.ts";
 import { pluginIo, processExec } from "../../io.ts";
 import { bindIpam } from "../../ipam-binding.ts";
+import { collectAddresses } from "../../ipam-removal.ts";
+import { sparingOthers } from "../../other-managers.ts";
 import { add } from "./add.ts";
 import { check } from "./check.ts";
 import { type MacvlanConfig, readMacvlanConfig } from "./config.ts";
@@ -26,8 +28,7 @@ const handlers: PluginHandlers = { add, del, check, gc, status };
 
 /** Links are in the containers, and go with them; what is kept elsewhere is the addresses. */
 function gc(request: GcRequest): void {
-  readMacvlanConfig(request.config.raw);
-  bindIpam(request, processExec)?.gc(request);
+  collectAddresses(sparingOthers(request), processExec, []);
 }
 
 function status(request: PluginRequest): void {

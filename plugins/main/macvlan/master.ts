@@ -13,7 +13,10 @@ type MasterKeys = Pick<MacvlanConfig, "master" | "mtu">;
  *
  * @param connection to the netns that it is in.
  */
-export function findMaster(connection: NetlinkConnection, { master }: MasterKeys): LinkState | null {
+export function findMaster(
+  connection: NetlinkConnection,
+  { master }: Pick<MasterKeys, "master">,
+): LinkState | null {
   const id = master === "" ? findDefaultRouteLink(connection) : master;
   return id === null ? null : findLink(connection, id);
 }

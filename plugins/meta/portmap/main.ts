@@ -11,6 +11,7 @@ import { type PluginIo, runPlugin } from "../../../lib/cni/run-plugin.ts";
 import { CNI_VERSIONS } from "../../../lib/cni/versions.ts";
 import { VERSION } from "../../../lib/version.ts";
 import { pluginIo } from "../../io.ts";
+import { sparingOthers } from "../../other-managers.ts";
 import { unpublish, unpublishStale } from "../../published-ports.ts";
 import { add } from "./add.ts";
 import { check } from "./check.ts";
@@ -25,7 +26,7 @@ const handlers: PluginHandlers = {
   },
   check,
   gc(request) {
-    withHost((host) => unpublishStale(request, host));
+    withHost((host) => unpublishStale(sparingOthers(request), host));
   },
   status({ config }) {
     readPortmapConfig(config.raw);
