@@ -30,8 +30,45 @@ describe("acquire", () => {
     await s.f.service.createNetwork(SMALL, ADMIN);
     const first = await s.f.service.acquire(asking("a"), NODE1);
     const second = await s.f.service.acquire(asking("a"), NODE1);
-    expect(second).toEqual({ ...first, created: false });
+    const addresses = first.addresses.map((address) => ({ ...address, sequence: address.sequence + 1 }));
+    expect(second).toEqual({ ...first, addresses, created: false });
     expect(await usage()).toMatchObject({ bound: 1 });
+  });
+
+  test("sent again under the same attempt is answered as the first time", async () => {
+    await s.f.service.createNetwork(SMALL, ADMIN);
+    const first = await s.f.service.acquire(asking("a", { attempt: "one" }), NODE1);
+    expect(await s.f.service.acquire(asking("a", { attempt: "one" }), NODE1)).toEqual(first);
+    expect(first.created).toBe(true);
+    const second = await s.f.service.acquire(asking("a", { attempt: "two" }), NODE1);
+    expect(second).toMatchObject({ created: false });
+    expect(await s.f.service.acquire(asking("a", { attempt: "two" }), NODE1)).toEqual(second);
+  });
+
+  test("that arrives after its attempt is over is refused", async () => {
+    await s.f.service.createNetwork(SMALL, ADMIN);
+    const late = (attempt: string) => s.f.service.acquire(asking("a", { attempt }), NODE1);
+    await s.f.service.release({ key: keyOf("a"), attempts: ["one"], onlyAttempts: true }, NODE1);
+    await expect(late("one")).rejects.toMatchObject({ code: "unavailable" });
+    await late("two");
+    await late("three");
+    await expect(late("two")).rejects.toMatchObject({ code: "unavailable" });
+    await s.f.service.release({ key: keyOf("a") }, NODE1);
+    await expect(late("three")).rejects.toMatchObject({ code: "unavailable" });
+    expect(await usage()).toMatchObject({ bound: 0 });
+  });
+
+  test("is not remembered when it could not be made durable", async () => {
+    await s.f.service.createNetwork(SMALL, ADMIN);
+    s.f.store.failure = "full";
+    await expect(s.f.service.acquire(asking("a", { attempt: "one" }), NODE1)).rejects.toMatchObject({
+      code: "unavailable",
+    });
+    s.f.store.failure = null;
+    s.f.clock.advance(1_000);
+    expect(await s.f.service.acquire(asking("a", { attempt: "one" }), NODE1)).toMatchObject({
+      created: true,
+    });
   });
 
   test("with another address than the one held is refused, naming both", async () => {

@@ -7,7 +7,7 @@ import type { AcquireRequest, AcquireResponse, Caller } from "../lib/ipam/api.ts
 import type { Pool } from "../lib/ipam/pool.ts";
 import { notGrantable, quotaExceeded, withoutAddresses } from "../lib/ipam/refusal.ts";
 import type { LeaseRecord } from "../lib/ipam/store.ts";
-import { checkKey, checkNames, checkText } from "../lib/ipam/validate.ts";
+import { checkAttempt, checkKey, checkNames, checkText } from "../lib/ipam/validate.ts";
 import { declareNetwork } from "./declare.ts";
 import type { NetworkState } from "./network-state.ts";
 import { networkNamed, type Settings } from "./networks.ts";
@@ -34,7 +34,8 @@ interface Plan {
 
 /**
  * What the attachment holds already it keeps, whether asked again by a runtime that repeats ADD or by one that
- * lost the answer. The repeated acquire counts as a new one for everything that guards against late releases.
+ * lost the answer. The repeated acquire counts as a new one for everything that guards against late releases: it gives
+ * each address a new sequence. Sent again under the same attempt it is no new one.
  *
  * After a reboot the same key takes its addresses over: the old stay ends and a new one begins, so that a
  * release left over from before the reboot does not reach it.
@@ -46,6 +47,15 @@ export function acquire(
 ): AcquireResponse {
   const plan = planAcquire(tx, request, caller, settings);
   const held = plan.network.attachment(request.key.containerId, request.key.ifname);
+  const repeated = answerAgain(plan, held);
+  if (repeated !== null) return repeated;
+  const answered = acquireAnew(plan, held);
+  remember(plan, held, answered);
+  return answered;
+}
+
+function acquireAnew(plan: Plan, held: readonly LeaseRecord[]): AcquireResponse {
+  const { tx } = plan;
   if (held.length === 0) return grantAll(plan, []);
   refuseOtherNode(plan, held);
   if (isOfEarlierBoot(plan, held)) {
@@ -53,6 +63,42 @@ export function acquire(
     return grantAll(plan, held);
   }
   return confirmHeld(plan, held);
+}
+
+/**
+ * What the same attempt was answered before, if it was: its answer was lost, and it was sent again.
+ *
+ * @throws unavailable when the attempt is over: its client gave it up, or what it got was given back since. It is late, and
+ *   nobody waits for it.
+ */
+function answerAgain(plan: Plan, held: readonly LeaseRecord[]): AcquireResponse | null {
+  const { tx, request } = plan;
+  const { key, attempt } = request;
+  const earlier = attempt === undefined ? undefined : tx.state.attempts.find(key, attempt);
+  if (earlier === undefined) return null;
+  const isAsAnswered = held.length > 0 && held.every(({ sequence }) => earlier.answered.has(sequence));
+  if (earlier.isOver || !isAsAnswered) throw attemptIsOver(request);
+  return answer(plan, held, earlier.created);
+}
+
+function attemptIsOver({ key, attempt }: AcquireRequest): FairleadError {
+  return new FairleadError({
+    code: "unavailable",
+    operation: OPERATION,
+    object: `network ${key.networkName}`,
+    reason: `the attempt ${attempt} for ${key.containerId} (${key.ifname}) was given up by whoever began it`,
+    hint: "call ADD again",
+  });
+}
+
+function remember({ tx, request }: Plan, before: readonly LeaseRecord[], answered: AcquireResponse): void {
+  const { key, attempt } = request;
+  if (attempt === undefined) return;
+  const { created, addresses } = answered;
+  const confirmed = new Set(created ? [] : before.map(({ pool }) => pool));
+  const granted = addresses.filter(({ pool }) => !confirmed.has(pool)).map(({ sequence }) => sequence);
+  const all = new Set(addresses.map(({ sequence }) => sequence));
+  tx.rememberAttempt(key, attempt, { granted: new Set(granted), answered: all, created, isOver: false });
 }
 
 function planAcquire(tx: Transaction, sent: AcquireRequest, caller: Caller, settings: Settings): Plan {
@@ -70,6 +116,7 @@ function checkRequest(request: AcquireRequest): AcquireRequest {
   checkText(OPERATION, "mac", request.mac);
   checkText(OPERATION, "bootId", request.bootId);
   checkText(OPERATION, "stickyName", request.stickyName);
+  checkAttempt(OPERATION, "attempt", request.attempt);
   if (request.names === undefined) return request;
   const names = checkNames(OPERATION, request.names);
   return names === request.names ? request : { ...request, names };
@@ -189,7 +236,8 @@ function answer({ network, warm }: Plan, leases: readonly LeaseRecord[], created
 function confirm({ tx, request, caller, network, requested }: Plan, held: LeaseRecord): LeaseRecord {
   const wanted = requested.get(held.pool);
   if (wanted !== undefined && !addressEquals(wanted, held.address)) throw holdsAnother(request, held, wanted);
-  const after = { ...held, ...holderFacts(request, caller, held), acquiredAtMs: tx.nowMs };
+  const sequence = tx.nextRevision;
+  const after = { ...held, ...holderFacts(request, caller, held), sequence, acquiredAtMs: tx.nowMs };
   return tx.changeLease(network, held, after, { kind: "lease-bound", reason: "acquired again" }) ?? held;
 }
 

@@ -36,7 +36,7 @@ describe("groups", () => {
       f.service.release({ key: keyOf("a") }, NODE1),
       acquire("b"),
     ]);
-    expect(answers).toEqual([["10.1.0.2"], ["10.1.0.3"], { released: ["10.1.0.2"] }, ["10.1.0.3"]]);
+    expect(answers).toEqual([["10.1.0.2"], ["10.1.0.3"], { released: ["10.1.0.2"], kept: [] }, ["10.1.0.3"]]);
     expect(f.store.commits).toBe(1);
   });
 

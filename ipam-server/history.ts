@@ -73,9 +73,12 @@ export async function whoHad(
   return [...stays.values()].filter((stay) => atMs === null || covers(stay, atMs));
 }
 
-/** A grant begins a stay; what the grant's sequence names later, belongs to the same one. */
+/**
+ * A grant begins a stay; what the grant's sequence names later, belongs to the same one. So does a grant of what its holder
+ * holds already, which goes on under the new sequence.
+ */
 function follow(stays: Map<number, Tenancy>, event: EventRecord): void {
-  const stay = stays.get(event.sequence);
+  const stay = stays.get(event.sequence) ?? takeOpenStay(stays, event);
   if (event.kind === "lease-bound") {
     const { address, addressSpace, networkName, containerId, ifname, node, mac, sequence, at } =
       viewEvent(event);
@@ -84,6 +87,16 @@ function follow(stays: Map<number, Tenancy>, event: EventRecord): void {
   } else if (event.kind === "lease-released" && stay !== undefined) {
     stays.set(event.sequence, { ...stay, to: formatInstant(event.atMs) });
   }
+}
+
+/** The stay that a repeated acquire goes on with, taken out; undefined where none is open. */
+function takeOpenStay(stays: Map<number, Tenancy>, { kind }: EventRecord): Tenancy | undefined {
+  if (kind !== "lease-bound") return undefined;
+  // Of one address, so that none but the last can be open.
+  const [sequence, last] = [...stays].at(-1) ?? [];
+  if (sequence === undefined || last?.to !== null) return undefined;
+  stays.delete(sequence);
+  return last;
 }
 
 /** From its beginning, inclusive, to its end, exclusive. */

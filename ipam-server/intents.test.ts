@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { FairleadError } from "../lib/errors.ts";
-import type { ReleaseRequest } from "../lib/ipam/api.ts";
+import type { ReleaseRequest, ReleaseResponse, ServiceInfo } from "../lib/ipam/api.ts";
 import type { LogFields, Logger } from "../lib/log.ts";
 import { openTestService, TEST_CALLER, TemporaryDirectory } from "../test/support/ipam-fronts.ts";
 import { type IntentOptions, IntentReplay } from "./intents.ts";
@@ -33,13 +33,19 @@ function recorder(): Logger {
   return logger;
 }
 
+/** Where the service stands when it is asked. */
+const REVISION = 42;
+
+/** A service of which only what the replay needs is there. */
+function serviceWith(release: (request: ReleaseRequest) => Promise<ReleaseResponse>) {
+  return { release, info: async () => ({ revision: REVISION }) as ServiceInfo };
+}
+
 function replay(over: Partial<IntentOptions> = {}): IntentReplay {
-  const service = {
-    async release(request: ReleaseRequest) {
-      released.push(request);
-      return { released: [] };
-    },
-  };
+  const service = serviceWith(async (request: ReleaseRequest) => {
+    released.push(request);
+    return { released: [], kept: [] };
+  });
   const now = (): number => Date.now() + 60_000;
   return new IntentReplay({
     dir,
@@ -63,18 +69,61 @@ test("no directory, nothing to do", async () => {
 });
 
 test("intents are carried out, then file and directory are gone", async () => {
-  leave("a.json", { key: key("c1"), at: "2026-01-31T12:00:00.000Z" });
+  leave("a.json", { key: key("c1"), at: "2026-01-31T12:00:00.000Z", attempt: "d1" });
   leave("b.json", { key: key("c2"), at: "2026-01-31T12:00:01.000Z" });
   expect(await replay().replay()).toBe(2);
   // Several are under way at once: which of them arrives first is not said.
   expect(released.sort((a, b) => a.key.containerId.localeCompare(b.key.containerId))).toEqual([
-    { key: key("c1"), acquiredBefore: "2026-01-31T12:00:00.000Z" },
-    { key: key("c2"), acquiredBefore: "2026-01-31T12:00:01.000Z" },
+    { key: key("c1"), attempt: "d1", upToSequence: REVISION },
+    { key: key("c2"), acquiredBefore: "2026-01-31T12:00:01.000Z", upToSequence: REVISION },
   ]);
   expect(existsSync(dir)).toBe(false);
 });
 
-test("a real service releases what was acquired before, and spares what came after", async () => {
+test("no clock decides: an intent from after the clock was set back releases what was held when it was found", async () => {
+  const { service, clock } = await openTestService();
+  await service.createNetwork({ name: "web" }, TEST_CALLER);
+  const hourAgo = new Date(clock.now() - 3_600_000).toISOString();
+  await service.acquire({ key: key("gone") }, TEST_CALLER);
+  leave("a.json", { key: key("gone"), at: hourAgo, attempt: "del" });
+  expect(await replay({ service }).replay()).toBe(1);
+  expect(await service.listLeases({ state: "bound" })).toEqual([]);
+  await service.close();
+});
+
+test("an attachment that came after the intent was seen keeps what it got", async () => {
+  const { service } = await openTestService();
+  await service.createNetwork({ name: "web" }, TEST_CALLER);
+  await service.acquire({ key: key("c1") }, TEST_CALLER);
+  leave("a.json", { key: key("c1"), attempt: "del" });
+  const late = {
+    info: () => service.info(),
+    async release(request: ReleaseRequest) {
+      await service.acquire({ key: key("c1"), attempt: "newer" }, TEST_CALLER);
+      return service.release(request, TEST_CALLER);
+    },
+  };
+  expect(await replay({ service: late }).replay()).toBe(1);
+  expect(existsSync(dir)).toBe(false);
+  expect(await service.listLeases({ state: "bound" })).toHaveLength(1);
+  await service.close();
+});
+
+test("an ADD that gave up and whose attempt nobody knows any more gives back what it was granted, if it was new", async () => {
+  const { service } = await openTestService();
+  await service.createNetwork({ name: "web" }, TEST_CALLER);
+  await service.acquire({ key: key("old") }, TEST_CALLER);
+  await service.acquire({ key: key("new") }, TEST_CALLER);
+  const gaveUp = { attempt: "undo", attempts: ["forgotten"], onlyAttempts: true };
+  leave("a.json", { key: key("old"), ...gaveUp });
+  leave("b.json", { key: key("new"), ...gaveUp, wasNew: true });
+  expect(await replay({ service }).replay()).toBe(2);
+  const bound = await service.listLeases({ state: "bound" });
+  expect(bound.map(({ containerId }) => containerId)).toEqual(["old"]);
+  await service.close();
+});
+
+test("of what older programs left, an instant that spares something is set aside, not believed", async () => {
   const { service, clock } = await openTestService();
   await service.createNetwork({ name: "web" }, TEST_CALLER);
   const at = new Date(clock.now() + 1_000).toISOString();
@@ -83,7 +132,8 @@ test("a real service releases what was acquired before, and spares what came aft
   await service.acquire({ key: key("new") }, TEST_CALLER);
   leave("a.json", { key: key("old"), at });
   leave("b.json", { key: key("new"), at });
-  expect(await replay({ service }).replay()).toBe(2);
+  expect(await replay({ service }).replay()).toBe(1);
+  expect(readdirSync(`${dir}.bad`)).toEqual([expect.stringMatching(/^b\./)]);
   const bound = await service.listLeases({ state: "bound" });
   expect(bound.map(({ containerId }) => containerId)).toEqual(["new"]);
   await service.close();
@@ -92,13 +142,11 @@ test("a real service releases what was acquired before, and spares what came aft
 test("a file stays while its release fails, and is logged once", async () => {
   leave("a.json", { key: key("c1"), at: "2026-01-31T12:00:00.000Z" });
   let fails = true;
-  const service = {
-    async release(request: ReleaseRequest) {
-      if (fails) throw new FairleadError({ code: "unavailable", operation: "release", reason: "disk full" });
-      released.push(request);
-      return { released: [] };
-    },
-  };
+  const service = serviceWith(async (request: ReleaseRequest) => {
+    if (fails) throw new FairleadError({ code: "unavailable", operation: "release", reason: "disk full" });
+    released.push(request);
+    return { released: [], kept: [] };
+  });
   const intents = replay({ service });
   expect(await intents.replay()).toBe(0);
   expect(await intents.replay()).toBe(0);
@@ -111,13 +159,11 @@ test("a file stays while its release fails, and is logged once", async () => {
 
 test("an intent that a plugin writes meanwhile is not lost with the one under way", async () => {
   leave("a.json", { key: key("c1"), at: "2026-01-31T12:00:00.000Z" });
-  const service = {
-    async release(request: ReleaseRequest) {
-      if (released.length === 0) leave("a.json", { key: key("c1"), at: "2026-01-31T13:00:00.000Z" });
-      released.push(request);
-      return { released: [] };
-    },
-  };
+  const service = serviceWith(async (request: ReleaseRequest) => {
+    if (released.length === 0) leave("a.json", { key: key("c1"), at: "2026-01-31T13:00:00.000Z" });
+    released.push(request);
+    return { released: [], kept: [] };
+  });
   await replay({ service }).replay();
   expect(released.map(({ acquiredBefore }) => acquiredBefore)).toEqual([
     "2026-01-31T12:00:00.000Z",

@@ -2,9 +2,12 @@
  * Releases that CNI plugins could not deliver.
  *
  * A plugin whose DEL found nobody at the socket leaves a file `NAME.json` in the intents directory, written
- * under another name, flushed and renamed: `{"key": AttachmentKey, "at": RFC 3339 instant}`. The server
- * releases what the attachment had acquired before that instant: before it listens (so that no address that
- * is given up already refuses a new ADD), and afterwards every second.
+ * under another name, flushed and renamed: see lib/ipam/release-intent.ts. The server carries it out: before it
+ * listens (so that no address that is given up already refuses a new ADD), and afterwards every second.
+ *
+ * An ADD carries out the intent of its own attachment before it asks for addresses. So an intent that is there means
+ * nothing that was granted later than the moment at which it was seen: that moment's revision bounds the release, and
+ * no clock. Only what programs before 0.2 wrote names an instant; where that spares something the file is set aside.
  *
  * A file goes when its release is durable. One that cannot be read or makes no sense is set aside in the
  * directory with `.bad` behind its name, for an admin to look at, and logged. The directory goes when it is
@@ -14,7 +17,14 @@
 import { lstat, mkdir, open, readdir, rename, rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { asFairleadError, type ErrorCode, FairleadError } from "../lib/errors.ts";
-import type { AttachmentKey, Caller, IpamService } from "../lib/ipam/api.ts";
+import type { Caller, IpamService, ReleaseRequest, ReleaseResponse } from "../lib/ipam/api.ts";
+import {
+  judge,
+  parseReleaseIntent,
+  type ReleaseIntent,
+  requestForAll,
+  requestOf,
+} from "../lib/ipam/release-intent.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Validators } from "./schema/validation.ts";
 
@@ -37,7 +47,7 @@ const BAD_FILE: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["decode-failure", "
 
 export interface IntentOptions {
   readonly dir: string;
-  readonly service: Pick<IpamService, "release">;
+  readonly service: Pick<IpamService, "release" | "info">;
   readonly validators: Validators;
   readonly caller: Caller;
   readonly logger: Logger;
@@ -96,27 +106,29 @@ export class IntentReplay {
 
   async #replayFiles(names: readonly string[]): Promise<number> {
     const intents = names.filter((name) => name.endsWith(ENDING) || name.endsWith(ENDING + TAKEN));
+    if (intents.length === 0) return 0;
+    // Before any is taken: whoever acquires later has removed its file first.
+    const { revision } = await this.#options.service.info();
     const files = [...new Set(intents.map((name) => name.replace(/\.taken$/, "")))].sort();
     let done = 0;
     for (let at = 0; at < files.length; at += AT_ONCE) {
-      const results = await Promise.all(files.slice(at, at + AT_ONCE).map((name) => this.#replayFile(name)));
+      const results = await Promise.all(
+        files.slice(at, at + AT_ONCE).map((name) => this.#replayFile(name, revision)),
+      );
       done += results.filter(Boolean).length;
     }
     return done;
   }
 
   /** True when the intent was carried out. */
-  async #replayFile(name: string): Promise<boolean> {
-    const { dir, service, validators, caller } = this.#options;
+  async #replayFile(name: string, upToSequence: number): Promise<boolean> {
+    const { dir } = this.#options;
     const path = join(dir, name);
     const taken = path + TAKEN;
     try {
       if (!(await take(path, taken))) return false;
-      const { key, at } = await readIntent(taken);
-      const request = { key, acquiredBefore: at };
-      validators.assertValid("ReleaseRequest", request, "replay release");
-      await service.release(request, caller);
-      await rm(taken);
+      await this.#carryOut(await readIntent(taken), upToSequence);
+      await rm(taken, { force: true });
       this.#failed.delete(path);
       return true;
     } catch (thrown) {
@@ -125,6 +137,18 @@ export class IntentReplay {
       else this.#complain(path, error);
       return false;
     }
+  }
+
+  async #carryOut(intent: ReleaseIntent, upToSequence: number): Promise<void> {
+    const outcome = judge(intent, await this.#release({ ...requestOf(intent), upToSequence }));
+    if (outcome === "doubtful") throw doubtful(intent);
+    if (outcome === "all") await this.#release({ ...requestForAll(intent), upToSequence });
+  }
+
+  #release(request: ReleaseRequest): Promise<ReleaseResponse> {
+    const { service, validators, caller } = this.#options;
+    validators.assertValid("ReleaseRequest", request, "replay release");
+    return service.release(request, caller);
   }
 
   async #setAside(name: string, error: FairleadError): Promise<void> {
@@ -181,14 +205,21 @@ async function exists(path: string): Promise<boolean> {
   }
 }
 
-async function readIntent(path: string): Promise<{ key: AttachmentKey; at: string }> {
-  const text = await readSmallFile(path);
-  try {
-    const { key, at } = JSON.parse(text) as { key: AttachmentKey; at: string };
-    return { key, at };
-  } catch (cause) {
-    throw unreadable(path, "it is not a JSON object", cause);
-  }
+async function readIntent(path: string): Promise<ReleaseIntent> {
+  const intent = parseReleaseIntent(await readSmallFile(path));
+  if (intent === null) throw unreadable(path, "it is not the JSON object of a release");
+  return intent;
+}
+
+function doubtful({ key, at }: ReleaseIntent): FairleadError {
+  const { networkName, containerId, ifname } = key;
+  return new FairleadError({
+    code: "invalid-config",
+    operation: "replay release",
+    object: `${containerId} (${ifname}) of network ${networkName}`,
+    reason: `it means what was acquired before ${at}, and by the clock nothing that is held is older`,
+    hint: "if the clock was set back since, release it by hand",
+  });
 }
 
 async function readSmallFile(path: string): Promise<string> {

@@ -1,4 +1,13 @@
-import { ADMIN, brief, keyOf, NODE1, NODE2, SMALL, useService } from "../test/support/ipam-fixture.ts";
+import {
+  ADMIN,
+  asking,
+  brief,
+  keyOf,
+  NODE1,
+  NODE2,
+  SMALL,
+  useService,
+} from "../test/support/ipam-fixture.ts";
 
 const s = useService();
 const { acquire, release, usage, isoIn } = s;
@@ -30,6 +39,50 @@ describe("release", () => {
     await acquire("a");
     expect(await release("a", { acquiredBefore: intent })).toEqual([]);
     expect(await usage()).toMatchObject({ bound: 1 });
+  });
+
+  test("names grants: what was granted or confirmed since stays", async () => {
+    const sequenceOf = async () =>
+      (await s.f.service.acquire(asking("a"), NODE1)).addresses.map(({ sequence }) => sequence);
+    const first = await sequenceOf();
+    const second = await sequenceOf();
+    expect(await release("a", { sequences: first })).toEqual([]);
+    expect(await release("a", { upToSequence: Math.max(...first) })).toEqual([]);
+    expect(await release("a", { sequences: [] })).toEqual([]);
+    expect(await s.f.service.release({ key: keyOf("a"), sequences: second }, NODE1)).toEqual({
+      released: ["10.1.0.2"],
+      kept: [],
+    });
+  });
+
+  test("of attempts takes what they were granted, not what they confirmed", async () => {
+    await s.f.service.acquire(asking("a", { attempt: "one" }), NODE1);
+    await s.f.service.acquire(asking("a", { attempt: "two" }), NODE1);
+    const ofAttempt = (name: string) => ({ attempts: [name], onlyAttempts: true });
+    expect(await release("a", ofAttempt("two"))).toEqual([]);
+    expect(await release("a", ofAttempt("one"))).toEqual([]);
+    await release("a");
+    await s.f.service.acquire(asking("a", { attempt: "three" }), NODE1);
+    expect(await release("a", ofAttempt("two"))).toEqual([]);
+    expect(await release("a", ofAttempt("three"))).toHaveLength(1);
+    expect(await usage()).toMatchObject({ bound: 0 });
+  });
+
+  test("under one name is carried out once, however often it arrives", async () => {
+    await acquire("a");
+    expect(await release("a", { attempt: "del" })).toEqual(["10.1.0.2"]);
+    const kept = await acquire("a");
+    expect(await s.f.service.release({ key: keyOf("a"), attempt: "del" }, NODE1)).toEqual({
+      released: [],
+      kept,
+    });
+    expect(await release("a", { attempt: "another" })).toEqual(kept);
+  });
+
+  test("refuses a name of an attempt that is none", async () => {
+    for (const wishes of [{ attempt: "a/b" }, { attempts: [""] }]) {
+      await expect(release("a", wishes)).rejects.toMatchObject({ code: "invalid-config" });
+    }
   });
 
   test("refuses an instant that is none", async () => {

@@ -3,7 +3,8 @@
 import { formatAddress } from "../lib/addr/address.ts";
 import type { AttachmentKey, Caller, GcRequest, ReleaseRequest, ReleaseResponse } from "../lib/ipam/api.ts";
 import type { LeaseRecord } from "../lib/ipam/store.ts";
-import { checkKey, checkName, parseInstant } from "../lib/ipam/validate.ts";
+import { checkAttempt, checkKey, checkName, parseInstant } from "../lib/ipam/validate.ts";
+import { NOTHING_DONE } from "./attempts.ts";
 import { attachmentKey, type NetworkState } from "./network-state.ts";
 import type { State } from "./state.ts";
 import type { Transaction } from "./transaction.ts";
@@ -27,7 +28,7 @@ export function releaseLease(
 }
 
 /**
- * Releases what `key` holds on the caller's node, except what was acquired at or after `acquiredBefore`.
+ * Releases what `key` holds on the caller's node, as far as the request means it.
  * A caller without a node (an administrator) releases on any node.
  *
  * What another node holds is left alone: a failed ADD there is followed by a DEL there, and must not take the
@@ -35,17 +36,53 @@ export function releaseLease(
  */
 export function release(tx: Transaction, request: ReleaseRequest, caller: Caller): ReleaseResponse {
   const { networkName, containerId, ifname } = checkKey(OPERATION, request.key);
+  const isMeant = meaningOf(tx, request);
+  const isDone = carryOutOnce(tx, request);
   const network = tx.state.network(networkName);
-  if (network === undefined) return { released: [] };
+  if (network === undefined) return { released: [], kept: [] };
+  const held = network.attachment(containerId, ifname);
+  const meant = isDone ? [] : held.filter((lease) => isOnNode(lease, caller) && isMeant(lease));
+  for (const lease of meant) releaseLease(tx, network, lease, "");
+  const kept = held.filter((lease) => !meant.includes(lease));
+  return { released: addressesOf(meant), kept: addressesOf(kept) };
+}
+
+/** Which leases of its key a request means. */
+function meaningOf(tx: Transaction, request: ReleaseRequest): (lease: LeaseRecord) => boolean {
+  const { acquiredBefore, sequences, upToSequence = Number.POSITIVE_INFINITY } = request;
   const limitMs =
-    request.acquiredBefore === undefined
+    acquiredBefore === undefined
       ? Number.POSITIVE_INFINITY
-      : parseInstant(OPERATION, "acquiredBefore", request.acquiredBefore);
-  const released = network
-    .attachment(containerId, ifname)
-    .filter((lease) => isOnNode(lease, caller) && (lease.acquiredAtMs ?? 0) < limitMs);
-  for (const lease of released) releaseLease(tx, network, lease, "");
-  return { released: released.map(({ address }) => formatAddress(address)) };
+      : parseInstant(OPERATION, "acquiredBefore", acquiredBefore);
+  const ofAttempts = request.onlyAttempts === true ? grantsOf(tx, request) : null;
+  return ({ sequence, acquiredAtMs }) =>
+    (acquiredAtMs ?? 0) < limitMs &&
+    sequence <= upToSequence &&
+    (sequences?.includes(sequence) ?? true) &&
+    (ofAttempts?.has(sequence) ?? true);
+}
+
+function grantsOf(tx: Transaction, { key, attempts = [] }: ReleaseRequest): ReadonlySet<number> {
+  return new Set(attempts.flatMap((name) => [...(tx.state.attempts.find(key, name)?.granted ?? [])]));
+}
+
+/** Ends the attempts that were given up, and notes this release. Returns whether it was carried out before. */
+function carryOutOnce(tx: Transaction, { key, attempt, attempts = [] }: ReleaseRequest): boolean {
+  for (const name of [attempt, ...attempts]) checkAttempt(OPERATION, "attempt", name);
+  for (const name of attempts) endAttempt(tx, key, name);
+  if (attempt === undefined) return false;
+  const isDone = tx.state.attempts.find(key, attempt) !== undefined;
+  if (!isDone) endAttempt(tx, key, attempt);
+  return isDone;
+}
+
+function endAttempt(tx: Transaction, key: AttachmentKey, name: string): void {
+  const done = tx.state.attempts.find(key, name) ?? NOTHING_DONE;
+  tx.rememberAttempt(key, name, { ...done, isOver: true });
+}
+
+function addressesOf(leases: readonly LeaseRecord[]): string[] {
+  return leases.map(({ address }) => formatAddress(address));
 }
 
 function isOnNode(lease: LeaseRecord, { node }: Caller): boolean {

@@ -2,6 +2,7 @@ import type { AddressRange } from "../lib/addr/range.ts";
 import { FairleadError } from "../lib/errors.ts";
 import type { LeaseRecord, NetworkRecord, StoreSnapshot } from "../lib/ipam/store.ts";
 import { AttachmentIndex } from "./attachment-index.ts";
+import { Attempts } from "./attempts.ts";
 import { NetworkState } from "./network-state.ts";
 
 /** Subnets of a removed network. */
@@ -17,6 +18,7 @@ export class State {
   revision = 0;
   /** Of every network; each network keeps its own part of it. */
   readonly attachments = new AttachmentIndex<NetworkState>();
+  readonly attempts = new Attempts();
   /** In memory only: after a restart nothing rests. */
   #resting: readonly RestingSubnets[] = [];
   readonly #byName = new Map<string, NetworkState>();

@@ -1,5 +1,6 @@
-import type { EventKind } from "../lib/ipam/api.ts";
+import type { AttachmentKey, EventKind } from "../lib/ipam/api.ts";
 import type { Change, EventRecord, LeaseRecord, NetworkRecord } from "../lib/ipam/store.ts";
+import type { Attempt } from "./attempts.ts";
 import { NetworkState } from "./network-state.ts";
 import type { State } from "./state.ts";
 
@@ -50,6 +51,11 @@ export class Staging {
     this.changes.push(change);
     this.#undo.push(undo);
     this.note(event);
+  }
+
+  /** What is known in memory only. */
+  alter(undo: () => void): void {
+    this.#undo.push(undo);
   }
 
   /** An event that goes with no change. */
@@ -132,6 +138,11 @@ export class Transaction {
       this.state.insertNetwork(network);
     };
     this.#staging.stage({ kind: "network", before, after: null }, event, undo);
+  }
+
+  /** Remembers a request by the name that its client gave it, unless the transaction fails. */
+  rememberAttempt(key: AttachmentKey, name: string, attempt: Attempt): void {
+    this.#staging.alter(this.state.attempts.remember(key, name, attempt));
   }
 
   /** Records something that concerns the server itself. */

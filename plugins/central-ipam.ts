@@ -8,26 +8,32 @@
 import { EMPTY_DNS, type Result, type ResultDns } from "../lib/cni/result.ts";
 import type { AttachmentId } from "../lib/cni/sections.ts";
 import { asFairleadError, FairleadError } from "../lib/errors.ts";
-import type { AttachmentKey } from "../lib/ipam/api.ts";
+import type { AcquireResponse, AttachmentKey } from "../lib/ipam/api.ts";
 import { IpamClient } from "../lib/ipam/client.ts";
 import { isCompleteResponse } from "../lib/ipam/http-message.ts";
+import { type ReleaseIntent, requestOf } from "../lib/ipam/release-intent.ts";
 import { pathExists, readTextFile } from "../lib/linux/files.ts";
 import { bootId } from "../lib/linux/machine.ts";
 import { beginExchange } from "../lib/linux/stream-socket.ts";
 import { namesOrId } from "./container-names.ts";
 import { type IpamConfig, type IpamConfigSource, readIpamConfig } from "./ipam-config.ts";
+import { PendingGrant } from "./pending-grant.ts";
 import { replayReleaseIntents, writeReleaseIntent } from "./release-intents.ts";
 import { parseResolvConf } from "./resolv-conf.ts";
 
 const LONGEST_RESOLV_CONF_BYTES = 64 * 1024;
 
-export interface Acquired {
-  /** `ips`, `routes` and `dns`; no interfaces. */
-  readonly result: Result;
-  /** False when the attachment held the addresses before: they are not ours to give back. */
-  readonly created: boolean;
-  /** True when somebody else had one of the addresses a moment ago. */
-  readonly isWarm: boolean;
+/** Addresses that were asked for. */
+export interface PendingAddresses {
+  /**
+   * Waits for them: `ips`, `routes` and `dns`; no interfaces. To be called once.
+   * @throws FairleadError pool-exhausted, address-in-use, unavailable, timeout, … as the service says.
+   */
+  finish(): Result;
+  /** Whether somebody else had one of them a moment ago; known when {@link finish} has returned. Absent: nobody knows. */
+  isWarm?(): boolean;
+  /** Gives back what this request was granted, and only that; waits for the answer first if nobody has. */
+  undo(): void;
 }
 
 /** The central service on behalf of one request. */
@@ -57,18 +63,20 @@ export class CentralIpam {
   }
 
   /**
-   * Asks for the addresses of `key`; the function returned waits for them, and is to be called once. In between there is
-   * time for what does not need them: the service takes as long to make a grant durable as the kernel to make a link.
+   * Asks for the addresses of `key`. Until they are awaited there is time for what does not need them: the service takes as
+   * long to make a grant durable as the kernel to make a link.
    *
-   * @throws FairleadError (either part) pool-exhausted, address-in-use, unavailable, timeout, … as the service says.
+   * @throws FairleadError as {@link PendingAddresses.finish}; then there is nothing to undo.
    */
-  beginAcquire(key: AttachmentKey, mac?: string): () => Acquired {
-    const { declaration, requestedAddresses, routes, stateDir, stickyName } = this.#config;
+  beginAcquire(key: AttachmentKey, mac?: string): PendingAddresses {
+    const { declaration, requestedAddresses, stateDir, stickyName } = this.#config;
     const names = namesOrId(this.#config.names, key.containerId);
     const dns = this.#readDns();
-    replayReleaseIntents({ stateDir, client: this.#client, log: this.#log });
+    replayReleaseIntents({ stateDir, client: this.#client, log: this.#log }, key);
+    const attempt = newAttempt();
     const answer = this.#client.beginAcquire({
       key,
+      attempt,
       bootId: bootId(),
       ...(declaration && { declaration }),
       ...(requestedAddresses.length > 0 && { requestedAddresses }),
@@ -76,14 +84,26 @@ export class CentralIpam {
       ...(stickyName !== "" && { stickyName }),
       ...(mac !== undefined && { mac }),
     });
-    return () => {
-      const { addresses, created } = answer();
-      const ips = addresses.map(({ address, gateway }) =>
-        gateway === null ? { address } : { address, gateway },
-      );
-      const isWarm = addresses.some(({ warm }) => warm === true);
-      return { result: { interfaces: [], ips, routes, dns }, created, isWarm };
+    const grant = new PendingGrant({ key, attempt, answer });
+    let isWarm = false;
+    const finish = (): Result => {
+      const response = grant.finish();
+      isWarm = response.addresses.some(({ warm }) => warm === true);
+      return this.#resultOf(response, dns);
     };
+    return { finish, isWarm: () => isWarm, undo: () => this.#undo(grant) };
+  }
+
+  #resultOf({ addresses }: AcquireResponse, dns: ResultDns): Result {
+    const ips = addresses.map(({ address, gateway }) =>
+      gateway === null ? { address } : { address, gateway },
+    );
+    return { interfaces: [], ips, routes: this.#config.routes, dns };
+  }
+
+  #undo(grant: PendingGrant): void {
+    const undoing = grant.undoing();
+    if (undoing !== null) this.#releaseOrIntend({ ...undoing, attempt: newAttempt() });
   }
 
   /**
@@ -93,13 +113,17 @@ export class CentralIpam {
    * @throws FairleadError when neither worked, or the service refused.
    */
   release(key: AttachmentKey): boolean {
+    return this.#releaseOrIntend({ key, attempt: newAttempt() });
+  }
+
+  #releaseOrIntend(intent: ReleaseIntent): boolean {
     const at = new Date().toISOString();
     try {
-      return this.#client.release({ key }).released.length > 0;
+      return this.#client.release(requestOf(intent)).released.length > 0;
     } catch (thrown) {
       const error = asFairleadError(thrown, "release");
       if (error.code !== "unavailable" && error.code !== "timeout") throw error;
-      writeReleaseIntent(this.#config.stateDir, { key, at });
+      writeReleaseIntent(this.#config.stateDir, { ...intent, at });
       this.#log(`${error.message}; the release is kept in ${this.#config.stateDir} and will be made up for`);
       return false;
     }
@@ -148,6 +172,13 @@ export class CentralIpam {
     if (resolvConf === "") return EMPTY_DNS;
     return parseResolvConf(readTextFile(resolvConf, { maxBytes: LONGEST_RESOLV_CONF_BYTES }));
   }
+}
+
+const BASE_36 = 36;
+
+/** A name that no other request for the same attachment has. */
+function newAttempt(): string {
+  return `${process.pid.toString(BASE_36)}-${Math.random().toString(BASE_36).slice(2)}`;
 }
 
 function notReady(networkName: string, reason: string, cause?: unknown): FairleadError {

@@ -14,19 +14,9 @@ import { readFields } from "../lib/cni/fields.ts";
 import type { AddRequest, CheckRequest, PluginRequest } from "../lib/cni/request.ts";
 import type { Result } from "../lib/cni/result.ts";
 import { IPAM_SECTION } from "../lib/cni/sections.ts";
-import { type Acquired, CentralIpam } from "./central-ipam.ts";
+import { CentralIpam, type PendingAddresses } from "./central-ipam.ts";
 import { FAIRLEAD_IPAM } from "./ipam-config.ts";
 import { checkStatic, FAIRLEAD_STATIC, type StaticSource, staticResult } from "./static-ipam.ts";
-
-/** Addresses that were asked for. */
-export interface PendingAddresses {
-  /** Waits for them: `ips`, `routes` and `dns`, no interfaces. To be called once. */
-  finish(): Result;
-  /** Whether somebody else had one of them a moment ago; known when {@link finish} has returned. Absent: nobody knows. */
-  isWarm?(): boolean;
-  /** Gives back what this request got, and only that; waits for the answer first if nobody has. */
-  undo(): void;
-}
 
 /** The address side of an interface plugin's verbs. Errors are those of the service or of the delegate. */
 export interface IpamBinding {
@@ -57,20 +47,7 @@ function service({ config: { networkName, raw }, args = NO_ARGS, log }: RequestW
 
 const central: IpamBinding = {
   begin(request, mac) {
-    const ipam = service(request);
-    const answer = ipam.beginAcquire(request.key, mac);
-    let outcome: "pending" | "refused" | Acquired = "pending";
-    const finish = (): Acquired => {
-      outcome = "refused";
-      outcome = answer();
-      return outcome;
-    };
-    const undo = (): void => {
-      const acquired = outcome === "pending" ? finish() : outcome;
-      if (acquired !== "refused" && acquired.created) ipam.release(request.key);
-    };
-    const isWarm = (): boolean => typeof outcome === "object" && outcome.isWarm;
-    return { finish: () => finish().result, isWarm, undo };
+    return service(request).beginAcquire(request.key, mac);
   },
   check: (request) => service(request).verify(request.key, request.prevResult),
   status: (request) => service(request).requireReady(),

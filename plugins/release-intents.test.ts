@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ReleaseRequest } from "../lib/ipam/api.ts";
@@ -7,6 +7,7 @@ import { replayReleaseIntents, writeReleaseIntent } from "./release-intents.ts";
 
 const key = (containerId: string) => ({ networkName: "net", containerId, ifname: "eth0" });
 const AT = "2026-01-02T03:04:05.678Z";
+const intent = (containerId: string, attempt = "del") => ({ key: key(containerId), at: AT, attempt });
 
 let stateDir: string;
 let directory: string;
@@ -17,11 +18,11 @@ beforeEach(() => {
 afterEach(() => rmSync(stateDir, { recursive: true }));
 
 /** The plugin's own client over a transport that writes down what was asked. */
-function recordingClient(status = 200) {
+function recordingClient(status = 200, done = '{"released":["10.1.0.2"],"kept":[]}') {
   const asked: ReleaseRequest[] = [];
   const client = new IpamClient((request) => {
     asked.push(JSON.parse(new TextDecoder().decode(request).split("\r\n\r\n")[1] ?? "") as ReleaseRequest);
-    const body = status === 200 ? '{"released":[]}' : '{"error":{"code":"unavailable","reason":"busy"}}';
+    const body = status === 200 ? done : '{"error":{"code":"unavailable","reason":"busy"}}';
     const answer = new TextEncoder().encode(
       `HTTP/1.1 ${status} x\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
     );
@@ -36,22 +37,54 @@ function replay(client: IpamClient): string[] {
   return log;
 }
 
-test("an intent is replayed once, with its instant, and its directory goes with the last one", () => {
-  writeReleaseIntent(stateDir, { key: key("a"), at: AT });
-  writeReleaseIntent(stateDir, { key: key("b"), at: AT });
-  writeReleaseIntent(stateDir, { key: key("a"), at: AT });
+test("an intent is replayed once, by its name, and its directory goes with the last one", () => {
+  writeReleaseIntent(stateDir, intent("a", "first"));
+  writeReleaseIntent(stateDir, intent("b"));
+  writeReleaseIntent(stateDir, intent("a", "second"));
   expect(readdirSync(directory)).toHaveLength(2);
   const { client, asked } = recordingClient();
   expect(replay(client)).toEqual([]);
-  expect(asked.map((request) => request.key.containerId).sort()).toEqual(["a", "b"]);
-  expect(asked.every((request) => request.acquiredBefore === AT)).toBe(true);
+  expect(asked.map(({ key: { containerId }, attempt }) => `${containerId} ${attempt}`).sort()).toEqual([
+    "a second",
+    "b del",
+  ]);
+  expect(asked.every((request) => request.acquiredBefore === undefined)).toBe(true);
   expect(existsSync(directory)).toBe(false);
   replay(client);
   expect(asked).toHaveLength(2);
 });
 
+test("a DEL after an ADD that gave up gives up that ADD, too", () => {
+  writeReleaseIntent(stateDir, { ...intent("a", "undo"), attempts: ["add"], onlyAttempts: true });
+  writeReleaseIntent(stateDir, intent("a"));
+  const { client, asked } = recordingClient();
+  replay(client);
+  expect(asked).toEqual([{ key: key("a"), attempt: "del", attempts: ["add"] }]);
+});
+
+test("an ADD carries out what the service has taken, if it is of the same attachment", () => {
+  for (const id of ["a", "b"]) {
+    writeReleaseIntent(stateDir, intent(id));
+    const [name = ""] = readdirSync(directory).filter((each) => each.endsWith(".json"));
+    renameSync(join(directory, name), join(directory, `${name}.taken`));
+  }
+  const { client, asked } = recordingClient();
+  replayReleaseIntents({ stateDir, client, log: () => {} }, key("a"));
+  expect(asked.map(({ key: { containerId } }) => containerId)).toEqual(["a"]);
+  expect(readdirSync(directory)).toHaveLength(1);
+});
+
+test("what an older program left stays, where its clock spares something", () => {
+  mkdirSync(directory);
+  writeFileSync(join(directory, "x.json"), JSON.stringify({ key: key("a"), at: AT }));
+  const { client, asked } = recordingClient(200, '{"released":[],"kept":["10.1.0.2"]}');
+  replay(client);
+  expect(asked).toEqual([{ key: key("a"), acquiredBefore: AT }]);
+  expect(readdirSync(directory)).toEqual(["x.json"]);
+});
+
 test("what the service does not take stays", () => {
-  writeReleaseIntent(stateDir, { key: key("a"), at: AT });
+  writeReleaseIntent(stateDir, intent("a"));
   expect(() => replay(recordingClient(503).client)).toThrow(expect.objectContaining({ code: "unavailable" }));
   expect(readdirSync(directory)).toHaveLength(1);
 });

@@ -1,14 +1,23 @@
 /**
  * Releases that could not be told to the service, kept on disk until they can.
  *
- * One file an intent in `<stateDir>/release-intents`: `{"key": AttachmentKey, "at": RFC 3339 instant}`. The directory
- * exists only while intents are pending, so that finding none costs one system call. The service reads the same files;
- * whoever comes first removes them, and replaying one twice is harmless, because a release takes away nothing that was
- * acquired after the intent was written.
+ * One file an intent in `<stateDir>/release-intents`, see lib/ipam/release-intent.ts. The directory exists only while intents
+ * are pending, so that finding none costs one system call. The service reads the same files; whoever comes first removes them.
+ *
+ * No clock tells what an intent means. An ADD carries out that of its own attachment before it asks for addresses, so that
+ * one that is still there is newer than all that its attachment holds; and the service bounds what it replays by the newest
+ * grant that it knew when it took the file.
  */
 import { hashHex } from "../lib/hash.ts";
 import type { AttachmentKey } from "../lib/ipam/api.ts";
 import type { IpamClient } from "../lib/ipam/client.ts";
+import {
+  judge,
+  parseReleaseIntent,
+  type ReleaseIntent,
+  requestForAll,
+  requestOf,
+} from "../lib/ipam/release-intent.ts";
 import {
   listDirectory,
   makeDirectories,
@@ -24,19 +33,20 @@ import { seedOf } from "./attachment-names.ts";
 const DIRECTORY_MODE = 0o700;
 const LONGEST_INTENT_BYTES = 64 * 1024;
 const NAME_DIGITS = 16;
-
-interface ReleaseIntent {
-  readonly key: AttachmentKey;
-  /** When DEL ran. */
-  readonly at: string;
-}
+const ENDING = ".json";
+/** What the service puts behind the name of a file that it works on. */
+const TAKEN = ".taken";
 
 function directoryOf(stateDir: string): string {
   return `${stateDir}/release-intents`;
 }
 
+function fileNameOf(key: AttachmentKey): string {
+  return `${hashHex(seedOf(key), NAME_DIGITS)}${ENDING}`;
+}
+
 /**
- * Writes an intent, durable on return. A second one for the same key replaces the first.
+ * Writes an intent, durable on return. A second one for the same key replaces the first, and keeps what it gave up.
  *
  * @throws SyscallError when it cannot be written; DEL must then fail, so that the runtime repeats it.
  */
@@ -44,8 +54,10 @@ export function writeReleaseIntent(stateDir: string, intent: ReleaseIntent): voi
   const directory = directoryOf(stateDir);
   makeDirectories(directory, DIRECTORY_MODE);
   syncDirectory(stateDir);
-  const name = hashHex(seedOf(intent.key), NAME_DIGITS);
-  writeFileDurable(`${directory}/${name}.json`, new TextEncoder().encode(JSON.stringify(intent)));
+  const path = `${directory}/${fileNameOf(intent.key)}`;
+  const attempts = [...(readIntent(path)?.attempts ?? []), ...(intent.attempts ?? [])];
+  const whole = attempts.length > 0 ? { ...intent, attempts } : intent;
+  writeFileDurable(path, new TextEncoder().encode(JSON.stringify(whole)));
 }
 
 /** Who is told, and who hears of files that hold no intent. */
@@ -59,32 +71,35 @@ export interface Replay {
  * Tells the service about every pending intent and removes those it took. A file that holds no intent is left to the
  * service, which sets it aside: it must not stop an ADD.
  *
+ * @param own whose ADD asks: its intent is carried out even if the service has taken it already, and may not live to do it.
  * @throws whatever the service answers; the intents that were not taken stay.
  */
-export function replayReleaseIntents({ stateDir, client, log }: Replay): void {
-  const directory = directoryOf(stateDir);
+export function replayReleaseIntents(replay: Replay, own?: AttachmentKey): void {
+  const directory = directoryOf(replay.stateDir);
   if (!pathExists(directory)) return;
+  const ownTaken = own && `${fileNameOf(own)}${TAKEN}`;
   for (const name of listDirectory(directory)) {
-    if (!name.endsWith(".json")) continue;
-    const path = `${directory}/${name}`;
-    const bytes = readFileIfExists(path, { maxBytes: LONGEST_INTENT_BYTES });
-    // Absent: somebody else replayed it in the meantime.
-    const intent = bytes && parseIntent(new TextDecoder().decode(bytes));
-    if (bytes && !intent) log(`${path} is no release intent`);
-    if (!intent) continue;
-    client.release({ key: intent.key, acquiredBefore: intent.at });
-    removeFile(path);
+    if (name.endsWith(ENDING) || name === ownTaken) carryOut(replay, `${directory}/${name}`);
   }
   removeIfEmpty(directory);
 }
 
-function parseIntent(text: string): ReleaseIntent | null {
-  try {
-    const intent = JSON.parse(text) as ReleaseIntent;
-    return typeof intent.at === "string" && typeof intent.key.networkName === "string" ? intent : null;
-  } catch {
-    return null;
-  }
+function carryOut({ client, log }: Replay, path: string): void {
+  const bytes = readFileIfExists(path, { maxBytes: LONGEST_INTENT_BYTES });
+  // Absent: somebody else replayed it in the meantime.
+  const intent = bytes && parseReleaseIntent(new TextDecoder().decode(bytes));
+  if (bytes && !intent) log(`${path} is no release intent`);
+  if (!intent) return;
+  const outcome = judge(intent, client.release(requestOf(intent)));
+  // The service looks again, and sets it aside.
+  if (outcome === "doubtful") return;
+  if (outcome === "all") client.release(requestForAll(intent));
+  removeFile(path);
+}
+
+function readIntent(path: string): ReleaseIntent | null {
+  const bytes = readFileIfExists(path, { maxBytes: LONGEST_INTENT_BYTES });
+  return bytes && parseReleaseIntent(new TextDecoder().decode(bytes));
 }
 
 /** A new intent may appear between the last removal and this: then the directory stays. */

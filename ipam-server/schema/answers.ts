@@ -30,7 +30,7 @@ const textByName = (description: string): Schema => ({
   additionalProperties: { type: "string" },
   description,
 });
-const sequence = count("Grows each time that the address is granted");
+const sequence = count("Grows each time that the address is granted or confirmed");
 const poolNumber = count("0-based place of the pool in the network");
 const family = oneOf("Address family", [4, 6]);
 
@@ -51,6 +51,7 @@ const acquireResponse = object<AcquireResponse>("What the attachment holds now",
 
 const releaseResponse = object<ReleaseResponse>("What was given back", {
   released: texts("Addresses that went into cooling; empty when there was nothing to release"),
+  kept: texts("Addresses that the attachment still holds"),
 });
 
 const gcResponse = object<GcResponse>("What was released", {

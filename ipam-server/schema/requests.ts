@@ -67,6 +67,8 @@ const REVISION = { minimum: 0, maximum: Number.MAX_SAFE_INTEGER };
 
 const name = (description: string): Schema => string(description, NAME);
 const address = (description: string): Schema => string(description, ADDRESS);
+/** Names of attempts are random; a client needs some twenty characters. */
+const attemptName = (description: string): Schema => string(description, { minLength: 1, maxLength: 64 });
 
 export const networkNameField = name("Name of the network");
 export const networkRefField = name("Name, ID, or an unambiguous prefix of the ID");
@@ -108,11 +110,23 @@ const acquireRequest = object<AcquireRequest>("Asks for the addresses of one att
   mac: optional(string("MAC address of the interface; recorded only", { maxLength: 59 })),
   names: optional(array("Names of the container", name("A name"), { maxItems: 64 })),
   bootId: optional(name("Boot ID of the node")),
+  attempt: optional(attemptName("Name of this attempt: the same request under it is answered alike")),
 });
 
 const releaseRequest = object<ReleaseRequest>("Gives back what an attachment holds", {
   key: ref("AttachmentKey"),
   acquiredBefore: optional(instant("Only what was acquired before this instant is released")),
+  sequences: optional(
+    array("Only grants with these sequences", integer("Sequence of a grant", REVISION), { maxItems: 64 }),
+  ),
+  upToSequence: optional(integer("Only grants with a sequence up to this one", REVISION)),
+  attempts: optional(
+    array("Acquires that were given up: refused if they arrive now", attemptName("Name of an acquire"), {
+      maxItems: 64,
+    }),
+  ),
+  onlyAttempts: optional(boolean("Only what these attempts were granted")),
+  attempt: optional(attemptName("Name of this release: it is carried out once")),
 });
 
 const verifyRequest = object<VerifyRequest>("Asks whether an attachment holds what it believes to hold", {

@@ -60,6 +60,11 @@ export interface AcquireRequest {
    * quarantine meanwhile, or is reserved for a sticky name that this request does not give.
    */
   readonly bootId?: string;
+  /**
+   * Name that the client gives to this one attempt, and to no other. The same request under the same name is answered as it
+   * was the first time; one that was given up ({@link ReleaseRequest.attempts}) is refused.
+   */
+  readonly attempt?: string;
 }
 
 /** One address of an attachment. */
@@ -70,7 +75,7 @@ export interface LeasedAddress {
   readonly subnet: string;
   /** 0-based place of the pool in the network; addresses come in this order. */
   readonly pool: number;
-  /** Grows each time that this address is granted. A release that names an older one changes nothing. */
+  /** Grows each time that this address is granted or confirmed. A release that names an older one changes nothing. */
   readonly sequence: number;
   /**
    * True when another MAC address had it a moment ago: it was granted before it had cooled down. Neighbours remember that
@@ -86,15 +91,31 @@ export interface AcquireResponse {
   readonly created: boolean;
 }
 
+/** With a key alone: all that is held when it arrives. Each further field leaves less; all of them must agree. */
 export interface ReleaseRequest {
   readonly key: AttachmentKey;
-  /** Only what was acquired before this instant is released: guards a late, replayed release. */
+  /**
+   * Only what was acquired before this instant is released.
+   * @deprecated a clock may be wrong; what programs before 0.2 left on disk still says it.
+   */
   readonly acquiredBefore?: string;
+  /** Only grants with these sequences: those that an acquire was answered with. */
+  readonly sequences?: readonly number[];
+  /** Only grants with a sequence up to this one. */
+  readonly upToSequence?: number;
+  /** Acquires of this key that their client gave up: one that arrives only now is refused. */
+  readonly attempts?: readonly string[];
+  /** True: only what these attempts were granted; what they confirmed stays. */
+  readonly onlyAttempts?: boolean;
+  /** Name of this release, as {@link AcquireRequest.attempt}: it is carried out once, however often it arrives. */
+  readonly attempt?: string;
 }
 
 export interface ReleaseResponse {
   /** Addresses (without prefix length) that went into cooling; empty when there was nothing to release. */
   readonly released: readonly string[];
+  /** Addresses that the attachment still holds. */
+  readonly kept: readonly string[];
 }
 
 export interface VerifyRequest {

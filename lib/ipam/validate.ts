@@ -55,6 +55,15 @@ export function checkText(operation: string, field: string, text: string | undef
   return text;
 }
 
+/** Names of attempts: as those of CNI, so that they can be joined with others by "/". */
+const ATTEMPT = /^[a-zA-Z0-9_.-]{1,64}$/;
+
+/** @throws invalid-config for what is no name of an attempt; absent is none. */
+export function checkAttempt(operation: string, field: string, text: string | undefined): void {
+  if (text === undefined || ATTEMPT.test(text)) return;
+  throw invalid(operation, field, `${quote(text)} is not 1 to 64 letters, digits, '_', '.' and '-'`);
+}
+
 /** What a terminal would obey instead of showing. */
 const CONTROL_CHARACTER = /\p{Cc}/u;
 

@@ -89,6 +89,7 @@ export const acquireRequest = record<api.AcquireRequest, proto.AcquireRequest>({
   mac: optional(text),
   names: optionalTexts,
   bootId: optional(text),
+  attempt: optional(text),
 });
 
 export const acquireResponse = record<api.AcquireResponse, proto.AcquireResponse>({
@@ -109,9 +110,17 @@ export const acquireResponse = record<api.AcquireResponse, proto.AcquireResponse
 export const releaseRequest = record<api.ReleaseRequest, proto.ReleaseRequest>({
   key: required("key", attachmentKey),
   acquiredBefore: optional(instant),
+  sequences: optional(wrapped("values", list(number))),
+  upToSequence: optional(number),
+  attempts: optionalTexts,
+  onlyAttempts: optional(flag),
+  attempt: optional(text),
 });
 
-export const releaseResponse = record<api.ReleaseResponse, proto.ReleaseResponse>({ released: texts });
+export const releaseResponse = record<api.ReleaseResponse, proto.ReleaseResponse>({
+  released: texts,
+  kept: texts,
+});
 
 const verifyKey = required("key", attachmentKey);
 const verifyExpected = optional(wrapped("addresses", texts));

@@ -93,7 +93,13 @@ function attachmentCases(service: Service, clock: () => ManualClock): void {
       ],
     });
     const second = await service().acquire({ key: keyOf("c1") }, caller);
-    expect(second).toEqual({ ...first, created: false });
+    const addresses = first.addresses.map((each, at) => ({
+      ...each,
+      sequence: second.addresses[at]?.sequence ?? 0,
+    }));
+    expect(second).toEqual({ ...first, addresses, created: false });
+    for (const [at, { sequence }] of first.addresses.entries())
+      expect(second.addresses[at]?.sequence).toBeGreaterThan(sequence);
   });
 
   test("acquire carries every field of its request", async () => {
@@ -190,8 +196,37 @@ function attachmentCases(service: Service, clock: () => ManualClock): void {
     await service().acquire({ key: keyOf("c1") }, caller);
     expect(await service().release({ key: keyOf("c1") }, caller)).toEqual({
       released: ["10.1.0.2", "fd00:1::2"],
+      kept: [],
     });
-    expect(await service().release({ key: keyOf("c1") }, caller)).toEqual({ released: [] });
+    expect(await service().release({ key: keyOf("c1") }, caller)).toEqual({ released: [], kept: [] });
+  });
+
+  test("a release names the grants that it means", async () => {
+    await makeWeb(service);
+    const key = keyOf("c1");
+    const { addresses } = await service().acquire({ key }, caller);
+    const [v4 = 0, v6 = 0] = addresses.map(({ sequence }) => sequence);
+    const none = { released: [], kept: ["10.1.0.2", "fd00:1::2"] };
+    expect(await service().release({ key, sequences: [] }, caller)).toEqual(none);
+    expect(await service().release({ key, upToSequence: v4 - 1 }, caller)).toEqual(none);
+    const one = await service().release({ key, sequences: [v6] }, caller);
+    expect(one).toEqual({ released: ["fd00:1::2"], kept: ["10.1.0.2"] });
+    const other = await service().release({ key, upToSequence: v4 }, caller);
+    expect(other).toEqual({ released: ["10.1.0.2"], kept: [] });
+  });
+
+  test("an attempt is carried out once, and one that was given up not at all", async () => {
+    await makeWeb(service);
+    const key = keyOf("c1");
+    const first = await service().acquire({ key, attempt: "one" }, caller);
+    expect(await service().acquire({ key, attempt: "one" }, caller)).toEqual(first);
+    const giveUp = { key, attempts: ["one", "two"], onlyAttempts: true };
+    const { released } = await service().release({ ...giveUp, attempt: "undo" }, caller);
+    expect(released).toEqual(["10.1.0.2", "fd00:1::2"]);
+    expect((await failureOf(service().acquire({ key, attempt: "two" }, caller))).code).toBe("unavailable");
+    await service().acquire({ key, attempt: "three" }, caller);
+    expect((await service().release({ key, attempt: "undo" }, caller)).released).toEqual([]);
+    expect((await service().release(giveUp, caller)).released).toEqual([]);
   });
 
   test("a late release spares what was acquired after its instant", async () => {

@@ -77,6 +77,7 @@ function bind(latest: Map<string, Stay>, event: Event, coolingMs: number): strin
   const before = latest.get(address);
   latest.set(address, { containerId, sequence, toMs: null });
   if (before === undefined || before.sequence === sequence) return [];
+  if (before.toMs === null && before.containerId === containerId) return [];
   if (before.toMs === null) {
     return [`event ${revision} grants ${address} to ${containerId} while ${before.containerId} holds it`];
   }

@@ -2,7 +2,15 @@ import { createHash } from "node:crypto";
 import { openIpamService, type RunningService, type ServiceOptions } from "../../ipam-server/service.ts";
 import { MemoryDisk, MemoryStore } from "../../ipam-server/store/memory/store.ts";
 import { type Clock, ManualClock } from "../../lib/clock.ts";
-import type { AcquireRequest, AttachmentKey, Caller, Finding, Lease, PoolUsage } from "../../lib/ipam/api.ts";
+import type {
+  AcquireRequest,
+  AttachmentKey,
+  Caller,
+  Finding,
+  Lease,
+  PoolUsage,
+  ReleaseRequest,
+} from "../../lib/ipam/api.ts";
 import {
   type Batch,
   type EventQuery,
@@ -163,7 +171,7 @@ export interface ServiceUnderTest {
   /** Releases in the network "web" and answers the addresses. */
   release(
     containerId: string,
-    more?: { acquiredBefore?: string },
+    more?: Omit<ReleaseRequest, "key">,
     caller?: Caller,
   ): Promise<readonly string[]>;
   /** How the first pool of "web" is used. */

@@ -8,6 +8,7 @@ import type { AttachmentRequest, PluginHandlers, PluginRequest } from "../../../
 import { requireRepresentable } from "../../../lib/cni/result.ts";
 import { type PluginIo, runPlugin } from "../../../lib/cni/run-plugin.ts";
 import { CNI_VERSIONS } from "../../../lib/cni/versions.ts";
+import { undoOnFailure } from "../../../lib/undo.ts";
 import { VERSION } from "../../../lib/version.ts";
 import { CentralIpam } from "../../central-ipam.ts";
 import { pluginIo } from "../../io.ts";
@@ -26,15 +27,13 @@ function centralIpam(request: PluginRequest | AttachmentRequest): CentralIpam {
 
 const handlers: PluginHandlers = {
   add(request) {
-    const ipam = centralIpam(request);
-    const { result, created } = ipam.beginAcquire(request.key)();
-    try {
+    return undoOnFailure(request.log, (undo) => {
+      const pending = centralIpam(request).beginAcquire(request.key);
+      undo.push("release addresses", pending.undo);
+      const result = pending.finish();
       requireRepresentable(result.ips, request.config.cniVersion);
-    } catch (error) {
-      if (created) ipam.release(request.key);
-      throw error;
-    }
-    return result;
+      return result;
+    });
   },
   del: (request) => releaseFromService(request),
   check: (request) => centralIpam(request).verify(request.key, request.prevResult),

@@ -450,7 +450,14 @@ export interface AcquireRequest {
   /** Names under which the container wants to be found. Recorded for the name service. */
   names: string[];
   /** Boot ID of the node. A change means that every earlier netns of the node is gone. */
-  bootId?: string | undefined;
+  bootId?:
+    | string
+    | undefined;
+  /**
+   * Name that the client gives to this one attempt, and to no other. The same request under the same name is
+   * answered as it was the first time; one that was given up (ReleaseRequest.attempts) is refused.
+   */
+  attempt?: string | undefined;
 }
 
 /** One address of an attachment. */
@@ -465,7 +472,7 @@ export interface LeasedAddress {
   subnet: string;
   /** 0-based place of the pool in the network; addresses come in this order. */
   pool: number;
-  /** Grows each time that this address is granted. */
+  /** Grows each time that this address is granted or confirmed. */
   sequence: number;
   /** True when another MAC address had it a moment ago, so that neighbours should be told. Absent otherwise. */
   warm?: boolean | undefined;
@@ -481,20 +488,46 @@ export interface AcquireResponse {
   created: boolean;
 }
 
-/** Gives back what an attachment holds. */
+/** Gives back what an attachment holds: all that it holds when the request arrives. Each further field leaves less. */
 export interface ReleaseRequest {
   /** Whose. Required. */
   key:
     | AttachmentKey
     | undefined;
-  /** Only what was acquired before this instant is released: guards a late, replayed release. */
-  acquiredBefore: Timestamp | undefined;
+  /** Only what was acquired before this instant is released. Clocks may be wrong: name sequences instead. */
+  acquiredBefore:
+    | Timestamp
+    | undefined;
+  /** Only grants with these sequences. Absent: any. */
+  sequences:
+    | ReleaseRequest_Sequences
+    | undefined;
+  /** Only grants with a sequence up to this one. */
+  upToSequence?:
+    | number
+    | undefined;
+  /** Acquires of this key that their client gave up: one that arrives only now is refused. */
+  attempts: string[];
+  /** Only what these attempts were granted; what they confirmed stays. */
+  onlyAttempts?:
+    | boolean
+    | undefined;
+  /** Name of this release: it is carried out once, however often it arrives. */
+  attempt?: string | undefined;
+}
+
+/** Sequences of grants. */
+export interface ReleaseRequest_Sequences {
+  /** As LeasedAddress.sequence says them. */
+  values: number[];
 }
 
 /** What was given back. */
 export interface ReleaseResponse {
   /** Addresses that went into cooling; empty when there was nothing to release. */
   released: string[];
+  /** Addresses that the attachment still holds. */
+  kept: string[];
 }
 
 /** Asks whether an attachment holds what it believes to hold. */
@@ -1475,6 +1508,7 @@ function createBaseAcquireRequest(): AcquireRequest {
     mac: undefined,
     names: [],
     bootId: undefined,
+    attempt: undefined,
   };
 }
 
@@ -1500,6 +1534,9 @@ export const AcquireRequest: MessageFns<AcquireRequest> = {
     }
     if (message.bootId !== undefined) {
       writer.uint32(58).string(message.bootId);
+    }
+    if (message.attempt !== undefined) {
+      writer.uint32(66).string(message.attempt);
     }
     return writer;
   },
@@ -1571,6 +1608,14 @@ export const AcquireRequest: MessageFns<AcquireRequest> = {
             }
 
             message.bootId = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.attempt = reader.string();
             continue;
           }
         }
@@ -1756,7 +1801,15 @@ export const AcquireResponse: MessageFns<AcquireResponse> = {
 };
 
 function createBaseReleaseRequest(): ReleaseRequest {
-  return { key: undefined, acquiredBefore: undefined };
+  return {
+    key: undefined,
+    acquiredBefore: undefined,
+    sequences: undefined,
+    upToSequence: undefined,
+    attempts: [],
+    onlyAttempts: undefined,
+    attempt: undefined,
+  };
 }
 
 export const ReleaseRequest: MessageFns<ReleaseRequest> = {
@@ -1766,6 +1819,21 @@ export const ReleaseRequest: MessageFns<ReleaseRequest> = {
     }
     if (message.acquiredBefore !== undefined) {
       Timestamp.encode(message.acquiredBefore, writer.uint32(18).fork()).join();
+    }
+    if (message.sequences !== undefined) {
+      ReleaseRequest_Sequences.encode(message.sequences, writer.uint32(26).fork()).join();
+    }
+    if (message.upToSequence !== undefined) {
+      writer.uint32(32).uint64(message.upToSequence);
+    }
+    for (const v of message.attempts) {
+      writer.uint32(42).string(v!);
+    }
+    if (message.onlyAttempts !== undefined) {
+      writer.uint32(48).bool(message.onlyAttempts);
+    }
+    if (message.attempt !== undefined) {
+      writer.uint32(58).string(message.attempt);
     }
     return writer;
   },
@@ -1799,6 +1867,106 @@ export const ReleaseRequest: MessageFns<ReleaseRequest> = {
             message.acquiredBefore = Timestamp.decode(reader, reader.uint32());
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.sequences = ReleaseRequest_Sequences.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.upToSequence = longToNumber(reader.uint64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.attempts.push(reader.string());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.onlyAttempts = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.attempt = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseReleaseRequest_Sequences(): ReleaseRequest_Sequences {
+  return { values: [] };
+}
+
+export const ReleaseRequest_Sequences: MessageFns<ReleaseRequest_Sequences> = {
+  encode(message: ReleaseRequest_Sequences, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.values.length !== 0) {
+      writer.uint32(10).fork();
+      for (const v of message.values) {
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReleaseRequest_Sequences {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReleaseRequest_Sequences();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag === 8) {
+              message.values.push(longToNumber(reader.uint64()));
+
+              continue;
+            }
+
+            if (tag === 10) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.values.push(longToNumber(reader.uint64()));
+              }
+
+              continue;
+            }
+
+            break;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1813,13 +1981,16 @@ export const ReleaseRequest: MessageFns<ReleaseRequest> = {
 };
 
 function createBaseReleaseResponse(): ReleaseResponse {
-  return { released: [] };
+  return { released: [], kept: [] };
 }
 
 export const ReleaseResponse: MessageFns<ReleaseResponse> = {
   encode(message: ReleaseResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.released) {
       writer.uint32(10).string(v!);
+    }
+    for (const v of message.kept) {
+      writer.uint32(18).string(v!);
     }
     return writer;
   },
@@ -1843,6 +2014,14 @@ export const ReleaseResponse: MessageFns<ReleaseResponse> = {
             }
 
             message.released.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.kept.push(reader.string());
             continue;
           }
         }

@@ -1,0 +1,43 @@
+import { FairleadError } from "../lib/errors.ts";
+import type { AcquireResponse } from "../lib/ipam/api.ts";
+import { PendingGrant } from "./pending-grant.ts";
+
+const key = { networkName: "net", containerId: "c", ifname: "eth0" };
+
+function granted(created: boolean): AcquireResponse {
+  const address = { gateway: null, subnet: "10.1.0.0/24", pool: 0 };
+  const addresses = [7, 8].map((sequence) => ({ ...address, address: `10.1.0.${sequence}/24`, sequence }));
+  return { networkId: "id", addresses, created };
+}
+
+function grantOf(answer: () => AcquireResponse): PendingGrant {
+  return new PendingGrant({ key, attempt: "add", answer });
+}
+
+function failing(code: "timeout" | "unavailable" | "pool-exhausted"): () => AcquireResponse {
+  return () => {
+    throw new FairleadError({ code, operation: "acquire", reason: "told to fail" });
+  };
+}
+
+test("what was granted is undone by its sequences, whether anybody waited for it or not", () => {
+  const undoing = { key, sequences: [7, 8] };
+  const awaited = grantOf(() => granted(true));
+  awaited.finish();
+  expect(awaited.undoing()).toEqual(undoing);
+  expect(grantOf(() => granted(true)).undoing()).toEqual(undoing);
+});
+
+test("what was held before is not undone", () => {
+  expect(grantOf(() => granted(false)).undoing()).toBeNull();
+});
+
+test("a question that was refused leaves nothing to undo", () => {
+  expect(grantOf(failing("pool-exhausted")).undoing()).toBeNull();
+});
+
+test.each(["timeout", "unavailable"] as const)("after %s nobody knows: the attempt is given up", (code) => {
+  const grant = grantOf(failing(code));
+  expect(() => grant.finish()).toThrow(expect.objectContaining({ code }));
+  expect(grant.undoing()).toEqual({ key, attempts: ["add"], onlyAttempts: true });
+});

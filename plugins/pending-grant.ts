@@ -1,0 +1,66 @@
+/** Addresses that were asked of the service, from the question to what is undone of it. */
+import { asFairleadError, type FairleadError } from "../lib/errors.ts";
+import type { AcquireResponse, AttachmentKey } from "../lib/ipam/api.ts";
+import type { ReleaseIntent } from "../lib/ipam/release-intent.ts";
+
+/**
+ * What became of the question: "open" until somebody waits for the answer, "unknown" when none came, so that it may have been
+ * granted, and may be granted yet; "refused" when there was one.
+ */
+type Outcome = "open" | "unknown" | "refused" | AcquireResponse;
+
+export interface GrantQuestion {
+  readonly key: AttachmentKey;
+  /** Name of the acquire. */
+  readonly attempt: string;
+  /** Waits for the answer. */
+  readonly answer: () => AcquireResponse;
+}
+
+export class PendingGrant {
+  readonly #question: GrantQuestion;
+  #outcome: Outcome = "open";
+
+  constructor(question: GrantQuestion) {
+    this.#question = question;
+  }
+
+  /** Waits for the addresses. To be called once. @throws FairleadError what the service says; unavailable, timeout. */
+  finish(): AcquireResponse {
+    try {
+      const response = this.#question.answer();
+      this.#outcome = response;
+      return response;
+    } catch (thrown) {
+      const error = asFairleadError(thrown, "acquire address");
+      this.#outcome = isUnanswered(error) ? "unknown" : "refused";
+      throw error;
+    }
+  }
+
+  /**
+   * The release of what this question was granted, and of nothing else: neither what the attachment held before, nor what a
+   * later question was granted. Null when it was granted nothing. Waits for the answer if nobody has.
+   */
+  undoing(): Omit<ReleaseIntent, "attempt"> | null {
+    if (this.#outcome === "open") this.#settle();
+    const { key, attempt } = this.#question;
+    const outcome = this.#outcome;
+    if (outcome === "unknown") return { key, attempts: [attempt], onlyAttempts: true };
+    if (outcome === "refused" || outcome === "open" || !outcome.created) return null;
+    return { key, sequences: outcome.addresses.map(({ sequence }) => sequence) };
+  }
+
+  #settle(): void {
+    try {
+      this.finish();
+    } catch {
+      // Whoever undoes has a failure to report already; this one is in the outcome.
+    }
+  }
+}
+
+/** Whether the service may have done what it was asked all the same. */
+function isUnanswered({ code }: FairleadError): boolean {
+  return code === "timeout" || code === "unavailable";
+}
