@@ -79,7 +79,6 @@ function createBridge(connection: NetlinkConnection, spec: BridgeSpec): LinkStat
   const creation = newLink({
     ifname: name,
     address: mac(),
-    mtu,
     ...bridgeFlags(spec),
     linkInfo: { kind: "bridge", data: vlanFiltering ? { vlanFiltering } : {} },
   });
@@ -90,10 +89,11 @@ function createBridge(connection: NetlinkConnection, spec: BridgeSpec): LinkStat
   }
   const [link] = got.ok ? got.replies : [];
   if (link === undefined) throw got.ok ? vanished(name) : got.error;
-  // A new link takes no alias in the request that makes it.
-  if (alias === undefined) return link;
+  // A new link takes no alias in the request that makes it; and an MTU that a bridge was made with lasts until a port comes or goes.
+  // Source: net/bridge/br_if.c br_mtu_auto_adjust, br_device.c br_change_mtu.
+  if (alias === undefined && mtu === undefined) return link;
   const reference = { ifindex: link.ifindex };
-  const [, [named]] = connection.execute([setLink(reference, { alias }), getLinkState(link.ifindex)]);
+  const [, [named]] = connection.execute([setLink(reference, { alias, mtu }), getLinkState(link.ifindex)]);
   return named ?? link;
 }
 
