@@ -66,3 +66,26 @@ test("hands over what is gone, at the start and again, and goes on when that fai
   await new Promise((resolve) => setTimeout(resolve, 20));
   expect(handed.length).toBe(before);
 });
+
+test("says of no container that it was taken back before it was handed over", async () => {
+  for (let number = 0; number < 70; number++) putEntry(`gone${number}`, "/nosuch/netns");
+  const handed = new Set<string>();
+  const told = new Set<string>();
+  const both = Promise.withResolvers<void>();
+  const logger = {
+    ...silentLogger,
+    info: (fields: object) => void told.add((fields as { container: string }).container),
+  };
+  const reap = async (files: readonly string[]): Promise<void> => {
+    for (const file of files) {
+      handed.add(/gone\d+/.exec(file)?.[0] ?? "");
+      rmSync(file);
+    }
+    const early = [...told].filter((container) => !handed.has(container));
+    if (early.length > 0) both.reject(new Error(`told too early: ${early}`));
+    if (handed.size === 70) both.resolve();
+  };
+  const part = await startReaper({ ...context, logger } as unknown as AgentContext, { reap, intervalMs: 1 });
+  await both.promise.finally(() => part.close());
+  expect(told).toEqual(handed);
+});

@@ -74,8 +74,9 @@ async function loop(
 async function round(folder: string, reap: Reap, logger: AgentContext["logger"]): Promise<void> {
   const gone = await findGone(folder);
   if (gone.length === 0) return;
-  await reap(gone.slice(0, MOST_AT_ONCE).map(({ file }) => file));
-  for (const { containerId, networkName } of gone)
+  const handed = gone.slice(0, MOST_AT_ONCE);
+  await reap(handed.map(({ file }) => file));
+  for (const { containerId, networkName } of handed)
     logger.info({ container: containerId, network: networkName }, "agent: took back what a container left");
 }
 
