@@ -22,6 +22,7 @@ import { unservedCapabilities } from "../../lib/runtime/request-configuration.ts
 import { evidenceNotes } from "../../lib/runtime/stale.ts";
 import type { Container } from "../containers/container.ts";
 import { WordedError } from "../worded-error.ts";
+import { forgetPorts, withKeptPorts } from "./kept-ports.ts";
 import { checkLinks, forgetLinks, keepLinks, PREDEFINED_BRIDGE } from "./links.ts";
 import { conflistIfThere, conflistOf, resolveNetwork } from "./networks.ts";
 import type { Node } from "./node.ts";
@@ -64,8 +65,8 @@ export interface AttachmentPlan {
 
 /** Connects by a conflist that is at hand. @throws WordedError `already-exists`; what the plugins report. */
 export function attachWith(node: Node, container: RunningContainer, plan: AttachmentPlan): AddOutcome {
-  const capabilityArgs = capabilityArgsOf(plan.wishes);
-  requireServed(plan.conflist, capabilityArgs);
+  const wished = capabilityArgsOf(plan.wishes);
+  requireServed(plan.conflist, wished);
   const conflist = withArgs(plan.conflist, argsOf(container, plan.wishes));
   return withContainerLock(node, container.id, () => {
     const present = withoutStale(node, container);
@@ -75,8 +76,13 @@ export function attachWith(node: Node, container: RunningContainer, plan: Attach
     const isPredefined = conflist.name === PREDEFINED_BRIDGE;
     if (isPredefined) keepLinks(node, containerId, plan.wishes.links);
     try {
+      const capabilityArgs = withKeptPorts(node, containerId, { conflist, capabilityArgs: wished });
       const attachment = { containerId, ifname, netns, capabilityArgs };
-      return node.runtime.add(conflist, attachment, { notes: (raw) => notesOf(container, conflist, raw) });
+      const outcome = node.runtime.add(conflist, attachment, {
+        notes: (raw) => notesOf(container, conflist, raw),
+      });
+      if (capabilityArgs !== wished) forgetPorts(node, containerId);
+      return outcome;
     } catch (thrown) {
       if (isPredefined) forgetLinks(node, containerId);
       throw worded(thrown);

@@ -14,6 +14,7 @@ import type { RuntimeAttachment } from "../../lib/runtime/request-configuration.
 import { SandboxRegistry } from "../sandbox/registry.ts";
 import { WordedError } from "../worded-error.ts";
 import { withContainerLock } from "./attach.ts";
+import { forgetPorts, keepPorts } from "./kept-ports.ts";
 import { forgetLinks, PREDEFINED_BRIDGE } from "./links.ts";
 import { conflistOf } from "./networks.ts";
 import type { Node } from "./node.ts";
@@ -50,7 +51,10 @@ export function detach(
       );
     const attempts = new Attempts();
     for (const { conflist, attachment } of found)
-      attempts.run(() => node.runtime.del(conflist, attachment, { force }));
+      attempts.run(() => {
+        node.runtime.del(conflist, attachment, { force });
+        if (container.netns !== null) keepPorts(node, container.id, attachment.capabilityArgs);
+      });
     attempts.throwIfFailed("disconnect", `${container.id} from network ${networkName}`);
     if (networkName === PREDEFINED_BRIDGE) forgetLinks(node, container.id);
   });
@@ -62,8 +66,13 @@ export function detachAll(node: Node, { id, netns }: Detached, options: DetachOp
   withContainerLock(node, id, () => {
     for (const cached of node.cache.list(id).reverse())
       attempts.run(() => node.runtime.delCached(cached, { ...options, netns: netnsFor(cached, netns) }));
+    // What the cache does not tell of, because an entry is empty or broken, or nobody wrote one.
+    const force = options.force ?? false;
+    for (const { conflist, attachment } of leasedAttachments(node, { id, netns }))
+      attempts.run(() => node.runtime.del(conflist, attachment, { force }));
   });
   attempts.run(() => forgetLinks(node, id));
+  attempts.run(() => forgetPorts(node, id));
   attempts.throwIfFailed("disconnect", id);
 }
 
@@ -74,7 +83,7 @@ function findAttachments(node: Node, { id, netns }: Detached, networkName: strin
       conflist: entry.conflist,
       attachment: { ...entry, netns: netnsFor(entry, netns) },
     }));
-  return leasedAttachments(node, { id, netns }, networkName);
+  return leasedAttachments(node, { id, netns, networkName });
 }
 
 /** The path of then, while it leads where it led; a container that is gone has none. */
@@ -84,14 +93,15 @@ function netnsFor(cached: CachedAttachment, now: string | null): string {
   return netnsIdentity(cached.netns) === then ? cached.netns : "";
 }
 
-function leasedAttachments(node: Node, { id, netns }: Detached, networkName: string): Found[] {
+function leasedAttachments(
+  node: Node,
+  { id, netns, networkName }: Detached & { readonly networkName?: string },
+): Found[] {
   try {
-    const endpoints = node.service.listEndpoints({ networkName, containerId: id });
-    if (endpoints.length === 0) return [];
-    const conflist = conflistOf(node, networkName);
-    return endpoints.map(({ ifname }) => ({
-      conflist,
-      attachment: { containerId: id, ifname, netns: netns ?? "" },
+    const filter = { containerId: id, ...(networkName !== undefined && { networkName }) };
+    return node.service.listEndpoints(filter).map((endpoint) => ({
+      conflist: conflistOf(node, endpoint.networkName),
+      attachment: { containerId: id, ifname: endpoint.ifname, netns: netns ?? "" },
     }));
   } catch (thrown) {
     if (thrown instanceof FairleadError && ["unavailable", "not-found"].includes(thrown.code)) return [];
