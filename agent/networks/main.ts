@@ -89,6 +89,8 @@ class NodeNetworks {
   /** By ID: as the service told last. */
   #known = new Map<string, Network>();
   #warnings: readonly AgentProblem[] = [];
+  /** Names of networks that were removed at some time; null: the service's log was not asked yet. */
+  #removedNames: Set<string> | null = null;
 
   constructor(context: AgentContext) {
     const { config, logger } = context;
@@ -217,11 +219,21 @@ class NodeNetworks {
     }
     await this.#attempt(BRIDGES, async () => {
       const knownNames = new Set([...this.#known.values()].map(({ name }) => name));
-      const removed = work === "all" ? [] : work.filter(isRemoval).map(({ networkName }) => networkName);
-      const goneNames = new Set(removed.filter((name) => !knownNames.has(name)));
+      await this.#noteRemovals(work);
+      const goneNames = new Set([...(this.#removedNames ?? [])].filter((name) => !knownNames.has(name)));
       const leftovers = findLeftovers(this.#host, { isGone, knownNames, goneNames });
       for (const leftover of leftovers) await this.#removeBridge(leftover);
     });
+  }
+
+  /** What was removed while no agent ran is asked for once: a network of a conflist leaves a bridge that does not tell its ID. */
+  async #noteRemovals(work: Work): Promise<void> {
+    const isFirst = this.#removedNames === null;
+    const { service } = this.#context;
+    const logged = isFirst ? await service.listEvents({ kind: "network-removed", limit: EVENTS_ASKED }) : [];
+    this.#removedNames ??= new Set();
+    const removals = [...logged, ...(work === "all" ? [] : work.filter(isRemoval))];
+    for (const { networkName } of removals) this.#removedNames.add(networkName);
   }
 
   /**

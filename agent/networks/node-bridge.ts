@@ -8,11 +8,12 @@ import { ensureBridge, ensureGatewayAddresses, removeBridgeIfUnused } from "../.
 import {
   bridgeAliasOf,
   bridgeMacOf,
+  isFairleadBridge,
   keptBridgeAliasOf,
   keptBridgeOf,
 } from "../../lib/host/bridge-identity.ts";
 import { LOCK_DIRECTORY, tryLockBridge } from "../../lib/host/bridge-lock.ts";
-import { ensureMasquerade, removeMasquerade } from "../../lib/host/firewall.ts";
+import { ensureMasquerade, listMasquerade, removeMasquerade } from "../../lib/host/firewall.ts";
 import { ensureIsolation, listIsolation, removeIsolation } from "../../lib/host/firewall-isolation.ts";
 import type { IsolationSpec } from "../../lib/host/firewall-isolation-in-place.ts";
 import { findLink, type LinkState, listLinksOfKind } from "../../lib/host/links.ts";
@@ -128,6 +129,9 @@ function makeBridge(host: NodeNetlink, { networkId, networkName, bridge, mtu }: 
   if (link.alias === bridgeAliasOf(networkName) || (kept !== null && link.alias !== alias)) {
     host.route.execute([setLink({ ifindex: link.ifindex }, { alias })]);
   }
+  // Only of a bridge of ours: one that the administrator made may be meant for more than this network.
+  if (mtu !== null && link.mtu !== mtu && isFairleadBridge(link.alias))
+    host.route.execute([setLink({ ifindex: link.ifindex }, { mtu })]);
   return link;
 }
 
@@ -158,18 +162,23 @@ export async function removeNodeBridge(
 ): Promise<boolean> {
   return withLock(bridge, "exclusive", () => {
     const link = findLink(host.route, bridge);
-    if (
-      link &&
-      keptBridgeOf(link.alias)?.service === host.service &&
-      !removeBridgeIfUnused(host.route, bridge)
-    )
-      return false;
+    const isOurs = link !== null && isMadeFor(link.alias, { service: host.service, networkNames });
+    if (isOurs && !removeBridgeIfUnused(host.route, bridge)) return false;
     for (const networkName of networkNames) {
       removeIsolation(host.nft, networkName);
       removeMasquerade(host.nft, networkName);
     }
     return true;
   });
+}
+
+/** Whether the bridge is kept by this service's agent, or was made by the ADD of one of these networks. */
+function isMadeFor(
+  alias: string,
+  { service, networkNames }: { readonly service: string; readonly networkNames: readonly string[] },
+): boolean {
+  if (keptBridgeOf(alias)?.service === service) return true;
+  return networkNames.some((networkName) => alias === bridgeAliasOf(networkName));
 }
 
 /** What is known about networks that are there, and that are not. */
@@ -182,24 +191,42 @@ export interface Census {
 }
 
 /**
- * Bridges that are kept for networks that are gone; rules of networks that are gone, and of those without a bridge.
+ * Bridges that were kept or made for networks that are gone; rules of networks that are gone, and rules of isolation without a bridge.
  *
  * An ADD makes the bridge first and the rules after, so rules without a bridge are nobody's.
  */
-export function findLeftovers(host: NodeNetlink, { isGone, knownNames, goneNames }: Census): Leftover[] {
+export function findLeftovers(host: NodeNetlink, census: Census): Leftover[] {
+  const { knownNames, goneNames } = census;
   const isolated = listIsolation(host.nft).filter(({ networkName }) => !knownNames.has(networkName));
-  const kept = listLinksOfKind(host.route, "bridge").filter(({ alias }) => {
-    const found = keptBridgeOf(alias);
-    return found?.service === host.service && isGone(found.networkId);
-  });
-  const orphans = isolated.filter(
-    ({ networkName, bridge }) => goneNames.has(networkName) || findLink(host.route, bridge) === null,
+  const ruled = [
+    ...isolated,
+    ...listMasquerade(host.nft).filter(({ networkName }) => goneNames.has(networkName)),
+  ];
+  const orphans = ruled.filter(
+    ({ networkName, bridge = "" }) => goneNames.has(networkName) || findLink(host.route, bridge) === null,
   );
-  const names = new Set([...kept.map(({ ifname }) => ifname), ...orphans.map(({ bridge }) => bridge)]);
-  return [...names].map((bridge) => ({
-    bridge,
-    networkNames: isolated.filter((one) => one.bridge === bridge).map(({ networkName }) => networkName),
-  }));
+  const namesByBridge = new Map<string, Set<string>>();
+  const add = (bridge: string, names: readonly string[]): void => {
+    namesByBridge.set(bridge, new Set([...(namesByBridge.get(bridge) ?? []), ...names]));
+  };
+  for (const { bridge = "" } of orphans) add(bridge, []);
+  for (const { ifname, madeFor } of bridgesOfGone(host, census)) add(ifname, madeFor);
+  for (const { bridge = "", networkName } of ruled) if (namesByBridge.has(bridge)) add(bridge, [networkName]);
+  return [...namesByBridge].map(([bridge, names]) => ({ bridge, networkNames: [...names] }));
+}
+
+/** With the networks that an ADD made a bridge for. */
+function bridgesOfGone(
+  host: NodeNetlink,
+  { isGone, goneNames }: Census,
+): { readonly ifname: string; readonly madeFor: readonly string[] }[] {
+  const names = [...goneNames];
+  return listLinksOfKind(host.route, "bridge").flatMap(({ ifname, alias }) => {
+    const kept = keptBridgeOf(alias);
+    const madeFor = names.filter((name) => alias === bridgeAliasOf(name));
+    const isKept = kept?.service === host.service && isGone(kept.networkId);
+    return isKept || madeFor.length > 0 ? [{ ifname, madeFor }] : [];
+  });
 }
 
 async function withLock<T>(bridgeName: string, mode: LockMode, action: () => T): Promise<T> {

@@ -142,6 +142,11 @@ export function hasEnded(pid: number): boolean {
   }
 }
 
+/** Until it is so; the test's own time limit says when that is too late. */
+export async function until(probe: () => Promise<boolean>): Promise<void> {
+  while (!(await probe())) await sleep(25);
+}
+
 /** Asks `probe` every 25 ms until it is true. Returns whether it became so in time. */
 export async function waitUntil(probe: () => Promise<boolean>, timeoutMs: number): Promise<boolean> {
   const end = Date.now() + timeoutMs;
