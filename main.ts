@@ -10,6 +10,7 @@ import { isPluginName } from "./plugins/names.ts";
 /** Hidden commands: what the agent starts. */
 const WORKER_COMMAND = "plugin-worker";
 const REAPER_COMMAND = "link-reaper";
+const MENDER_COMMAND = "attachment-mender";
 
 /** `process.argv0` keeps the name that was invoked, through symbolic links, hard links and PATH look-up. */
 const invokedAs = process.argv0.slice(process.argv0.lastIndexOf("/") + 1);
@@ -23,5 +24,6 @@ process.exit(
 async function runCommand(args: readonly string[]): Promise<number> {
   if (args[0] === WORKER_COMMAND) return (await import("./plugins/all.ts")).runAsWorker();
   if (args[0] === REAPER_COMMAND) return (await import("./plugins/all.ts")).runLinkReaper();
+  if (args[0] === MENDER_COMMAND) return (await import("./plugins/all.ts")).runMender();
   return (await import("./cli/process.ts")).run(args);
 }

@@ -29,6 +29,8 @@ export { type AgentConfig, CONFIG_KEYS, parseAgentConfig } from "./config.ts";
 
 /** How long the service may take to say that it is there, for a status. */
 const STATUS_LIMIT_MS = 2_000;
+/** How long the parts may take to look afresh, for a status. What they saw before is told then. */
+const REFRESH_LIMIT_MS = 3_000;
 
 interface PartEntry {
   readonly name: string;
@@ -48,6 +50,11 @@ const PARTS: readonly PartEntry[] = [
     name: "networks",
     isWanted: ({ networks }) => networks.enabled,
     start: async (context) => (await import("./networks/main.ts")).startNetworks(context),
+  },
+  {
+    name: "attachments",
+    isWanted: ({ networks }) => networks.enabled,
+    start: async (context) => (await import("./attachments/main.ts")).startAttachments(context),
   },
   {
     name: "dns",
@@ -169,9 +176,10 @@ class Calls {
     this.#startedAt = new Date(context.clock.now()).toISOString();
   }
 
-  async status(): Promise<AgentStatus> {
+  /** With a fresh look at everything, unless what was seen last is enough. */
+  async status({ fresh = true } = {}): Promise<AgentStatus> {
     const { config, feed } = this.#context;
-    const reason = await this.#serviceTrouble();
+    const [reason] = await Promise.all([this.#serviceTrouble(), fresh && this.#refresh()]);
     return {
       version: VERSION,
       nodeName: config.nodeName,
@@ -185,7 +193,7 @@ class Calls {
   async metrics(): Promise<TextAnswer> {
     this.#metrics ??= (await import("./metrics.ts")).createAgentMetrics();
     const { contentType } = this.#metrics;
-    return new TextAnswer(contentType, await this.#metrics.render(await this.status()));
+    return new TextAnswer(contentType, await this.#metrics.render(await this.status({ fresh: false })));
   }
 
   async sync(request: SyncRequest): Promise<SyncAnswer> {
@@ -213,6 +221,12 @@ class Calls {
       problems: part.problems?.() ?? [],
       figures: part.figures?.() ?? {},
     }));
+  }
+
+  /** What fails or takes too long is among the problems that a part tells of. */
+  async #refresh(): Promise<void> {
+    const looks = Promise.allSettled(this.#parts.map((part) => part.refresh?.()));
+    await within(REFRESH_LIMIT_MS, looks, () => new Error("slow")).catch(() => {});
   }
 
   async #serviceTrouble(): Promise<string> {

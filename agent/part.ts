@@ -44,6 +44,8 @@ export interface AgentPart {
   applied(revision: number): Promise<void>;
   /** What is not as it should be, and why. Absent: the part has none. */
   problems?(): readonly AgentProblem[];
+  /** Looks afresh, so that {@link problems} tells of now. Absent: it always does. */
+  refresh?(): Promise<void>;
   /** What it has done since it started, and how much there is of what it keeps. Absent: the part does not count. */
   figures?(): Readonly<Record<string, number>>;
   /** Leaves what it made on the node. Idempotent. */

@@ -3,10 +3,11 @@
 import { pluginIo } from "./io.ts";
 import { main as ipam } from "./ipam/fairlead/main.ts";
 import { main as staticAddresses } from "./ipam/static/main.ts";
-import { main as bridge } from "./main/bridge/main.ts";
+import { main as bridge, mendingMain as bridgeMender } from "./main/bridge/main.ts";
 import { main as loopback } from "./main/loopback/main.ts";
 import { main as macvlan } from "./main/macvlan/main.ts";
-import { main as portmap } from "./meta/portmap/main.ts";
+import { mendFromStdin } from "./mender.ts";
+import { main as portmap, mendingMain as portmapMender } from "./meta/portmap/main.ts";
 import type { PluginName } from "./names.ts";
 import type { PluginMain } from "./resident/invocation.ts";
 import { runLinkReaper, runWorker } from "./resident/main.ts";
@@ -29,6 +30,16 @@ export function runAsProcess(name: PluginName): number {
 /** Serves invocations of all plugins until told to end. Returns the exit status. */
 export function runAsWorker(): number {
   return runWorker(new Map(Object.entries(PLUGINS)));
+}
+
+/** Mends attachments for the agent: see mender.ts. Returns the exit status. */
+export function runMender(): number {
+  return mendFromStdin(
+    new Map([
+      ["fairlead-bridge", bridgeMender],
+      ["fairlead-portmap", portmapMender],
+    ]),
+  );
 }
 
 export { runLinkReaper };

@@ -65,6 +65,8 @@ export interface NetlinkSocketOptions {
 export interface DrainableNetlinkTransport extends NetlinkTransport {
   /** Throws away what nobody read, without waiting. False when it does not come to an end, or the socket fails. */
   drain(): boolean;
+  /** Throws away what nobody read, without waiting. True when there was something, or so much that some was lost. */
+  heard(): boolean;
 }
 
 /**
@@ -178,6 +180,15 @@ class NetlinkSocket implements DrainableNetlinkTransport {
       if (length < 0) return length === -EAGAIN;
     }
     return false;
+  }
+
+  heard(): boolean {
+    for (let reads = 0; ; reads += 1) {
+      const length = invoke((c) => c.recv(this.#fd, this.#buffer, this.#buffer.length, MSG_DONTWAIT));
+      if (length === -EAGAIN) return reads > 0;
+      if (length === -ENOBUFS || reads === MOST_STALE_DATAGRAMS) return true;
+      if (length < 0) throw this.#failure("recv", -length);
+    }
   }
 
   close(): void {

@@ -18,6 +18,7 @@ import { check } from "./check.ts";
 import { readBridgeConfig } from "./config.ts";
 import { del } from "./del.ts";
 import { gc } from "./gc.ts";
+import { mend } from "./mend.ts";
 import { requirePublishing } from "./ports.ts";
 
 const handlers: PluginHandlers = {
@@ -37,12 +38,21 @@ const handlers: PluginHandlers = {
  * @returns the exit status of the process.
  */
 export function main(io: PluginIo = pluginIo()): number {
+  return run(handlers, io);
+}
+
+/** Runs a CHECK that mends what it finds missing on the host. Returns the exit status. */
+export function mendingMain(io: PluginIo): number {
+  return run({ ...handlers, check: mend }, io);
+}
+
+function run(served: PluginHandlers, io: PluginIo): number {
   return runPlugin({
     name: "fairlead-bridge",
     version: VERSION,
     supportedVersions: CNI_VERSIONS,
     argKeys: INTERFACE_ARG_KEYS,
-    handlers,
+    handlers: served,
     io,
   });
 }

@@ -17,6 +17,7 @@ import { add } from "./add.ts";
 import { check } from "./check.ts";
 import { readPortmapConfig } from "./config.ts";
 import { withHost } from "./host.ts";
+import { mend } from "./mend.ts";
 
 const handlers: PluginHandlers = {
   add,
@@ -40,11 +41,20 @@ const handlers: PluginHandlers = {
  * @returns the exit status of the process.
  */
 export function main(io: PluginIo = pluginIo()): number {
+  return run(handlers, io);
+}
+
+/** Runs a CHECK that publishes what it finds missing. Returns the exit status. */
+export function mendingMain(io: PluginIo): number {
+  return run({ ...handlers, check: mend }, io);
+}
+
+function run(served: PluginHandlers, io: PluginIo): number {
   return runPlugin({
     name: "fairlead-portmap",
     version: VERSION,
     supportedVersions: CNI_VERSIONS,
-    handlers,
+    handlers: served,
     io,
   });
 }

@@ -1,0 +1,173 @@
+import { aliasOf, hostIfnameOf } from "../../lib/host/attachment-alias.ts";
+import { readCacheEntry } from "../../lib/runtime/cache.ts";
+import { type Actual, faultsOf, hasLink, publishedText } from "./compare.ts";
+import { type DesiredAttachment, desiredOf } from "./desired.ts";
+import { boundHere } from "./evidence.ts";
+
+const KEY = { networkName: "web", containerId: "c1", ifname: "eth0" };
+const BRIDGE = { type: "fairlead-bridge", bridge: "br0", hairpinMode: true, mtu: 1400, ipMasq: true };
+
+interface EntryParts {
+  readonly plugins?: readonly object[];
+  readonly hostIfname?: string;
+  readonly capabilityArgs?: object;
+}
+
+function desired({
+  plugins = [BRIDGE],
+  hostIfname = hostIfnameOf(KEY),
+  capabilityArgs = {},
+}: EntryParts = {}) {
+  const entry = {
+    kind: "cniCacheV1",
+    containerId: KEY.containerId,
+    ifName: KEY.ifname,
+    networkName: KEY.networkName,
+    netns: "/run/netns/c1",
+    config: btoa(JSON.stringify({ cniVersion: "0.3.1", name: "web", plugins })),
+    capabilityArgs,
+    result: {
+      cniVersion: "0.3.1",
+      interfaces: [{ name: "br0" }, { name: hostIfname }, { name: "eth0", sandbox: "/run/netns/c1" }],
+      ips: [
+        { version: "4", address: "10.1.0.2/24", gateway: "10.1.0.1", interface: 2 },
+        { version: "6", address: "fd00::2/64", interface: 2 },
+      ],
+    },
+  };
+  const read = readCacheEntry(new TextEncoder().encode(JSON.stringify(entry)), "file");
+  return read && desiredOf(read);
+}
+
+function needed(parts?: EntryParts): DesiredAttachment {
+  const found = desired(parts);
+  if (found === null) throw new Error("nothing is desired");
+  return found;
+}
+
+const GOOD_PORT = {
+  ifname: hostIfnameOf(KEY),
+  alias: aliasOf(KEY),
+  isUp: true,
+  mtu: 1400,
+  master: 7,
+  hairpin: true,
+  isolated: false,
+};
+
+function actual(port: Partial<typeof GOOD_PORT> = {}, rest: Partial<Actual> = {}): Actual {
+  return {
+    ports: new Map([[GOOD_PORT.ifname, { ...GOOD_PORT, ...port }]]),
+    bridges: new Map([["br0", 7]]),
+    published: new Set(),
+    translates: true,
+    masqueraded: new Set(["web"]),
+    tableWasLost: false,
+    ...rest,
+  };
+}
+
+test("an entry of any version tells what the host should have, and asks for a CHECK in the newest", () => {
+  const { requests, ...rest } = needed();
+  expect(rest).toEqual({
+    key: KEY,
+    netns: "/run/netns/c1",
+    hostIfname: hostIfnameOf(KEY),
+    alias: aliasOf(KEY),
+    bridge: "br0",
+    hairpin: true,
+    isolated: false,
+    mtu: 1400,
+    masquerades: true,
+    ports: [],
+    addresses: ["10.1.0.2", "fd00::2"],
+    isLeased: false,
+  });
+  expect(requests.map(({ plugin, env }) => [plugin, env["CNI_COMMAND"], env["CNI_CONTAINERID"]])).toEqual([
+    ["fairlead-bridge", "CHECK", "c1"],
+  ]);
+  expect(JSON.parse(requests[0]?.config ?? "")).toMatchObject({
+    cniVersion: "1.1.0",
+    name: "web",
+    prevResult: { cniVersion: "1.1.0", ips: [{ address: "10.1.0.2/24" }, { address: "fd00::2/64" }] },
+  });
+});
+
+test.each([
+  ["a chain of others", { plugins: [{ type: "bridge" }, { type: "fairlead-portmap" }] }],
+  ["a link that another plugin made", { hostIfname: "veth0" }],
+])("nothing is desired of %s", (_what, parts) => expect(desired(parts)).toBeNull());
+
+const MAPPINGS = {
+  portMappings: [
+    { hostPort: 80, containerPort: 8080, protocol: "TCP", range: 2 },
+    { hostPort: 53, containerPort: 53, protocol: "udp", hostIP: "127.0.0.1" },
+    { hostPort: 0, containerPort: 1, protocol: "tcp" },
+  ],
+};
+const capabilities = { portMappings: true };
+
+test.each([
+  ["the bridge", [{ ...BRIDGE, publishPorts: true, capabilities }]],
+  ["a plugin behind it", [BRIDGE, { type: "fairlead-portmap", capabilities }]],
+])("ports that %s publishes are desired, for each family that they are reached by", (_what, plugins) => {
+  const { ports } = needed({ plugins, capabilityArgs: MAPPINGS });
+  expect(ports.map(({ protocol, family, hostPort }) => `${protocol}/${family}/${hostPort}`)).toEqual([
+    "tcp/4/80",
+    "tcp/4/81",
+    "tcp/6/80",
+    "tcp/6/81",
+    "udp/4/53",
+  ]);
+});
+
+test("ports that nobody publishes are not missed", () => {
+  expect(needed({ capabilityArgs: MAPPINGS }).ports).toEqual([]);
+  const plugins = [{ ...BRIDGE, publishPorts: true }];
+  expect(needed({ plugins, capabilityArgs: MAPPINGS }).ports).toEqual([]);
+});
+
+test("what is as it should be has no fault", () => expect(faultsOf(needed(), actual())).toEqual([]));
+
+test.each([
+  ["no port", actual({ master: 8 }), "no port of bridge br0"],
+  ["of a bridge that is gone", actual({}, { bridges: new Map() }), "no port of bridge br0"],
+  ["down", actual({ isUp: false }), "down"],
+  ["of another MTU", actual({ mtu: 1280 }), "1280 instead of 1400"],
+  ["without hairpin mode", actual({ hairpin: false }), "hairpin mode"],
+  ["isolated", actual({ isolated: true }), "isolation"],
+  ["not masqueraded", actual({}, { masqueraded: new Set() }), "not masqueraded"],
+])("one that is %s has one fault", (_what, state, text) => {
+  expect(faultsOf(needed(), state)).toEqual([expect.stringContaining(text)]);
+});
+
+test("missing ports are named; all are missing where nothing is translated", () => {
+  const one = needed({
+    plugins: [{ ...BRIDGE, publishPorts: true, capabilities }],
+    capabilityArgs: MAPPINGS,
+  });
+  const published = new Set(one.ports.map((port) => publishedText("web/c1/eth0", port)));
+  expect(faultsOf(one, actual({}, { published }))).toEqual([]);
+  published.delete(publishedText("web/c1/eth0", { protocol: "tcp", family: 6, hostPort: 81 }));
+  expect(faultsOf(one, actual({}, { published }))).toEqual(["published ports are gone: tcp 81 (IPv6)"]);
+  expect(faultsOf(one, actual({}, { published, translates: false }))[0]).toContain("tcp 80 (IPv4)");
+});
+
+test("a link of that name without the attachment's alias is no evidence", () => {
+  expect(hasLink(needed(), actual())).toBe(true);
+  expect(hasLink(needed(), actual({ alias: "" }))).toBe(false);
+});
+
+test("only what is bound here with the same addresses, or is not the service's, may be touched", async () => {
+  const plugins = [{ ...BRIDGE, ipam: { type: "fairlead-ipam" } }];
+  const [leased, free] = [needed({ plugins }), needed()];
+  const bound = async (node: string, addresses: readonly string[]): Promise<boolean[]> => {
+    const endpoint = { ...KEY, node, addresses: addresses.map((address) => ({ address, gateway: null })) };
+    const service = { listEndpoints: async () => [endpoint] } as unknown as Parameters<typeof boundHere>[0];
+    const found = await boundHere(service, "n1", [leased, free]);
+    return [found.has(leased), found.has(free)];
+  };
+  expect(await bound("n1", ["10.1.0.2/24", "fd00::2/64"])).toEqual([true, true]);
+  expect(await bound("n2", ["10.1.0.2/24", "fd00::2/64"])).toEqual([false, true]);
+  expect(await bound("n1", ["10.1.0.2/24"])).toEqual([false, true]);
+});

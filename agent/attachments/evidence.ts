@@ -1,0 +1,42 @@
+/** Whether the service says that an attachment is bound here, with the addresses that its runtime remembers. */
+import type { Endpoint } from "../../lib/ipam/api.ts";
+import type { NodeService } from "../part.ts";
+import type { DesiredAttachment } from "./desired.ts";
+
+/** Up to so many containers are asked about one by one; more of them, and everything is listed. */
+const FEW = 16;
+
+/** Those of `attachments` that are bound on `node`, or that the service has no say in. @throws FairleadError unavailable, … */
+export async function boundHere(
+  service: Pick<NodeService, "listEndpoints">,
+  node: string,
+  attachments: readonly DesiredAttachment[],
+): Promise<ReadonlySet<DesiredAttachment>> {
+  const leased = attachments.filter(({ isLeased }) => isLeased);
+  const endpoints = await endpointsOf(service, new Set(leased.map(({ key }) => key.containerId)));
+  const byKey = new Map(endpoints.map((endpoint) => [keyText(endpoint), endpoint]));
+  return new Set(
+    attachments.filter((one) => !one.isLeased || isBound(one, node, byKey.get(keyText(one.key)))),
+  );
+}
+
+async function endpointsOf(
+  service: Pick<NodeService, "listEndpoints">,
+  containers: ReadonlySet<string>,
+): Promise<readonly Endpoint[]> {
+  if (containers.size > FEW) return service.listEndpoints({});
+  const lists = await Promise.all(
+    [...containers].map((containerId) => service.listEndpoints({ containerId })),
+  );
+  return lists.flat();
+}
+
+function isBound({ addresses }: DesiredAttachment, node: string, endpoint: Endpoint | undefined): boolean {
+  if (endpoint?.node !== node) return false;
+  const held = new Set(endpoint.addresses.map(({ address }) => address.split("/")[0]));
+  return addresses.every((address) => held.has(address));
+}
+
+export function keyText(key: DesiredAttachment["key"]): string {
+  return `${key.networkName}/${key.containerId}/${key.ifname}`;
+}
