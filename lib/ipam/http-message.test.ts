@@ -26,11 +26,25 @@ test("without a length the body ends with the connection", () => {
 });
 
 test.each([
+  ["", "0\r\n\r\n"],
+  ['{"a":"ä"}', '6\r\n{"a":"\r\n4;x=y\r\nä"}\r\n0\r\n\r\n'],
+  ["\r\n0\r\n\r\n!", "8\r\n\r\n0\r\n\r\n!\r\n0\r\n\r\n"],
+])("a body in chunks is joined: %j", (body, chunks) => {
+  const whole = bytes(`HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${chunks}`);
+  expect(isCompleteResponse(whole)).toBe(true);
+  expect(isCompleteResponse(whole.subarray(0, -1))).toBe(false);
+  expect(parseResponse(whole)).toEqual({ status: 200, body });
+});
+
+test.each([
   ["nothing", "", "closed without an answer"],
   ["half a head", "HTTP/1.1 200 OK\r\nConte", "incomplete head"],
   ["another protocol", "SSH-2.0-OpenSSH_9.2\r\n\r\n", "status line"],
   ["a cut body", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", "cut short"],
-  ["chunks", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "chunks"],
+  ["a cut chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", "cut short"],
+  ["no last chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n", "cut short"],
+  ["a chunk without a size", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxy\r\nab", "no size"],
+  ["another encoding", "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n", "transfer encoding gzip"],
 ])("%s is a decode failure that says so", (_name, raw, reason) => {
   expect(() => parseResponse(bytes(raw))).toThrow(expect.objectContaining({ code: "decode-failure" }));
   expect(() => parseResponse(bytes(raw))).toThrow(reason);

@@ -56,6 +56,8 @@ interface Head {
   readonly status: number;
   /** Null: the body ends where the connection does. */
   readonly contentLength: number | null;
+  /** The body comes in chunks: a server that does not know the length of a long list beforehand. */
+  readonly isChunked: boolean;
   readonly bodyAt: number;
 }
 
@@ -69,11 +71,11 @@ function parseHead(bytes: Uint8Array): Head | null {
   if (!head.startsWith("HTTP/1.") || !(status >= 100 && status <= 599)) {
     throw malformed(`status line ${JSON.stringify(head.slice(0, head.indexOf("\r")).slice(0, 80))}`);
   }
-  if (field(head, "transfer-encoding") !== null) {
-    throw malformed("the service states a length; this answer comes in chunks");
-  }
+  const encoding = field(head, "transfer-encoding")?.toLowerCase() ?? "";
+  if (encoding !== "" && encoding !== "chunked") throw malformed(`transfer encoding ${encoding.slice(0, 80)}`);
   const length = field(head, "content-length");
-  return { status, contentLength: length === null ? null : Number(length), bodyAt };
+  const contentLength = length === null || encoding !== "" ? null : Number(length);
+  return { status, contentLength, isChunked: encoding !== "", bodyAt };
 }
 
 /** The value of a header field, or null. Source: RFC 9112 §5: names match in any case. */
@@ -93,11 +95,25 @@ function malformed(what: string): FairleadError {
   });
 }
 
-/** True once `bytes` hold a whole response. A response of no stated length is whole only at end of stream. */
+const LAST_CHUNK = encoder.encode("\r\n0\r\n\r\n");
+
+/**
+ * True once `bytes` hold a whole response. A response of no stated length is whole only at end of stream.
+ *
+ * A body in chunks counts as whole where it ends as the last chunk does: {@link parseResponse} decides. Looking through all
+ * chunks after every few bytes would take time that grows with the square of their number.
+ */
 export function isCompleteResponse(bytes: Uint8Array): boolean {
   const head = parseHead(bytes);
   if (!head) return false;
+  if (head.isChunked) return endsWithLastChunk(bytes, head.bodyAt);
   return head.contentLength !== null && bytes.length >= head.bodyAt + head.contentLength;
+}
+
+/** The end of line of the head counts as that before the last chunk: an empty body has no other. */
+function endsWithLastChunk(bytes: Uint8Array, bodyAt: number): boolean {
+  const from = bytes.length - LAST_CHUNK.length;
+  return from >= bodyAt - 2 && LAST_CHUNK.every((byte, at) => bytes[from + at] === byte);
 }
 
 /** @throws FairleadError decode-failure when `bytes` are not one whole HTTP response. */
@@ -106,8 +122,34 @@ export function parseResponse(bytes: Uint8Array): HttpResponse {
   if (!head)
     throw malformed(bytes.length === 0 ? "the connection was closed without an answer" : "incomplete head");
   const payload = bytes.subarray(head.bodyAt);
+  if (head.isChunked) return { status: head.status, body: decoder.decode(joinChunks(payload)) };
   if (head.contentLength !== null && payload.length < head.contentLength)
     throw malformed("the body is cut short");
   const body = payload.subarray(0, head.contentLength ?? payload.length);
   return { status: head.status, body: decoder.decode(body) };
+}
+
+/** Source: RFC 9112 §7.1; trailers are passed over. */
+function joinChunks(payload: Uint8Array): Uint8Array {
+  const whole = new Uint8Array(payload.length);
+  let length = 0;
+  for (let at = 0; ; ) {
+    const { size, dataAt } = readChunkSize(payload, at);
+    if (size === 0) return whole.subarray(0, length);
+    at = dataAt + size + 2;
+    if (at > payload.length) throw malformed("the body is cut short");
+    whole.set(payload.subarray(dataAt, dataAt + size), length);
+    length += size;
+  }
+}
+
+/** Longest line of a chunk: its size and what a server may say about it. */
+const LONGEST_CHUNK_LINE = 256;
+
+function readChunkSize(payload: Uint8Array, at: number): { readonly size: number; readonly dataAt: number } {
+  const end = payload.subarray(at, at + LONGEST_CHUNK_LINE).indexOf(LF);
+  if (end < 0) throw malformed("the body is cut short");
+  const [, digits] = /^([0-9a-fA-F]{1,12})\s*(?:;.*)?$/.exec(decoder.decode(payload.subarray(at, at + end)).trimEnd()) ?? [];
+  if (digits === undefined) throw malformed("a chunk has no size");
+  return { size: Number.parseInt(digits, 16), dataAt: at + end + 1 };
 }
