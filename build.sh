@@ -192,8 +192,15 @@ announce_downloads() { # measured on a bare machine, on a line of some 100 Mbit/
 # shellcheck source=tools/install.sh
 . tools/install.sh
 
+no_arguments() { # VERB [ARGUMENT...]: refuses what it would pass over
+  [ $# = 1 ] || die "$1: takes no arguments, and was given: ${*:2}"
+}
+
 verb=${1:-build}
 [ $# -gt 0 ] && shift
+case $verb in
+  build | lint | generate | clean | help | -h | --help) no_arguments "$verb" "$@" ;;
+esac
 case $verb in
   build) build ;;
   test) run_tests "$@" ;;

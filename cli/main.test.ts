@@ -193,6 +193,10 @@ describe("ipam", () => {
     expect(out).toMatch(/\nNot ready:\nfull: .*10\.2\.0\.0\/30/);
   });
 
+  test.each(["leases", "endpoints"])("%s of a network that there is not", async (command) => {
+    expect(await ipam(command, "--network", "NONE")).toMatchObject({ status: 4, out: "" });
+  });
+
   test("status of one network, for programs", async () => {
     await populate();
     const { out } = await ipam("status", "web", "--json");

@@ -4,8 +4,9 @@
  * Finds the command in the tree, loads it, reads its arguments by its description and runs it. Help, completion
  * and the texts of errors are loaded when they are needed: a command that works loads itself only.
  */
-import { asFairleadError } from "../lib/errors.ts";
+import { asFairleadError, type FairleadError } from "../lib/errors.ts";
 import type { Io } from "./io.ts";
+import { errorLine } from "./output/error-line.ts";
 import { HelpWanted, parseCommandLine, UsageError } from "./parse.ts";
 import { type CommandSpec, DEFAULT_USAGE_STATUS, type GroupSpec, type UsageStatus } from "./spec.ts";
 import { TREE } from "./tree.ts";
@@ -24,10 +25,19 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
 /** Says on stderr what went wrong; a fault of ours with where. Returns the exit status. */
 async function report(thrown: unknown, io: Io): Promise<number> {
   const error = asFairleadError(thrown, "run command");
-  await io.err(`fairlead: ${error.message}\n`);
+  const hint = needsRoot(error) ? "; this needs root: run it with sudo" : "";
+  await io.err(errorLine(`${error.message}${hint}`));
   if (thrown !== error && thrown instanceof Error) await io.err(`${thrown.stack}\n`);
   return error.row.exit;
 }
+
+/** Sockets, state and namespaces are root's: what the system refuses anybody else is no fault of theirs. */
+function needsRoot({ code, details }: FairleadError): boolean {
+  const refused = code === "permission-denied" || REFUSALS.has(String(details["errnoName"]));
+  return refused && process.geteuid?.() !== 0;
+}
+
+const REFUSALS: ReadonlySet<string> = new Set(["EACCES", "EPERM"]);
 
 async function dispatch(argv: readonly string[], io: Io): Promise<number> {
   const [word = "help", ...rest] = argv;
@@ -87,7 +97,7 @@ async function runCommand({ spec, path, usage }: Called, argv: readonly string[]
       return 0;
     }
     const shape = thrown.part === "arguments" ? `\n${formatUsage(spec, path)}` : "";
-    await io.err(`fairlead: ${thrown.message}\nSee '${path} --help'.\n${shape}`);
+    await io.err(`${errorLine(thrown.message)}See '${path} --help'.\n${shape}`);
     return usage[thrown.part];
   }
 }

@@ -35,6 +35,19 @@ function parse(...argv: string[]) {
 }
 
 describe("options", () => {
+  test("a switch that is on by itself is switched off", () => {
+    const spec = {
+      name: "x",
+      summary: "",
+      arguments: [],
+      options: { ipv4: { kind: "switch", fallback: true, description: "" } },
+      manual: { description: "", examples: [] },
+      run: async () => 0,
+    } as const;
+    const read = (...argv: string[]) => parseCommandLine(spec, argv, "x").options["ipv4"];
+    expect([read(), read("--ipv4"), read("--ipv4=false")]).toEqual([true, true, false]);
+  });
+
   test("absent ones have their defaults", () => {
     expect(parse("x")).toEqual({ args: ["x"], options: nothing });
   });

@@ -65,11 +65,12 @@ function parseShort(options: Options, word: string, rest: string[], values: Map<
   for (let letters = word.slice(1); letters !== ""; ) {
     const letter = letters.slice(0, 1);
     const after = letters.slice(1);
-    const [name, option] = Object.entries(options).find(([, { short }]) => short === letter) ?? [];
-    if (option === undefined && letter === "h") throw new HelpWanted();
-    if (name === undefined || option === undefined) {
+    const found = Object.entries(options).find(([, { short }]) => short === letter);
+    if (found === undefined) {
+      if (letter === "h") throw new HelpWanted();
       throw new UsageError("option", `unknown shorthand flag: '${letter}' in ${word}`);
     }
+    const [name, option] = found;
     const alone = option.kind === "switch" && !after.startsWith("=");
     const text = alone ? "true" : valueAfter(after, rest);
     if (text === undefined) throw new UsageError("option", `flag needs an argument: '${letter}' in ${word}`);
@@ -161,7 +162,7 @@ function withDefaults(options: Options, values: ReadonlyMap<string, Value>): Rec
 function absent(option: OptionSpec): Value {
   switch (option.kind) {
     case "switch":
-      return false;
+      return option.fallback ?? false;
     case "text":
       return option.fallback;
     case "integer":

@@ -27,6 +27,8 @@ interface AnyOption {
   readonly complete?: Completion;
   /** Accepted, but in no help and no completion. */
   readonly hidden?: boolean;
+  /** Accepted, and no command can do anything with it; the description says so. */
+  readonly idle?: boolean;
   /** Says what is wrong with a value, or null. */
   readonly check?: (value: string) => string | null;
 }
@@ -34,6 +36,8 @@ interface AnyOption {
 /** On or off: `--internal`, `--internal=false`. */
 export interface SwitchOption extends AnyOption {
   readonly kind: "switch";
+  /** What it is when it is not given. Default: false. */
+  readonly fallback?: boolean;
 }
 
 /** One value; given twice, the last one counts. Absent: `fallback`, or undefined where there is none. */

@@ -15,6 +15,8 @@ import { parseJsonAnswer } from "../lib/json-answer.ts";
 import { beginExchange } from "../lib/linux/stream-socket.ts";
 import type { RequestParts } from "../lib/rpc/operations.ts";
 
+/** A list of half a million leases has some 300 MB. What asks has to hold it, and nothing else. */
+const LONGEST_ANSWER_BYTES = 2 ** 30;
 /** After this time people are told what they wait for. */
 const SLOW_MS = 1_000;
 
@@ -31,7 +33,11 @@ export interface Asking {
 export function askText({ method, target, body = "" }: RequestParts, asking: Asking): HttpResponse {
   const { socket, timeoutMs, onSlow, httpVersion } = asking;
   const request = encodeTextRequest(method, target, body, httpVersion);
-  const pending = beginExchange(socket, request, { timeoutMs, isComplete: isCompleteResponse });
+  const pending = beginExchange(socket, request, {
+    timeoutMs,
+    isComplete: isCompleteResponse,
+    maxBytes: LONGEST_ANSWER_BYTES,
+  });
   if (onSlow !== undefined && !pending.isAnswered(SLOW_MS)) onSlow();
   return parseResponse(pending.finish());
 }

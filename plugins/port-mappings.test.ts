@@ -54,6 +54,14 @@ test("mappings without an address take the network's own, and then one family", 
   ]);
 });
 
+test("a port of ::1 is refused: nothing would answer there", () => {
+  expect(() => published([{ hostPort: 8080, containerPort: 80, hostIP: "::1" }])).toThrow(
+    "runtimeConfig.portMappings[0].hostIP: a port of ::1 cannot lead to a container; use 127.0.0.1",
+  );
+  expect(() => published([{ hostPort: 8080, containerPort: 80 }], { hostBinding: "::1" })).toThrow("::1");
+  expect(published([{ hostPort: 8080, containerPort: 80, hostIP: "fd00::1" }])).toHaveLength(1);
+});
+
 test("the same mapping twice is one", () => {
   const mapping = { hostPort: 8080, containerPort: 80 };
   expect(published([mapping, mapping])).toEqual(BOTH);

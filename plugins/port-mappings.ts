@@ -49,7 +49,23 @@ function readMapping(mapping: PortMapping, path: string, hostBinding: Address | 
   if (hostIP !== "" && hostAddress === null) {
     throw invalid(`${path}.hostIP`, `${JSON.stringify(hostIP)} is no IP address`);
   }
+  if (hostAddress !== null && isLoopback6(hostAddress)) throw unanswered(path);
   return { protocol: readProtocol(mapping.protocol, path), hostAddress, hostPort, containerPort, count };
+}
+
+function isLoopback6({ family, value }: Address): boolean {
+  return family === 6 && value === 1n;
+}
+
+/** Linux takes no answer to ::1 from any link but the loopback: the port would look published, and answer nobody. */
+function unanswered(path: string): FairleadError {
+  return new FairleadError({
+    code: "unsupported-field",
+    operation: "read network configuration",
+    object: `${path}.hostIP`,
+    reason: "a port of ::1 cannot lead to a container",
+    hint: "use 127.0.0.1, or an IPv6 address of this host's links",
+  });
 }
 
 function readProtocol(value: string, path: string): PortProtocol {

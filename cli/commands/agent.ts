@@ -1,5 +1,19 @@
 /** `fairlead agent`: what keeps a node equal to the service's state. */
+import { UsageError } from "../parse.ts";
 import { defineCommand } from "../spec.ts";
+
+/** @throws UsageError for options that mean nothing beside each other. */
+function refuseTogether(given: {
+  readonly status: boolean;
+  readonly check: boolean;
+  readonly json: boolean;
+  readonly "help-config": boolean;
+}): void {
+  const modes = (["status", "check", "help-config"] as const).filter((name) => given[name]);
+  if (modes.length > 1)
+    throw new UsageError("option", `conflicting options: --${modes.join(" and --")}; give one`);
+  if (given.json && !given.status) throw new UsageError("option", "--json is for --status");
+}
 
 export const agent = defineCommand({
   name: "agent",
@@ -49,6 +63,7 @@ Keys of the configuration file, with their defaults: see \`fairlead agent --help
   },
   run: async ({ options }, io) => {
     const { config, check, json, status } = options;
+    refuseTogether(options);
     const given = { ...(config !== undefined && { config }), check };
     if (status) return (await import("./agent-status.ts")).showAgentStatus(given, { json }, io);
     const { runAgent, showAgentKeys } = await import("./agent-run.ts");

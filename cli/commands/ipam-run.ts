@@ -85,7 +85,7 @@ export class IpamRun {
   async leases(options: LeaseOptions): Promise<number> {
     const { network, container, state, node, address } = options;
     const filter: LeaseFilter = {
-      ...(network !== undefined && { networkName: network }),
+      ...(network !== undefined && { networkName: await this.#nameOf(network) }),
       ...(container !== undefined && { containerId: container }),
       ...(state !== undefined && { state }),
       ...(node !== undefined && { node }),
@@ -94,8 +94,11 @@ export class IpamRun {
     return this.#list("leases", await this.#service.listLeases(filter), LEASE_COLUMNS, "No leases.");
   }
 
-  async endpoints(filter: EndpointFilter): Promise<number> {
-    const endpoints = await this.#service.listEndpoints(filter);
+  async endpoints({ networkName, ...filter }: EndpointFilter): Promise<number> {
+    const endpoints = await this.#service.listEndpoints({
+      ...filter,
+      ...(networkName !== undefined && { networkName: await this.#nameOf(networkName) }),
+    });
     return this.#list("endpoints", endpoints, ENDPOINT_COLUMNS, "No endpoints.");
   }
 
@@ -126,6 +129,11 @@ export class IpamRun {
         `${this.#table(FINDING_COLUMNS, findings)}\n${count(findings.length, "finding")} (${looked}).\n`,
       );
     return status;
+  }
+
+  /** A network that there is not has no leases, but whoever names it means one. @throws FairleadError not-found */
+  async #nameOf(network: string): Promise<string> {
+    return (await this.#service.getNetwork(network)).name;
   }
 
   #list<Row>(

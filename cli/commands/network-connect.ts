@@ -8,7 +8,8 @@ import { netnsContainer, processContainer } from "../containers/process.ts";
 import { resolveContainer } from "../containers/resolve.ts";
 import { containerSources } from "../containers/sources.ts";
 import type { Io } from "../io.ts";
-import { attach, attachWith, requireConnectable, requireRunning } from "../node/attach.ts";
+import { attach, attachWith, namesOf, requireConnectable, requireRunning } from "../node/attach.ts";
+import { PREDEFINED_BRIDGE } from "../node/links.ts";
 import { type Node, openNode } from "../node/node.ts";
 import { pathsOf } from "../node/options.ts";
 import type { AttachmentWishes } from "../node/wishes.ts";
@@ -17,11 +18,13 @@ import { refreshSandbox } from "../sandbox/refresh.ts";
 import { WordedError } from "../worded-error.ts";
 import { followNames } from "./network-follow.ts";
 import type { ConnectInput, DisconnectInput } from "./network-options.ts";
+import { warnOfUnserved } from "./unserved-names.ts";
 
 /** The options that say which network and which container. */
 type TargetOptions = Pick<DisconnectInput["options"], "device" | "netns" | "pid">;
 
 export async function runConnect({ args, options }: ConnectInput, io: Io): Promise<number> {
+  const { json } = options;
   const node = openNode(pathsOf(options));
   const { network, container } = await targetsOf(node, { args, options });
   refuseUnserved(options);
@@ -31,7 +34,9 @@ export async function runConnect({ args, options }: ConnectInput, io: Io): Promi
       : attach(node, container, { reference: network, wishes: wishesOf(options), ...ifnameOf(options) });
   refreshSandbox(node, container);
   await followNames(io, node.paths.socket);
-  if (options.json)
+  if (network !== null && network !== PREDEFINED_BRIDGE)
+    await warnOfUnserved(io, namesOf(container, options.alias));
+  if (json)
     await io.out(
       formatJson({ containerId: container.id, result: formatResult(outcome.result, NEWEST_CNI_VERSION) }),
     );
@@ -43,12 +48,12 @@ export async function targetsOf(
   node: Node,
   { args, options }: Pick<ConnectInput, "args"> & { readonly options: TargetOptions },
 ): Promise<{ network: string | null; container: Container }> {
-  const { network, name } = namesOf({ args, options });
+  const { network, name } = argumentsOf({ args, options });
   return { network, container: name === null ? unnamedContainer(options) : await named(node, name) };
 }
 
 /** The arguments by what they are; null for what an option stands for. */
-export function namesOf({
+export function argumentsOf({
   args,
   options,
 }: Pick<ConnectInput, "args"> & { readonly options: TargetOptions }): {

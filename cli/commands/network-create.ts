@@ -17,9 +17,24 @@ type CreateOptions = CreateInput["options"];
 
 export async function runCreate({ args: [name = ""], options }: CreateInput, io: Io): Promise<number> {
   const request = createRequest(name, options);
+  await refuseMissingParent(request);
   const network = await withService(io, options.socket, (service) => create(service, request, io, options));
   await io.out(options.json ? formatJson(network) : `${network.id}\n`);
   return 0;
+}
+
+/** A macvlan over nothing would be found out by its first container. @throws WordedError */
+async function refuseMissingParent({ driver, options = {} }: CreateNetworkRequest): Promise<void> {
+  const parent = options["parent"];
+  if (driver !== "macvlan" || parent === undefined || parent === "") return;
+  const { linkExists } = await import("../node/device.ts");
+  if (linkExists(parent)) return;
+  const [, link, vlan] = /^(.+)\.(\d+)$/.exec(parent) ?? [];
+  const how =
+    link === undefined
+      ? "see the interfaces with: ip link"
+      : `make it with: ip link add link ${link} name ${parent} type vlan id ${vlan}`;
+  throw new WordedError("not-found", `parent ${parent}: there is no such interface on this node; ${how}`);
 }
 
 /** The network is there and on this node, or not at all. */
@@ -74,6 +89,7 @@ export function createRequest(name: string, options: CreateOptions): CreateNetwo
     auxAddresses: options["aux-address"],
   });
   const { driver, ipv6, internal, attachable } = options;
+  if (!options.ipv4) refuseIpv4(subnets);
   return {
     name,
     driver,
@@ -86,6 +102,15 @@ export function createRequest(name: string, options: CreateOptions): CreateNetwo
     ...ipamOptions(options["ipam-opt"]),
     ...(needsPool(subnets, ipv6) && { avoid: readHostPrefixes() }),
   };
+}
+
+/** Without a subnet of its own a network gets an IPv4 one. */
+function refuseIpv4(subnets: readonly SubnetSpec[]): void {
+  const given = subnets.find(({ subnet }) => tryParsePrefix(subnet)?.address.family === 4);
+  if (given !== undefined)
+    throw new WordedError("invalid-config", `conflicting options: --ipv4=false and --subnet ${given.subnet}`);
+  if (subnets.length === 0)
+    throw new WordedError("invalid-config", "--ipv4=false: name the IPv6 subnet, like --subnet fd00:8::/64");
 }
 
 function needsPool(subnets: readonly SubnetSpec[], ipv6: boolean): boolean {

@@ -12,21 +12,22 @@ import { pathsOf } from "../node/options.ts";
 import { formatJson } from "../output/json.ts";
 import { refreshSandbox } from "../sandbox/refresh.ts";
 import { WordedError } from "../worded-error.ts";
-import { namesOf, unnamedContainer } from "./network-connect.ts";
+import { argumentsOf, unnamedContainer } from "./network-connect.ts";
 import { followNames } from "./network-follow.ts";
 import type { DisconnectInput } from "./network-options.ts";
 
 export async function runDisconnect({ args, options }: DisconnectInput, io: Io): Promise<number> {
+  const { json, force, ifname } = options;
   const node = openNode(pathsOf(options));
-  const { network, name } = namesOf({ args, options });
+  const { network, name } = argumentsOf({ args, options });
   const networkName = network === null ? deviceNetworkName(options.device ?? "") : nameOf(node, network);
   const container = name === null ? unnamed(node, options) : await find(node, networkName, name);
   if (!releaseNone(node, container.id, networkName)) {
-    detach(node, container, { networkName, force: options.force });
+    detach(node, container, { networkName, force, ...(ifname !== undefined && { ifname }) });
     refreshSandbox(node, container);
     await followNames(io, node.paths.socket);
   }
-  if (options.json) await io.out(formatJson({ containerId: container.id, network: networkName }));
+  if (json) await io.out(formatJson({ containerId: container.id, network: networkName }));
   return 0;
 }
 

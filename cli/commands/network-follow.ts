@@ -4,6 +4,7 @@ import { asFairleadError } from "../../lib/errors.ts";
 import type { AgentProblem } from "../../lib/rpc/agent-api.ts";
 import type { Io } from "../io.ts";
 import { folderOf } from "../node/paths.ts";
+import { warningLine } from "../output/error-line.ts";
 import { connectionsOf } from "../with-service.ts";
 
 /**
@@ -46,5 +47,5 @@ export async function followNames(io: Io, socket: string): Promise<void> {
 }
 
 export function warn(io: Io, text: string): Promise<void> {
-  return io.err(`fairlead: warning: ${text}\n`);
+  return io.err(warningLine(text));
 }

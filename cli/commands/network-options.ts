@@ -73,8 +73,8 @@ export const CREATE_OPTIONS = {
   internal: { kind: "switch", description: "Keep the network's containers from reaching anything outside" },
   ipv4: {
     kind: "switch",
-    description: "Give containers IPv4 addresses, as every network does",
-    hidden: true,
+    fallback: true,
+    description: "Give containers IPv4 addresses (default); false: needs an IPv6 subnet",
   },
   ipv6: { kind: "switch", description: "Give containers IPv6 addresses too" },
   attachable: { kind: "switch", description: "Recorded; every network can be attached to by hand" },
@@ -113,10 +113,12 @@ export const LIST_OPTIONS = {
 
 export const INSPECT_OPTIONS = {
   ...COMMON_OPTIONS,
-  format: { kind: "text", short: "f", description: "Go template for each network" },
+  json: { kind: "switch", description: "As JSON in the shape of all commands, not in Docker's" },
+  format: { kind: "text", short: "f", description: "Go template for each network, or 'json'" },
   verbose: {
     kind: "switch",
     short: "v",
+    idle: true,
     description: "Accepted, as Docker does; there is nothing more to say",
   },
 } as const satisfies Options;
@@ -174,7 +176,12 @@ export const CONNECT_OPTIONS = {
     description: "IPv4 address; with --device: ADDRESS/LENGTH[@GATEWAY]",
   },
   ip6: { kind: "text", value: "address", description: "IPv6 address" },
-  alias: { kind: "list", value: "strings", description: "Another name of the container on this network" },
+  alias: {
+    kind: "list",
+    commas: true,
+    value: "strings",
+    description: "Other names of the container on this network",
+  },
   link: {
     kind: "list",
     value: "list",
@@ -205,6 +212,10 @@ export const DISCONNECT_OPTIONS = {
   ...COMMON_OPTIONS,
   json: { kind: "switch", description: "Print what was disconnected from what, as JSON" },
   ...TARGET,
+  ifname: {
+    ...TARGET.ifname,
+    description: "Only this interface of the container (default: all on the network)",
+  },
   force: { kind: "switch", short: "f", description: "Even when the container or the network is gone" },
 } as const satisfies Options;
 

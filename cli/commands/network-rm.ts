@@ -2,6 +2,7 @@
 import type { FairleadError } from "../../lib/errors.ts";
 import type { Io } from "../io.ts";
 import { inDockersWords } from "../network/words.ts";
+import { errorLine } from "../output/error-line.ts";
 import { formatJson } from "../output/json.ts";
 import { CLI_CALLER, type CliService } from "../service.ts";
 import { withService } from "../with-service.ts";
@@ -24,7 +25,7 @@ export async function runRemove({ args, options }: RemoveInput, io: Io): Promise
       } else if (error !== "absent") {
         const { code, message } = error;
         removal.errors.push({ network: wanted, code, message });
-        if (!options.json) await io.err(`fairlead: ${message}\n`);
+        if (!options.json) await io.err(errorLine(message));
       }
     }
   });

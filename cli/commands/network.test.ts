@@ -111,6 +111,18 @@ describe("create", () => {
     [["--scope", "swarm", "x"], "cannot create a swarm scoped network when swarm is not active"],
     [["--config-only", "x"], "--config-only, --config-from: there is no swarm"],
     [["--ingress", "x"], "--ingress: there is no swarm"],
+    [["--ipv4=false", "x"], "--ipv4=false: name the IPv6 subnet"],
+    [["--ipv4=false", "--subnet", "10.8.0.0/24", "x"], "conflicting options: --ipv4=false and --subnet 10.8"],
+    [
+      ["-d", "macvlan", "-o", "parent=nosuch0", "x"],
+      "parent nosuch0: there is no such interface on this node",
+    ],
+    [
+      ["-d", "macvlan", "-o", "parent=nosuch0.7", "x"],
+      "parent nosuch0.7: there is no such interface on this node; make it with: ip link add link nosuch0 name nosuch0.7 type vlan id 7",
+    ],
+    [["--label", "a\n6.6.6.6\tbank", "--gateway", "10.1.2.1\nx", "x"], "every ip-range or gateway"],
+    [["-d", "nope\u001b[2J", "x"], "plugin"],
   ])("%j is refused with status 1", async (argv, text) => {
     await b.run("create", "--subnet", "10.1.2.0/24", "web");
     const { status, out, err } = await b.run("create", ...argv);
@@ -147,6 +159,13 @@ describe("create", () => {
       err: "fairlead: network db cannot be made on this node: bridge fl-1 exists and is not ours\n",
     });
     expect((await b.service.listNetworks()).map(({ name }) => name)).not.toContain("db");
+  });
+
+  test("without IPv4 where there is an IPv6 subnet", async () => {
+    expect(await b.run("create", "--ipv4=false", "--subnet", "fd00:8::/64", "web")).toMatchObject({
+      status: 0,
+    });
+    expect((await b.service.getNetwork("web")).pools.map(({ family }) => family)).toEqual([6]);
   });
 
   test("as JSON", async () => {
@@ -244,6 +263,20 @@ describe("inspect", () => {
     });
     const { status, out, err } = await b.run("inspect", "web", "nosuch");
     expect([status, JSON.parse(out).length, err]).toEqual([1, 1, "fairlead: No such network: nosuch\n"]);
+  });
+
+  test("as JSON in one line, and as JSON of the service", async () => {
+    await b.run("create", "--subnet", "10.1.0.0/24", "web");
+    await b.attach("web", "c1");
+    const whole = (await b.run("inspect", "web")).out;
+    const { out } = await b.run("inspect", "-f", "json", "web");
+    expect([out.split("\n").length, JSON.parse(out)]).toEqual([2, JSON.parse(whole)]);
+    const json = JSON.parse((await b.run("inspect", "--json", "web")).out);
+    expect(json.networks).toMatchObject([{ name: "web", endpoints: [{ containerId: "c1" }] }]);
+    expect(await b.run("inspect", "--json", "-f", "{{.Name}}", "web")).toMatchObject({
+      status: 1,
+      err: "fairlead: conflicting options: --json and --format; give one\n",
+    });
   });
 
   test("templates that cannot be read have status 64", async () => {

@@ -1,30 +1,46 @@
 /** What `fairlead sandbox create` does. */
 import { tryParseAddress } from "../../lib/addr/address.ts";
 import type { Io } from "../io.ts";
+import { namesOf } from "../node/attach.ts";
+import { PREDEFINED_BRIDGE } from "../node/links.ts";
 import { openNode } from "../node/node.ts";
 import { pathsOf } from "../node/options.ts";
 import { formatJson } from "../output/json.ts";
-import { createSandbox } from "../sandbox/create.ts";
+import { createSandbox, type SandboxWishes } from "../sandbox/create.ts";
 import { inspectSandbox } from "../sandbox/inspect.ts";
+import type { SandboxRecord } from "../sandbox/registry.ts";
+import { sandboxContainer } from "../sandbox/source.ts";
 import { parseNetworkWish, parsePublish } from "../sandbox/wishes.ts";
 import { WordedError } from "../worded-error.ts";
-import { dockerStatus } from "./docker-status.ts";
 import { followNames } from "./network-follow.ts";
 import type { CreateInput } from "./sandbox-options.ts";
+import { warnOfUnserved } from "./unserved-names.ts";
 
-export function runCreate({ args, options }: CreateInput, io: Io): Promise<number> {
-  return dockerStatus(io, async () => {
-    const node = openNode(pathsOf(options));
-    const record = createSandbox(node, {
-      name: options.name ?? args[0] ?? "",
-      networks: options.network.map(parseNetworkWish),
-      portMappings: options.publish.flatMap(parsePublish),
-      nameservers: options.dns.map(requireAddress),
-      ...(options.hostname !== undefined && { hostname: options.hostname }),
-    });
-    await followNames(io, node.paths.socket);
-    await io.out(options.json ? formatJson(inspectSandbox(node.cache, record)) : `${record.id}\n`);
-  });
+export async function runCreate({ args, options }: CreateInput, io: Io): Promise<number> {
+  const { json } = options;
+  const node = openNode(pathsOf(options));
+  const wishes: SandboxWishes = {
+    name: options.name ?? args[0] ?? "",
+    networks: options.network.map(parseNetworkWish),
+    portMappings: options.publish.flatMap(parsePublish),
+    nameservers: options.dns.map(requireAddress),
+    ...(options.hostname !== undefined && { hostname: options.hostname }),
+  };
+  const record = createSandbox(node, wishes);
+  await followNames(io, node.paths.socket);
+  await warnOfUnserved(io, namesLookedUp(record, wishes));
+  await io.out(json ? formatJson(inspectSandbox(node.cache, record)) : `${record.id}\n`);
+  return 0;
+}
+
+/** Names that somebody may look up: none on the predefined networks. */
+function namesLookedUp(record: SandboxRecord, { networks }: SandboxWishes): string[] {
+  const named = networks.filter(({ reference }) => reference !== PREDEFINED_BRIDGE);
+  if (record.mode !== "own" || named.length === 0) return [];
+  return namesOf(
+    sandboxContainer(record),
+    named.flatMap(({ wishes }) => wishes.aliases ?? []),
+  );
 }
 
 function requireAddress(text: string): string {

@@ -7,7 +7,6 @@ import { formatInstant } from "../output/time.ts";
 import { type InspectedSandbox, inspectSandbox } from "../sandbox/inspect.ts";
 import { SandboxRegistry } from "../sandbox/registry.ts";
 import { requireSandbox } from "../sandbox/require.ts";
-import { dockerStatus } from "./docker-status.ts";
 import type { InspectInput, ListInput } from "./sandbox-options.ts";
 
 const SHORT_ID = 12;
@@ -31,24 +30,22 @@ function addressesOf({ Networks }: InspectedSandbox): string {
   return all.filter((address) => address !== "").join(",");
 }
 
-export function runList({ options }: ListInput, io: Io): Promise<number> {
-  return dockerStatus(io, async () => {
-    const cache = new ResultCache(options["cni-cache-dir"]);
-    const records = new SandboxRegistry(options["run-dir"]).list();
-    const sandboxes = records.map((record) => inspectSandbox(cache, record));
-    if (options.json) return io.out(formatJson(sandboxes));
-    const wholeIds = options["no-trunc"];
-    if (options.quiet)
-      return io.out(sandboxes.map(({ Id }) => `${wholeIds ? Id : Id.slice(0, SHORT_ID)}\n`).join(""));
-    return io.out(formatTable(columns(wholeIds), sandboxes, wholeIds ? null : io.columns));
-  });
+export async function runList({ options }: ListInput, io: Io): Promise<number> {
+  const { json, quiet, "no-trunc": wholeIds } = options;
+  const cache = new ResultCache(options["cni-cache-dir"]);
+  const records = new SandboxRegistry(options["run-dir"]).list();
+  const sandboxes = records.map((record) => inspectSandbox(cache, record));
+  if (json) await io.out(formatJson(sandboxes));
+  else if (quiet)
+    await io.out(sandboxes.map(({ Id }) => `${wholeIds ? Id : Id.slice(0, SHORT_ID)}\n`).join(""));
+  else await io.out(formatTable(columns(wholeIds), sandboxes, wholeIds ? null : io.columns));
+  return 0;
 }
 
-export function runInspect({ args, options }: InspectInput, io: Io): Promise<number> {
-  return dockerStatus(io, async () => {
-    const cache = new ResultCache(options["cni-cache-dir"]);
-    const registry = new SandboxRegistry(options["run-dir"]);
-    const sandboxes = args.map((reference) => inspectSandbox(cache, requireSandbox(registry, reference)));
-    await io.out(formatJson(sandboxes));
-  });
+export async function runInspect({ args, options }: InspectInput, io: Io): Promise<number> {
+  const cache = new ResultCache(options["cni-cache-dir"]);
+  const registry = new SandboxRegistry(options["run-dir"]);
+  const sandboxes = args.map((reference) => inspectSandbox(cache, requireSandbox(registry, reference)));
+  await io.out(formatJson(sandboxes));
+  return 0;
 }

@@ -42,7 +42,14 @@ export const LIST_OPTIONS = {
 
 export const INSPECT_OPTIONS = { ...LOCAL } as const satisfies Options;
 
-export const EXEC_OPTIONS = { ...LOCAL } as const satisfies Options;
+export const EXEC_OPTIONS = {
+  ...LOCAL,
+  "cni-cache-dir": {
+    ...LOCAL["cni-cache-dir"],
+    idle: true,
+    description: "As of the other commands; not used",
+  },
+} as const satisfies Options;
 
 export const REMOVE_OPTIONS = {
   ...CONNECTED,

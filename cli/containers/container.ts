@@ -18,6 +18,8 @@ export interface Container {
   readonly id: string;
   /** Under which it wants to be found. */
   readonly name: string;
+  /** Under which it is found as well: a host name of its own that somebody gave it. */
+  readonly hostname?: string;
   /** Path of its network namespace; null while it does not run. */
   readonly netns: string | null;
   readonly mode: NetworkMode;

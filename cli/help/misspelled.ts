@@ -1,4 +1,5 @@
 /** What is said about a word that is no command. */
+import { errorLine } from "../output/error-line.ts";
 import { nearest } from "../suggest.ts";
 
 interface Named {
@@ -16,5 +17,5 @@ export function misspelled(word: string, path: string, known: readonly Named[]):
   const near = kind === "flag" ? null : nearest(word, names);
   const hint = near === null ? "" : `; did you mean ${near}?`;
   const called = `${path} ${word}`.split(" ").slice(1).join(" ");
-  return `fairlead: unknown ${kind}: ${kind === "flag" ? word : called}${hint}\nSee '${path} --help'.\n`;
+  return `${errorLine(`unknown ${kind}: ${kind === "flag" ? word : called}${hint}`)}See '${path} --help'.\n`;
 }

@@ -4,9 +4,8 @@
  * Everything is checked before anything is touched, and an attachment is either there as a whole, with its entry in the
  * cache of results, or not at all.
  */
-import { DelegateError } from "../../lib/cni/errors.ts";
 import { isObject, type JsonObject } from "../../lib/cni/json.ts";
-import { ERROR_TABLE, FairleadError } from "../../lib/errors.ts";
+import { FairleadError } from "../../lib/errors.ts";
 import { hashHex } from "../../lib/hash.ts";
 import type { Network } from "../../lib/ipam/api.ts";
 import { makeDirectories } from "../../lib/linux/files.ts";
@@ -26,6 +25,7 @@ import { forgetPorts, withKeptPorts } from "./kept-ports.ts";
 import { checkLinks, forgetLinks, keepLinks, PREDEFINED_BRIDGE } from "./links.ts";
 import { conflistIfThere, conflistOf, resolveNetwork } from "./networks.ts";
 import type { Node } from "./node.ts";
+import { inTypedWords, type NameOf } from "./plugin-words.ts";
 import { type AttachmentWishes, capabilityArgsOf, checkWishes, isPlain } from "./wishes.ts";
 
 /** A container with its network namespace: one that can be attached. */
@@ -85,7 +85,7 @@ export function attachWith(node: Node, container: RunningContainer, plan: Attach
       return outcome;
     } catch (thrown) {
       if (isPredefined) forgetLinks(node, containerId);
-      throw worded(thrown);
+      throw inTypedWords(thrown, conflist.name, nameIn(node));
     }
   });
 }
@@ -131,9 +131,14 @@ function requireServed(conflist: Conflist, capabilityArgs: JsonObject): void {
   });
 }
 
+/** What the container is called on a network: its name, its host name, and its aliases there, each once. */
+export function namesOf({ name, hostname = "" }: Container, aliases: readonly string[] = []): string[] {
+  return [...new Set([name, hostname, ...aliases])].filter((text) => text !== "");
+}
+
 /** Metadata for the plugins; see docs/names.md for what becomes of the names. */
-function argsOf({ name }: Container, { aliases = [], gatewayPriority }: AttachmentWishes): JsonObject {
-  const names = [...new Set([name, ...aliases])].filter((text) => text !== "");
+function argsOf(container: Container, { aliases = [], gatewayPriority }: AttachmentWishes): JsonObject {
+  const names = namesOf(container, aliases);
   return {
     ...(names.length > 0 && { names }),
     ...(gatewayPriority !== undefined && { gatewayPriority }),
@@ -223,10 +228,12 @@ function containerLinks({ plugins }: Conflist, raw: JsonObject | null): string[]
     .filter((name) => !bridges.has(name));
 }
 
-function worded(thrown: unknown): unknown {
-  if (thrown instanceof DelegateError && thrown.answer["code"] === ERROR_TABLE["address-in-use"].cni)
-    return new WordedError("address-in-use", "Address already in use", thrown);
-  return thrown;
+/** Looks for a name of a container among the attachments that this node knows. */
+export function nameIn({ cache }: Node): NameOf {
+  return (containerId) => {
+    const named = cache.list(containerId).find(({ notes }) => notes?.["name"]);
+    return named?.notes?.["name"];
+  };
 }
 
 /** Attachments of a container in the order in which they were made. */

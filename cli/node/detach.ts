@@ -31,6 +31,12 @@ export interface DetachOptions {
   readonly force?: boolean;
 }
 
+export interface DetachedFrom {
+  readonly networkName: string;
+  /** This interface only. Default: every one that the container has on the network. */
+  readonly ifname?: string;
+}
+
 interface Found {
   readonly conflist: Conflist;
   readonly attachment: RuntimeAttachment;
@@ -40,14 +46,15 @@ interface Found {
 export function detach(
   node: Node,
   container: Detached,
-  { networkName, force = false }: DetachOptions & { readonly networkName: string },
+  { networkName, ifname, force = false }: DetachOptions & DetachedFrom,
 ): void {
   withContainerLock(node, container.id, () => {
-    const found = findAttachments(node, container, networkName);
+    const all = findAttachments(node, container, networkName);
+    const found = all.filter(({ attachment }) => ifname === undefined || attachment.ifname === ifname);
     if (found.length === 0)
       throw new WordedError(
         "not-found",
-        `container ${container.id} is not connected to network ${networkName}`,
+        `container ${container.id} is not connected to network ${networkName}${ifname === undefined ? "" : ` by ${ifname}`}`,
       );
     const attempts = new Attempts();
     for (const { conflist, attachment } of found)

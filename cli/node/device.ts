@@ -7,7 +7,7 @@ import { formatAddress, parseAddress } from "../../lib/addr/address.ts";
 import { formatPrefix, parseInterfaceAddress } from "../../lib/addr/prefix.ts";
 import type { JsonObject } from "../../lib/cni/json.ts";
 import { FairleadError } from "../../lib/errors.ts";
-import { requireLink } from "../../lib/host/links.ts";
+import { findLink, requireLink } from "../../lib/host/links.ts";
 import { NETLINK_ROUTE, openNetlinkSocket } from "../../lib/linux/netlink-socket.ts";
 import { NetlinkConnection } from "../../lib/netlink/connection.ts";
 import { type Conflist, readConflist } from "../../lib/runtime/conflist.ts";
@@ -35,6 +35,16 @@ function interfacePlugin(device: string): JsonObject {
     const { kind } = requireLink(connection, device);
     if (kind === "bridge") return { type: "fairlead-bridge", bridge: device, gatewayPriority: 0 };
     return { type: "fairlead-macvlan", master: device, mode: "bridge", gatewayPriority: 0 };
+  } finally {
+    connection.close();
+  }
+}
+
+/** True when this host has a link of that name. */
+export function linkExists(name: string): boolean {
+  const connection = new NetlinkConnection(openNetlinkSocket(NETLINK_ROUTE));
+  try {
+    return findLink(connection, name) !== null;
   } finally {
     connection.close();
   }

@@ -1,4 +1,5 @@
 /** Makes a sandbox: a network namespace with a name, its networks, and the files that give it names. All or nothing. */
+import { isHostName } from "../../lib/addr/host-name.ts";
 import { FairleadError } from "../../lib/errors.ts";
 import { setLinkUp } from "../../lib/host/links.ts";
 import { createNamedNetns, namedNetnsPath, removeNamedNetns } from "../../lib/linux/named-netns.ts";
@@ -22,7 +23,7 @@ export interface SandboxWishes {
   readonly networks: readonly NetworkWish[];
   readonly portMappings: readonly PortMapping[];
   readonly nameservers: readonly string[];
-  /** Default: the name. */
+  /** Default: the name; where that is no host name, the beginning of the ID. */
   readonly hostname?: string;
 }
 
@@ -35,6 +36,8 @@ const MODES = new Set(["host", "none"]);
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
 /** Source: include/uapi/linux/utsname.h __NEW_UTS_LEN. */
 const HOSTNAME_BYTES = 64;
+/** As many digits of an ID as Docker's default host name has. */
+const SHORT_ID = 12;
 
 /** @throws WordedError; what the plugins report. Nothing is left behind then. */
 export function createSandbox(node: Node, wishes: SandboxWishes): SandboxRecord {
@@ -53,25 +56,30 @@ export function createSandbox(node: Node, wishes: SandboxWishes): SandboxRecord 
   }
 }
 
-function newRecord({ name, networks, nameservers, hostname = name }: SandboxWishes): SandboxRecord {
+function newRecord({ name, networks, nameservers, hostname }: SandboxWishes): SandboxRecord {
   if (!NAME.test(name)) {
     throw new WordedError(
       "invalid-config",
       `Invalid container name (${name}), only ${NAME.source.slice(1, -1)} are allowed`,
     );
   }
-  if (new TextEncoder().encode(hostname).length > HOSTNAME_BYTES || hostname === "")
+  if (hostname !== undefined && !isUtsName(hostname))
     throw new WordedError("invalid-config", `invalid hostname format: ${hostname}`);
-  const mode = modeOf(networks);
+  const [mode, id] = [modeOf(networks), randomId()];
   return {
     name,
-    id: randomId(),
+    id,
     netns: mode === "host" ? "" : namedNetnsPath(name),
     mode,
-    hostname,
+    hostname: hostname ?? (isUtsName(name) ? name : id.slice(0, SHORT_ID)),
     createdAt: new Date().toISOString(),
     nameservers,
   };
+}
+
+/** What the kernel takes, /etc/hosts holds in one word, and a name server can serve. */
+function isUtsName(text: string): boolean {
+  return text.length <= HOSTNAME_BYTES && isHostName(text);
 }
 
 function modeOf(networks: readonly NetworkWish[]): SandboxRecord["mode"] {

@@ -30,7 +30,8 @@ function candidateOf(record: SandboxRecord): Candidate {
 }
 
 /** `netns` is null when the namespace is gone: somebody removed it, or the machine was started anew. */
-export function sandboxContainer({ id, name, netns, mode }: SandboxRecord): Container {
+export function sandboxContainer({ id, name, hostname, netns, mode }: SandboxRecord): Container {
   const alive = netns !== "" && netnsIdentity(netns) !== null;
-  return { kind: "sandbox", id, name, netns: alive ? netns : null, mode };
+  const isFound = hostname !== name && !id.startsWith(hostname);
+  return { kind: "sandbox", id, name, ...(isFound && { hostname }), netns: alive ? netns : null, mode };
 }

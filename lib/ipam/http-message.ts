@@ -72,7 +72,8 @@ function parseHead(bytes: Uint8Array): Head | null {
     throw malformed(`status line ${JSON.stringify(head.slice(0, head.indexOf("\r")).slice(0, 80))}`);
   }
   const encoding = field(head, "transfer-encoding")?.toLowerCase() ?? "";
-  if (encoding !== "" && encoding !== "chunked") throw malformed(`transfer encoding ${encoding.slice(0, 80)}`);
+  if (encoding !== "" && encoding !== "chunked")
+    throw malformed(`transfer encoding ${encoding.slice(0, 80)}`);
   const length = field(head, "content-length");
   const contentLength = length === null || encoding !== "" ? null : Number(length);
   return { status, contentLength, isChunked: encoding !== "", bodyAt };
@@ -149,7 +150,8 @@ const LONGEST_CHUNK_LINE = 256;
 function readChunkSize(payload: Uint8Array, at: number): { readonly size: number; readonly dataAt: number } {
   const end = payload.subarray(at, at + LONGEST_CHUNK_LINE).indexOf(LF);
   if (end < 0) throw malformed("the body is cut short");
-  const [, digits] = /^([0-9a-fA-F]{1,12})\s*(?:;.*)?$/.exec(decoder.decode(payload.subarray(at, at + end)).trimEnd()) ?? [];
+  const [, digits] =
+    /^([0-9a-fA-F]{1,12})\s*(?:;.*)?$/.exec(decoder.decode(payload.subarray(at, at + end)).trimEnd()) ?? [];
   if (digits === undefined) throw malformed("a chunk has no size");
   return { size: Number.parseInt(digits, 16), dataAt: at + end + 1 };
 }

@@ -161,25 +161,52 @@ test("a sandbox whose second network cannot be had leaves nothing behind", async
     "nosuch",
     name,
   );
-  expect([status, stderr]).toEqual([1, "fairlead: network nosuch not found\n"]);
+  expect([status, stderr]).toEqual([4, "fairlead: network nosuch not found\n"]);
   expect([
     existsSync(netnsPath(name)),
     cached(),
     (await node.try("sandbox", "inspect", name)).status,
-  ]).toEqual([false, [], 1]);
+  ]).toEqual([false, [], 4]);
 });
 
 test.each([
-  [["create", "--network", "one", "a"], "Invalid container name (a)"],
-  [["create", "--network", "none", "--network", "one", "xx"], "conflicting options"],
-  [["create", "--network", "one,ip", "xx"], 'invalid network "one,ip"'],
-  [["create", "-p", "80", "xx"], 'invalid published port "80"'],
-  [["create", "--dns", "x", "xx"], "x is not an ip address"],
-  [["rm", "nosuch"], "No such sandbox: nosuch"],
-  [["exec", "nosuch", "true"], "No such sandbox: nosuch"],
-])("sandbox %j: %s", async (words, message) => {
+  [["create", "--network", "one", "a"], 2, "Invalid container name (a)"],
+  [["create", "--network", "none", "--network", "one", "xx"], 2, "conflicting options"],
+  [["create", "--network", "one,ip", "xx"], 2, 'invalid network "one,ip"'],
+  [["create", "-p", "0.0.0.0:80:", "xx"], 2, 'invalid published port "0.0.0.0:80:"'],
+  [["create", "--dns", "x", "xx"], 2, "x is not an ip address"],
+  [["create", "--hostname", "a b", "xx"], 2, "invalid hostname format: a b"],
+  [
+    ["create", "--hostname", "h\n6.6.6.6\tbank", "xx"],
+    2,
+    "invalid hostname format: h\\u000a6.6.6.6\\u0009bank",
+  ],
+  [["rm", "nosuch"], 4, "No such sandbox: nosuch"],
+  [["inspect", "nosuch"], 4, "No such sandbox: nosuch"],
+  [["exec", "nosuch", "true"], 1, "No such sandbox: nosuch"],
+])("sandbox %j: status %d, %s", async (words, expected, message) => {
   const { status, stderr } = await node.try("sandbox", ...words);
-  expect([status, stderr]).toEqual([1, expect.stringContaining(message)]);
+  expect([status, stderr]).toEqual([expected, expect.stringContaining(message)]);
+  expect(stderr).toMatch(/^fairlead: [^\n]*\n$/);
+});
+
+test("a host name resolves, and names that cannot be are told of", async () => {
+  const [name, peer] = [own("named"), own("asks")];
+  await node.run("network", "create", "names");
+  await node.run("sandbox", "create", "--network", "names", peer);
+  await node.run("sandbox", "create", "--network", "names", "--hostname", "www.test", name);
+  expect(await output(name, "hostname")).toBe("www.test");
+  for (const each of ["www.test", name]) expect(await output(peer, "getent", "hosts", each)).toContain(each);
+  const dash = `${name}-`;
+  const warned = await node.try("sandbox", "create", "--network", "names,alias=b c", dash);
+  const warning = (text: string) => `fairlead: warning: "${text}" cannot be looked up: a name has labels`;
+  for (const each of [dash, "b c"]) expect(warned.stderr).toContain(warning(each));
+  expect(await output(dash, "hostname")).toBe(warned.stdout.slice(0, 12));
+  const connected = await node.try("network", "connect", "--alias", "x_1,*.y,z", "one", dash);
+  expect([connected.status, connected.stderr.split("\n").length]).toEqual([0, 3]);
+  expect(connected.stderr).toContain(warning("*.y"));
+  await node.run("sandbox", "rm", name, peer, dash);
+  await node.run("network", "rm", "names");
 });
 
 test("of many that create one name at once, one succeeds; different names all do", async () => {
@@ -188,7 +215,7 @@ test("of many that create one name at once, one succeeds; different names all do
     Array.from({ length: 4 }, () => node.try("sandbox", "create", "--network", "one", name)),
   );
   expect(same.filter(({ status }) => status === 0)).toHaveLength(1);
-  expect(same.find(({ status }) => status === 1)?.stderr).toContain(
+  expect(same.find(({ status }) => status === 3)?.stderr).toContain(
     `The sandbox name "${name}" is already in use`,
   );
   const names = Array.from({ length: 4 }, (_, index) => own(`many${index}`));
@@ -262,8 +289,8 @@ test("published ports lead into a sandbox, and are free again after it", async (
     ),
   ).toBe(true);
   const other = await node.try("sandbox", "create", "-p", "18081:80", "--network", "ports", own("other"));
-  expect([other.status, other.stderr]).toEqual([1, expect.stringContaining("18081")]);
-  expect((await node.try("sandbox", "inspect", own("other"))).status).toBe(1);
+  expect([other.status, other.stderr]).toEqual([3, expect.stringContaining("18081")]);
+  expect((await node.try("sandbox", "inspect", own("other"))).status).toBe(4);
   await server.stop();
   await node.run("sandbox", "rm", name);
   await expect(load()).rejects.toThrow();
