@@ -1,6 +1,7 @@
 import { FairleadError } from "../lib/errors.ts";
 import type { Event, EventPlace, ServiceInfo } from "../lib/ipam/api.ts";
-import { silentLogger } from "../lib/log.ts";
+import { type Logger, silentLogger } from "../lib/log.ts";
+import { settleTurns } from "../test/support/turns.ts";
 import { type FeedListener, ServiceFeed, type Watch } from "./feed.ts";
 
 const RETRY_MS = { first: 1, most: 4 };
@@ -16,6 +17,7 @@ class ServiceLog {
   failures = 0;
   watches = 0;
   place: EventPlace | null = null;
+  stops = 0;
   #onEvent: (event: Event) => void = () => {};
   #onEnd: (error: FairleadError) => void = () => {};
 
@@ -33,7 +35,7 @@ class ServiceLog {
     this.#onEvent = onEvent;
     this.#onEnd = onEnd;
     return () => {
-      this.#onEvent = () => {};
+      this.stops++;
     };
   };
 
@@ -50,11 +52,26 @@ class ServiceLog {
 
 class Recorder implements FeedListener {
   readonly seen: string[] = [];
-  onReset(revision: number): void {
-    this.seen.push(`reset ${revision}`);
+  #onNext: () => void = () => {};
+
+  /** Resolves when the next thing was handed over. */
+  next(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onNext = resolve;
+    });
   }
+
+  onReset(revision: number): void {
+    this.#see(`reset ${revision}`);
+  }
+
   onEvent({ revision }: Event): void {
-    this.seen.push(`event ${revision}`);
+    this.#see(`event ${revision}`);
+  }
+
+  #see(what: string): void {
+    this.seen.push(what);
+    this.#onNext();
   }
 }
 
@@ -93,20 +110,27 @@ test("a listener that comes late lists at once", async () => {
 test("a place that is lost makes everyone list anew, also when the log now is another, shorter one", async () => {
   feed.start();
   await feed.reached(7);
+  const reset = recorder.next();
   log.lose(3);
-  while (recorder.seen.length < 2) await new Promise((resolve) => setTimeout(resolve, 1));
+  await reset;
   log.emit(4);
   expect(recorder.seen).toEqual(["reset 7", "reset 3", "event 4"]);
 });
 
 test("a service that is away is waited for, and said to be", async () => {
   log.failures = 3;
-  feed.start();
-  await new Promise((resolve) => setTimeout(resolve, 0));
-  expect(feed.trouble).toContain("it is away");
-  await feed.reached(7);
-  expect(feed.trouble).toBe("");
+  const troubles: string[] = [];
+  const warn = () => troubles.push(waiting.trouble);
+  const logger: Logger = { ...silentLogger, warn };
+  const waiting = new ServiceFeed({ info: log.info, watch: log.watch, logger, retryMs: RETRY_MS });
+  waiting.subscribe(recorder);
+  waiting.start();
+  await waiting.reached(7);
+  // Said once, however often it was tried.
+  expect(troubles).toEqual([expect.stringContaining("it is away")]);
+  expect(waiting.trouble).toBe("");
   expect(recorder.seen).toEqual(["reset 7"]);
+  waiting.close();
 });
 
 test("waiting for a revision ends when it has been handed over, not before", async () => {
@@ -116,8 +140,10 @@ test("waiting for a revision ends when it has been handed over, not before", asy
     isReached = true;
   });
   await feed.reached(7);
+  const before = feed.reached(8);
   log.emit(8);
-  await new Promise((resolve) => setTimeout(resolve, 5));
+  await before;
+  await settleTurns();
   expect(isReached).toBe(false);
   log.emit(9);
   await waiting;
@@ -151,6 +177,33 @@ test("after closing nothing is handed over", async () => {
   feed.start();
   await feed.reached(7);
   feed.close();
+  expect(log.stops).toBe(1);
   log.emit(8);
   expect(recorder.seen).toEqual(["reset 7"]);
+});
+
+test("closing while the service is asked ends the feed at once, not after the pause before another attempt", async () => {
+  const asked = Promise.withResolvers<ServiceInfo>();
+  const first = Promise.withResolvers<void>();
+  let asks = 0;
+  const info = (): Promise<ServiceInfo> => {
+    asks++;
+    first.resolve();
+    return asked.promise;
+  };
+  const timers = jest.spyOn(globalThis, "clearTimeout");
+  const away = new ServiceFeed({
+    info,
+    watch: log.watch,
+    logger: silentLogger,
+    retryMs: { first: 60_000, most: 60_000 },
+  });
+  away.start();
+  await first.promise;
+  away.close();
+  asked.reject(new FairleadError({ code: "unavailable", operation: "ask", reason: "it is away" }));
+  await settleTurns();
+  // No timer is left that would hold up the process's end.
+  expect([asks, timers.mock.calls.length]).toEqual([1, 1]);
+  timers.mockRestore();
 });

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { silentLogger } from "../lib/log.ts";
 import { evidenceNotes } from "../lib/runtime/stale.ts";
 import { TemporaryDirectory } from "../test/support/ipam-fronts.ts";
+import { settleTurns } from "../test/support/turns.ts";
 import type { AgentContext } from "./part.ts";
 import { findGone, startReaper } from "./reaper.ts";
 
@@ -52,19 +53,27 @@ test("a cache that does not exist holds nothing", async () => {
 test("hands over what is gone, at the start and again, and goes on when that fails", async () => {
   const gone = putEntry("gone", "/nosuch/netns");
   const handed: (readonly string[])[] = [];
-  const twice = Promise.withResolvers<void>();
+  const [twice, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const reap = async (files: readonly string[]): Promise<void> => {
     handed.push(files);
-    if (handed.length === 2) twice.resolve();
+    if (handed.length === 2) {
+      twice.resolve();
+      await gate.promise;
+    }
     throw new Error("the service is away");
   };
   const part = await startReaper(context, { reap, intervalMs: 1 });
   await twice.promise;
-  await part.close();
-  expect(handed.slice(0, 2)).toEqual([[gone], [gone]]);
-  const before = handed.length;
-  await new Promise((resolve) => setTimeout(resolve, 20));
-  expect(handed.length).toBe(before);
+  let isClosed = false;
+  const closing = part.close().then(() => {
+    isClosed = true;
+  });
+  await settleTurns();
+  expect(isClosed).toBe(false);
+  gate.resolve();
+  // Closed means that the loop is over: nothing is handed over after that.
+  await closing;
+  expect(handed).toEqual([[gone], [gone]]);
 });
 
 test("says of no container that it was taken back before it was handed over", async () => {

@@ -10,6 +10,7 @@ import {
   newFixture,
   plain,
 } from "../test/support/ipam-fixture.ts";
+import { settleTurns } from "../test/support/turns.ts";
 
 let f: Fixture;
 let fatal: FairleadError[];
@@ -66,18 +67,21 @@ describe("groups", () => {
   });
 
   test("wait for the commit under way; reads see nothing of it until it is durable", async () => {
-    let open = (): void => {};
-    f.store.gate = () => new Promise<void>((resolve) => (open = resolve));
+    const [begun, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    f.store.gate = () => {
+      begun.resolve();
+      return gate.promise;
+    };
     const first = acquire("a");
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await begun.promise;
     const others = [acquire("b"), acquire("c")];
     let seen: string[] | null = null;
     const reading = bound().then((leases) => (seen = leases));
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await settleTurns();
     expect(seen).toBeNull();
     expect(f.store.commits).toBe(1);
     f.store.gate = null;
-    open();
+    gate.resolve();
     expect(await first).toEqual(["10.1.0.2"]);
     await reading;
     expect(seen).toContain("10.1.0.2 bound");

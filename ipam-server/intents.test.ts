@@ -4,6 +4,7 @@ import { FairleadError } from "../lib/errors.ts";
 import type { ReleaseRequest, ReleaseResponse, ServiceInfo } from "../lib/ipam/api.ts";
 import type { LogFields, Logger } from "../lib/log.ts";
 import { openTestService, TEST_CALLER, TemporaryDirectory } from "../test/support/ipam-fronts.ts";
+import { waitUntil } from "../test/support/lab-process.ts";
 import { type IntentOptions, IntentReplay } from "./intents.ts";
 import { createValidators } from "./schema/validation.ts";
 
@@ -220,7 +221,7 @@ test("new intents are found while it runs, and stop waits for the pass under way
   const intents = replay();
   intents.start();
   leave("a.json", { key: key("c1"), at: "2026-01-31T12:00:00.000Z" });
-  while (existsSync(dir)) await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(await waitUntil(async () => !existsSync(dir), 30_000)).toBe(true);
   await intents.stop();
   expect(released).toHaveLength(1);
   rmSync(dir, { recursive: true, force: true });

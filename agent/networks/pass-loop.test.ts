@@ -1,17 +1,27 @@
 import { FairleadError } from "../../lib/errors.ts";
 import type { Event } from "../../lib/ipam/api.ts";
+import { settleTurns } from "../../test/support/turns.ts";
 import { PassLoop, type Work } from "./pass-loop.ts";
 
 const event = (name: string) => ({ networkName: name, kind: "network-created" }) as Event;
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 let revision: number;
 let passes: Work[];
 let failures: number;
 let gate: Promise<void>;
+/** Tells of the next pass that fails. */
+let failed: PromiseWithResolvers<void>;
 let loop: PassLoop;
 
+/** Holds up passes until the function that is returned is called. */
+function holdUp(): () => void {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  gate = promise;
+  return resolve;
+}
+
 beforeEach(() => {
+  failed = Promise.withResolvers();
   [revision, passes, failures, gate] = [0, [], 0, Promise.resolve()];
   loop = new PassLoop({
     revision: () => revision,
@@ -20,7 +30,7 @@ beforeEach(() => {
       await gate;
       if (failures-- > 0) throw new FairleadError({ code: "unavailable", operation: "x", reason: "y" });
     },
-    onFailure: () => {},
+    onFailure: () => failed.resolve(),
     intervalMs: 60_000,
     retryMs: 1,
   });
@@ -28,10 +38,7 @@ beforeEach(() => {
 afterEach(() => loop.close());
 
 test("what is requested during a pass is one pass afterwards, and applied only then", async () => {
-  let open = (): void => {};
-  gate = new Promise((resolve) => {
-    open = resolve;
-  });
+  const open = holdUp();
   revision = 1;
   loop.request(event("a"));
   revision = 3;
@@ -41,7 +48,7 @@ test("what is requested during a pass is one pass afterwards, and applied only t
   const applied = loop.applied(3).then(() => {
     isApplied = true;
   });
-  await pause(5);
+  await settleTurns();
   expect([passes.length, isApplied]).toEqual([1, false]);
   open();
   await applied;
@@ -49,12 +56,13 @@ test("what is requested during a pass is one pass afterwards, and applied only t
 });
 
 test("everything swallows single networks", async () => {
-  gate = pause(5) as Promise<void>;
+  const open = holdUp();
   loop.request(event("a"));
   loop.request(event("b"));
   loop.request("all");
   loop.request(event("c"));
   revision = 9;
+  open();
   await loop.applied(9);
   expect(passes).toEqual([[event("a")], "all"]);
 });
@@ -70,7 +78,7 @@ test("a pass that fails is tried again with all its work, and counts only then",
   failures = 3;
   revision = 2;
   loop.request(event("a"));
-  await pause(0);
+  await failed.promise;
   loop.note();
   await loop.applied(2);
   expect(passes).toEqual([[event("a")], [event("a")], [event("a")], [event("a")]]);
@@ -80,22 +88,27 @@ test("after a restart nothing counts as applied until a pass that began after it
   revision = 9;
   loop.request("all");
   await loop.applied(9);
-  await pause(0);
-  gate = pause(10) as Promise<void>;
+  await settleTurns();
+  const open = holdUp();
   loop.request(event("a"));
   revision = 2;
   loop.restart();
+  open();
   await loop.applied(1);
   expect(passes).toEqual(["all", [event("a")], "all"]);
 });
 
 test("closing waits for the pass under way and starts none", async () => {
-  let isOver = false;
-  gate = pause(10).then(() => {
-    isOver = true;
+  const open = holdUp();
+  loop.request("all");
+  let isClosed = false;
+  const closing = loop.close().then(() => {
+    isClosed = true;
   });
+  await settleTurns();
+  expect(isClosed).toBe(false);
+  open();
+  await closing;
   loop.request("all");
-  await loop.close();
-  loop.request("all");
-  expect([isOver, passes.length]).toEqual([true, 1]);
+  expect(passes).toHaveLength(1);
 });

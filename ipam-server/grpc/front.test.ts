@@ -9,6 +9,7 @@ import {
 } from "@grpc/grpc-js";
 import * as protoLoader from "@grpc/proto-loader";
 import { FairleadError } from "../../lib/errors.ts";
+import type { IpamService } from "../../lib/ipam/api.ts";
 import { IpamServiceService } from "../../lib/rpc/generated/fairlead/v1/ipam.ts";
 import { HealthClient } from "../../lib/rpc/generated/grpc/health/v1/health.ts";
 import {
@@ -100,7 +101,7 @@ test("a message without its key is refused, and so is an enum of the future", as
     StatusCode.INVALID_ARGUMENT,
   );
   // Bytes that are no protobuf at all.
-  expect((await send("/fairlead.v1.IpamService/Acquire", [255, 255, 255]))?.code).toBeGreaterThan(0);
+  expect((await send("/fairlead.v1.IpamService/Acquire", [255, 255, 255]))?.code).toBe(StatusCode.INTERNAL);
 });
 
 test("every error has its status, and travels whole", async () => {
@@ -174,15 +175,21 @@ describe("with a token", () => {
 });
 
 test("a watch without a place begins now, and ends with the server", async () => {
-  await open();
+  under = await openTestService();
+  const opened = Promise.withResolvers<void>();
+  const watchEvents: IpamService["watchEvents"] = (since, onEvent) => {
+    const stop = under.service.watchEvents(since, onEvent);
+    opened.resolve();
+    return stop;
+  };
+  await openOver({ service: withMethods(under.service, { watchEvents }) });
   const client = closing(new Client(target, plain));
   const { path, requestSerialize, responseDeserialize } = IpamServiceService.watchEvents;
   const stream = client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, {});
   const first = new Promise<{ event?: { revision: number } | undefined }>((resolve) =>
     stream.once("data", resolve),
   );
-  // The stream must be open before the event happens.
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  await opened.promise;
   await under.service.createNetwork({ name: "web" }, CALLER);
   expect((await first).event?.revision).toBe(2);
   const ended = new Promise((resolve) => stream.on("end", resolve).on("data", () => {}));

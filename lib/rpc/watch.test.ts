@@ -51,6 +51,7 @@ test.each(["compacted", "unauthenticated", "permission-denied"] as const)(
 );
 
 test("after the stop nothing is called back, and nothing is opened", async () => {
+  jest.useFakeTimers();
   const seen: number[] = [];
   let opened = 0;
   let feed = (_: Event): void => {};
@@ -67,6 +68,7 @@ test("after the stop nothing is called back, and nothing is opened", async () =>
   feed(event(1));
   stop();
   feed(event(2));
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  await jest.advanceTimersByTimeAsync(60_000);
+  jest.useRealTimers();
   expect([seen, opened]).toEqual([[1], 1]);
 });

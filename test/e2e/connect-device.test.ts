@@ -83,7 +83,7 @@ test("on the predefined network a name is found by who has a link to it, and by 
   await node.run("sandbox", "create", "--network", `bridge,link=${callee}:db`, caller);
   const resolves = async (from: string, name: string): Promise<boolean> =>
     (await node.exec(from, "getent", "ahostsv4", name)).status === 0;
-  expect(await waitUntil(() => resolves(caller, "db"), 5_000)).toBe(true);
+  expect(await waitUntil(() => resolves(caller, "db"), 30_000)).toBe(true);
   expect(await resolves(callee, caller)).toBe(false);
   expect(await resolves(callee, "db")).toBe(false);
   const missing = await node.try("network", "connect", "--link", "nosuch:x", "bridge", own("piped"));

@@ -116,10 +116,10 @@ test("a sandbox on two networks has their interfaces, name servers and names", a
 test("a process inside sees the networks that come and go", async () => {
   const name = own("watch");
   await node.run("sandbox", "create", "--network", "one", name);
-  const loop =
-    "for i in $(seq 100); do if grep -q 10.94.0.1 /etc/resolv.conf; then echo seen; exit; fi; sleep 0.1; done; echo no";
+  const begun = join(lab.directory, "begun");
+  const loop = `touch ${begun}; for i in $(seq 100); do if grep -q 10.94.0.1 /etc/resolv.conf; then echo seen; exit; fi; sleep 0.1; done; echo no`;
   const watching = node.exec(name, "sh", "-c", loop);
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  expect(await waitUntil(async () => existsSync(begun), 30_000)).toBe(true);
   await node.run("network", "connect", "two", name);
   expect((await watching).stdout).toBe("seen\n");
   await node.run("network", "disconnect", "two", name);

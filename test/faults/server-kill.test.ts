@@ -9,6 +9,7 @@ import { FairleadError } from "../../lib/errors.ts";
 import type { AcquireResponse, ConsistencyReport, Lease } from "../../lib/ipam/api.ts";
 import { type Call, checkHistory } from "../support/history-checker.ts";
 import { NoAnswer, ServerLab, type ServerProcess } from "../support/ipam-server-process.ts";
+import { randomOf } from "../support/random.ts";
 
 const SEED = Number(process.env["FAIRLEAD_SEED"] ?? Date.now() % 1_000_000_000);
 const KILLS = Number(process.env["FAIRLEAD_KILLS"] ?? 200);
@@ -19,17 +20,6 @@ const COOLING_SECONDS = 1;
 const EARLIEST_KILL_MS = 5;
 const LATEST_KILL_MS = 250;
 const ADDRESSES = 253;
-
-/** A random number generator that a seed makes repeatable: mulberry32. */
-function randomOf(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 /** A client that never forgets what it was answered. It repeats a call whose answer it did not get. */
 class Caller {

@@ -79,8 +79,9 @@ describe("settings", () => {
 });
 
 describe("the lock of a bridge", () => {
-  const directory = join(mkdtempSync(join(tmpdir(), "fl-lock-")), "made", "on", "demand");
-  afterAll(() => rmSync(directory, { recursive: true }));
+  const root = mkdtempSync(join(tmpdir(), "fl-lock-"));
+  const directory = join(root, "made", "on", "demand");
+  afterAll(() => rmSync(root, { recursive: true }));
 
   test("many attach at once; who removes is alone, and does not wait", () => {
     const spec = { directory, bridgeName: "br.0", timeoutMs: 1_000 };
