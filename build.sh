@@ -41,6 +41,8 @@ usage: ./build.sh [VERB]
 
   build       make dist/bin/fairlead and its plugin names (default)
   test        lint, type-check and run every test (root; installs Debian packages)
+  model       random histories of attachments, of crashes, restores and reboots, against the invariants
+              [--histories N] [--seed S] [--jobs J] [--without KIND,...] [--history JSON] (root)
   demo        two networks, names, isolation, a published port, history; in namespaces of its own [--verbose] (root)
   bench       measure against the Go reference plugins [--reference DIR] [--json FILE] [--quick] (root)
               with --networks: fairlead network beside Docker 20.10 [--json FILE] [--quick]
@@ -153,6 +155,14 @@ run_tests() {
   "$NODE" --experimental-ffi --no-warnings node_modules/jest/bin/jest.js "$@"
 }
 
+model() { # 10,000 histories take an hour or two
+  need_root model
+  packages "${TEST_PACKAGES[@]}"
+  build
+  say "model"
+  "$NODE" --no-warnings test/model/main.ts "$@"
+}
+
 bench_dns() {
   packages "${BENCH_PACKAGES[@]}" dnsmasq-base
   build
@@ -204,6 +214,7 @@ esac
 case $verb in
   build) build ;;
   test) run_tests "$@" ;;
+  model) model "$@" ;;
   demo) demo "$@" ;;
   bench) bench "$@" ;;
   lint) lint ;;

@@ -18,7 +18,7 @@ module.exports = {
     {
       ...common,
       displayName: "unit",
-      testMatch: ["<rootDir>/{lib,plugins,ipam-server,agent,cli,conf,tools,bench}/**/*.test.ts"],
+      testMatch: ["<rootDir>/{lib,plugins,ipam-server,agent,cli,conf,tools,bench,test/model}/**/*.test.ts"],
     },
     // Our code against the real kernel, in network namespaces of the test's own. Needs root.
     { ...common, displayName: "netns", testMatch: ["<rootDir>/test/{netns,contract}/**/*.test.ts"] },
