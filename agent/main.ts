@@ -42,6 +42,11 @@ interface PartEntry {
 /** In the order in which they are started. They are closed in reverse. */
 const PARTS: readonly PartEntry[] = [
   {
+    name: "recovery",
+    isWanted: () => true,
+    start: async (context) => (await import("./recovery.ts")).startRecovery(context),
+  },
+  {
     name: "workers",
     isWanted: ({ workers }) => workers > 0,
     start: async (context) => (await import("./workers.ts")).startWorkers(context),

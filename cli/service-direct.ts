@@ -36,6 +36,8 @@ function directService(socket: string, onSlow: OnSlow): CliService {
     listEndpoints: (filter) => list("listEndpoints", "endpoints", filter),
     whoHad: (filter) => list("whoHad", "tenancies", filter),
     checkConsistency: () => call("checkConsistency"),
+    recover: (request) => call("recover", request),
+    release: (request) => call("release", request),
   };
 }
 

@@ -15,6 +15,8 @@ export type CliService = Pick<
   | "listEndpoints"
   | "whoHad"
   | "checkConsistency"
+  | "recover"
+  | "release"
 >;
 
 /** What commands ask of the agent of this node. */

@@ -59,9 +59,19 @@ export function createPredefined(
   if (network !== undefined) insertNetwork(tx, { ...network, avoid, origin: "predefined" }, settings);
 }
 
+/** A network that was there before, with the ID that its bridges and conflists say. */
+export function createFoundNetwork(
+  tx: Transaction,
+  request: CreateNetworkRequest & { readonly id: string },
+  settings: Settings,
+): NetworkState {
+  const origin = isReservedName(request.name) ? "predefined" : "api";
+  return insertNetwork(tx, { ...request, origin }, settings);
+}
+
 function insertNetwork(
   tx: Transaction,
-  request: CreateNetworkRequest & { readonly origin: Network["origin"] },
+  request: CreateNetworkRequest & { readonly origin: Network["origin"]; readonly id?: string },
   settings: Settings,
 ): NetworkState {
   const { name, origin } = request;
@@ -71,7 +81,7 @@ function insertNetwork(
   checkAddressing(driver, request);
   const addressSpace = checkName(OPERATION, "addressSpace", request.addressSpace ?? DEFAULT_ADDRESS_SPACE);
   const facts = {
-    id: settings.newNetworkId(),
+    id: request.id ?? settings.newNetworkId(),
     name,
     driver,
     origin,

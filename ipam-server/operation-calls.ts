@@ -31,6 +31,7 @@ export interface OperationTypes {
   listEvents: { request: api.EventFilter; answer: readonly api.Event[] };
   whoHad: { request: api.TenancyFilter; answer: readonly api.Tenancy[] };
   checkConsistency: { request: object; answer: api.ConsistencyReport };
+  recover: { request: api.RecoverRequest; answer: api.RecoverAnswer };
   info: { request: object; answer: api.ServiceInfo };
 }
 
@@ -115,6 +116,10 @@ export const OPERATION_CALLS: { readonly [N in UnaryOperation]: OperationCall<N>
   checkConsistency: {
     schema: null,
     call: (service) => service.checkConsistency(),
+  },
+  recover: {
+    schema: "RecoverRequest",
+    call: (service, request, caller) => service.recover(request, caller),
   },
   info: { schema: null, call: (service) => service.info() },
 };

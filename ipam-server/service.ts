@@ -13,6 +13,7 @@ import type {
   Caller,
   Endpoint,
   EndpointFilter,
+  Finding,
   GcRequest,
   GcResponse,
   IpamService,
@@ -26,14 +27,17 @@ import type { LeaseStore, StoreSnapshot } from "../lib/ipam/store.ts";
 import { formatInstant } from "../lib/ipam/validate.ts";
 import { type Logger, silentLogger } from "../lib/log.ts";
 import { acquire } from "./acquire.ts";
+import type { BootMemory } from "./boot-memory.ts";
 import { checkConsistency } from "./consistency.ts";
 import { type DefaultPool, parseDefaultPool } from "./default-pools.ts";
+import { findOfEarlierBoots, type NodeBoot, releaseOfEarlierBoots } from "./earlier-boots.ts";
 import { listEndpoints } from "./endpoints.ts";
 import { DEFAULT_MAX_GROUP, DEFAULT_MAX_GROUP_MS, Engine } from "./engine.ts";
 import { listEvents, whoHad } from "./history.ts";
 import { countStates, listLeases } from "./leases.ts";
 import { checkCooling, createNetwork, createPredefined, removeNetwork, type Settings } from "./networks.ts";
 import { PREDEFINED_NETWORKS } from "./predefined.ts";
+import { recover, recoveringError } from "./recovery.ts";
 import { collect, findStale, release } from "./release.ts";
 import { quarantine, reserve, unquarantine, unreserve } from "./reserve.ts";
 import { type State, stateOf } from "./state.ts";
@@ -64,6 +68,8 @@ export interface ServiceOptions {
   readonly onFatal?: (error: FairleadError) => void;
   /** Makes the ID of a network: 64 hexadecimal digits. Default: random. */
   readonly newNetworkId?: () => string;
+  /** This node and its present boot; absent: leases of earlier boots stay, and no other store is noticed. */
+  readonly boot?: NodeBoot & { readonly memory: BootMemory };
   /** Makes the predefined networks that are missing; absent: makes none. */
   readonly predefined?: {
     /** As in {@link CreateNetworkRequest}; asked once, when there is a network to be made. */
@@ -88,7 +94,9 @@ export async function openIpamService(options: ServiceOptions): Promise<RunningS
     newNetworkId: options.newNetworkId ?? (() => randomBytes(32).toString("hex")),
   };
   try {
-    const service = new Service(options, settings, await options.store.load());
+    const snapshot = await options.store.load();
+    const recovering = await beginRecovery(options, snapshot);
+    const service = new Service(options, { settings, snapshot, recovering });
     await service.start();
     return service;
   } catch (error) {
@@ -96,6 +104,28 @@ export async function openIpamService(options: ServiceOptions): Promise<RunningS
     throw error;
   }
 }
+
+/** Notices a store that is another, or an older one, than this boot has seen, and gives its log another name. */
+async function beginRecovery(
+  { boot, store, logger = silentLogger }: ServiceOptions,
+  { revision }: StoreSnapshot,
+): Promise<boolean> {
+  const seen = boot?.memory.read() ?? null;
+  if (seen === null) return false;
+  const isSame = seen.logId === store.logId && seen.revision <= revision;
+  if (isSame) return seen.recovering;
+  await store.renewLogId();
+  logger.warn({ seen, found: revision }, "the store is not the one that this boot has seen: in recovery");
+  return true;
+}
+
+/** Of a check while the store cannot be believed: that it does not contradict itself says nothing. */
+const RECOVERING: Finding = {
+  severity: "error",
+  object: "service",
+  problem: "in recovery: the store is another, or an older one, than this boot of the machine has seen",
+  remedy: "the agent tells what is attached; where none runs: fairlead ipam recover",
+};
 
 /** Attachments that one transaction of a GC releases, so that a large GC does not hold others up. */
 const GC_GROUP = 64;
@@ -108,15 +138,20 @@ class Service implements RunningService {
   readonly #watches: WatchHub;
   readonly #trimmedRevision: number;
   readonly #startedAtMs: number;
+  #recovering: boolean;
   #closing: Promise<void> | null = null;
 
-  constructor(options: ServiceOptions, settings: Settings, snapshot: StoreSnapshot) {
+  constructor(
+    options: ServiceOptions,
+    { settings, snapshot, recovering }: { settings: Settings; snapshot: StoreSnapshot; recovering: boolean },
+  ) {
     const { store, logger = silentLogger } = options;
     const clock = new SteadyClock(options.clock, snapshot.lastEventAtMs);
     const state = stateOf(snapshot);
     const { revision: newestRevision, trimmedRevision } = snapshot;
     this.#options = options;
     this.#settings = settings;
+    this.#recovering = recovering;
     this.#state = state;
     this.#trimmedRevision = trimmedRevision;
     this.#startedAtMs = clock.now();
@@ -128,7 +163,10 @@ class Service implements RunningService {
       logger,
       maxGroup: options.maxGroup ?? DEFAULT_MAX_GROUP,
       maxGroupMs: options.maxGroupMs ?? DEFAULT_MAX_GROUP_MS,
-      onCommitted: (events) => this.#watches.publish(events),
+      onCommitted: (events) => {
+        this.#remember();
+        this.#watches.publish(events);
+      },
       onFatal: options.onFatal ?? (() => {}),
     });
   }
@@ -138,7 +176,25 @@ class Service implements RunningService {
     const { version, store } = this.#options;
     const reason = `version ${version}, epoch ${store.epoch}`;
     await this.#engine.write("server", (tx) => tx.note({ kind: "server-started", reason }));
-    await this.#makePredefined();
+    await this.#releaseEarlierBoots();
+    // Their subnets may be in use.
+    if (!this.#recovering) await this.#makePredefined();
+  }
+
+  /** What is durable, before anybody is answered. */
+  #remember(): void {
+    const { boot, store } = this.#options;
+    const { revision } = this.#state;
+    boot?.memory.write({ logId: store.logId, revision, recovering: this.#recovering });
+  }
+
+  async #releaseEarlierBoots(): Promise<void> {
+    const { boot, logger = silentLogger } = this.#options;
+    if (boot === undefined) return;
+    for (const group of findOfEarlierBoots(this.#state, boot)) {
+      await this.#engine.write("server", (tx) => releaseOfEarlierBoots(tx, group));
+      logger.info({ attachments: group.length }, "released what earlier boots of this node held");
+    }
   }
 
   /** One that cannot be made is missing, and the log says why; the service serves all the same. */
@@ -159,6 +215,7 @@ class Service implements RunningService {
   }
 
   acquire(...[request, caller]: Parameters<IpamService["acquire"]>) {
+    if (this.#recovering) return Promise.reject(recoveringError("acquire address"));
     return this.#engine.write(caller.actor, (tx) =>
       acquire(tx, request, { caller, settings: this.#settings }),
     );
@@ -185,11 +242,13 @@ class Service implements RunningService {
   }
 
   networkStatus(...[request, caller]: Parameters<IpamService["networkStatus"]>) {
-    const facts = { settings: this.#settings, impediment: this.#engine.impediment };
+    const recovery = this.#recovering ? recoveringError("serve network") : null;
+    const facts = { settings: this.#settings, impediment: this.#engine.impediment ?? recovery };
     return this.#engine.preview(caller.actor, (tx) => networkStatus(tx, request, facts));
   }
 
   createNetwork(...[request, caller]: Parameters<IpamService["createNetwork"]>) {
+    if (this.#recovering) return Promise.reject(recoveringError("create network"));
     return this.#engine.write(caller.actor, (tx) => viewNetwork(createNetwork(tx, request, this.#settings)));
   }
 
@@ -243,9 +302,24 @@ class Service implements RunningService {
     return whoHad(this.#options.store, filter, this.#trimmedRevision);
   }
 
-  checkConsistency() {
+  async checkConsistency() {
     const { store } = this.#options;
-    return checkConsistency({ engine: this.#engine, store, trimmedRevision: this.#trimmedRevision });
+    const facts = { engine: this.#engine, store, trimmedRevision: this.#trimmedRevision };
+    const report = await checkConsistency(facts);
+    return this.#recovering ? { ...report, findings: [RECOVERING, ...report.findings] } : report;
+  }
+
+  async recover(...[request, caller]: Parameters<IpamService["recover"]>) {
+    const { logger = silentLogger } = this.#options;
+    const facts = { caller, settings: this.#settings };
+    const answer = await this.#engine.write(caller.actor, (tx) => recover(tx, request, facts));
+    for (const problem of answer.problems) logger.warn({ problem }, "recovery: not put right");
+    if (!this.#recovering) return answer;
+    this.#recovering = false;
+    this.#remember();
+    logger.info({ bound: answer.bound.length, quarantined: answer.quarantined }, "recovery has ended");
+    await this.#makePredefined();
+    return answer;
   }
 
   info(): Promise<ServiceInfo> {
@@ -253,6 +327,7 @@ class Service implements RunningService {
     return this.#engine.read((state, nowMs) => ({
       version,
       logId: store.logId,
+      recovering: this.#recovering,
       epoch: store.epoch,
       revision: state.revision,
       networks: state.networkCount,
@@ -271,5 +346,6 @@ class Service implements RunningService {
     await this.#engine.close();
     this.#watches.close();
     await this.#options.store.close();
+    this.#options.boot?.memory.close();
   }
 }

@@ -8,6 +8,7 @@ import { FairleadError } from "../lib/errors.ts";
 import type { Caller, IpamService, NetworkStatusRequest } from "../lib/ipam/api.ts";
 import type { Logger } from "../lib/log.ts";
 import { VERSION } from "../lib/version.ts";
+import { type BootMemory, openBootFile } from "./boot-memory.ts";
 import type { ServerConfig, TcpAddress, UnixAddress } from "./config.ts";
 import { createHttpFront, type HttpFrontOptions } from "./http/front.ts";
 import { IntentReplay } from "./intents.ts";
@@ -84,6 +85,7 @@ function openService(
 ): Promise<RunningService> {
   const { stateDir, coolingSeconds } = config;
   const defaultPools = poolsOrStandard(config.defaultPools, machineId() ?? config.nodeName);
+  const boot = { node: config.nodeName, bootId: bootId(), memory: openMemory(config, logger) };
   const store = openSqliteStore({
     path: join(stateDir, "ipam.db"),
     onCheckpointError: (err) => logger.warn({ err }, "checkpoint of the database failed"),
@@ -97,8 +99,24 @@ function openService(
     defaults,
     version: VERSION,
     onFatal,
+    boot,
     ...predefined,
   });
+}
+
+/** Beside the socket, in the runtime directory, which no reboot survives. */
+function openMemory({ socket }: ServerConfig, logger: Logger): BootMemory {
+  return openBootFile({
+    path: `${socket}.seen`,
+    bootId: bootId(),
+    onError: (err) =>
+      logger.warn({ err }, "cannot note what the store holds: another store would not be noticed"),
+  });
+}
+
+/** Source: Documentation/admin-guide/sysctl/kernel.rst, "random". */
+function bootId(): string {
+  return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
 }
 
 function makeStateDir(path: string): void {

@@ -57,7 +57,11 @@ export async function startNetworks(context: AgentContext): Promise<AgentPart> {
   });
   const listener: FeedListener = {
     onReset: () => loop.restart(),
-    onEvent: (event) => void (NETWORK_EVENTS.has(event.kind) ? loop.request(event) : loop.note()),
+    onEvent: (event) => {
+      if (event.kind === "store-recovered") loop.request("all");
+      else if (NETWORK_EVENTS.has(event.kind)) loop.request(event);
+      else loop.note();
+    },
   };
   const unsubscribe = context.feed.subscribe(listener);
   const watch = new RulesetWatch({
@@ -150,6 +154,7 @@ class NodeNetworks {
 
   /** Brings the node to the service's state, as far as `work` goes. What is wrong with one network harms no other. */
   async pass(work: Work): Promise<void> {
+    if ((await this.#context.service.info()).recovering) throw inRecovery();
     const networks = work === "all" ? await this.#listAll() : await this.#fetch(work);
     const present = this.#files.list();
     for (const network of networks) {
@@ -283,6 +288,16 @@ class NodeNetworks {
       this.#host.close();
     }
   }
+}
+
+/** Until the service has been told of them, networks that are here look as if they were gone. */
+function inRecovery(): FairleadError {
+  return new FairleadError({
+    code: "unavailable",
+    operation: "apply networks",
+    reason: "the service is in recovery",
+    hint: "it goes on by itself when the service has been told what is attached",
+  });
 }
 
 function isRemoval({ kind }: Event): boolean {

@@ -160,12 +160,17 @@ function count(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? "" : "s"}`;
 }
 
-function describeService({ version, store, epoch, revision, startedAt, leases }: ServiceInfo): string {
+const RECOVERING =
+  "Recovery nothing is granted: the store is not the one that this boot has seen, and what is attached was not told yet (fairlead ipam recover)";
+
+function describeService(info: ServiceInfo): string {
+  const { version, store, epoch, revision, startedAt, leases, recovering } = info;
   const { bound, cooling, quarantined, reserved } = leases;
   return [
     `Service  version ${version}, up since ${formatInstant(startedAt)} UTC`,
     `Store    ${store}, epoch ${epoch}, revision ${revision}`,
     `Leases   ${bound} bound, ${cooling} cooling, ${quarantined} quarantined, ${reserved} reserved`,
+    ...(recovering ? [RECOVERING] : []),
     "",
   ].join("\n");
 }

@@ -3,6 +3,7 @@ import type { LeaseState } from "../../lib/ipam/api.ts";
 import type { Io } from "../io.ts";
 import { defineCommand, type GroupSpec } from "../spec.ts";
 import { COMMON_OPTIONS } from "./common-options.ts";
+import { recover } from "./ipam-recover.ts";
 import type { IpamRun } from "./ipam-run.ts";
 
 const LEASE_STATES: readonly LeaseState[] = ["bound", "cooling", "quarantined", "reserved"];
@@ -193,9 +194,9 @@ const check = defineCommand({
 export const ipam: GroupSpec = {
   name: "ipam",
   summary: "Show what the IPAM service knows: pools, leases, who had which address",
-  commands: [status, networks, leases, endpoints, history, check],
+  commands: [status, networks, leases, endpoints, history, check, recover],
   manual: {
-    description: "Reads only: nothing here changes anything.",
+    description: "All but `recover` read only.",
     examples: [
       { text: "How full the pools are", command: "fairlead ipam status" },
       { text: "Who had an address", command: "fairlead ipam history 10.77.0.5" },

@@ -117,6 +117,7 @@ export function ipamHandlers(options: HandlerOptions): IpamServiceServer {
     watchEvents: watch(options),
     whoHad: methods.unary("whoHad", messages.tenancyFilter, messages.tenanciesAnswer),
     checkConsistency: methods.unary("checkConsistency", messages.emptyRequest, messages.consistencyReport),
+    recover: methods.unary("recover", messages.recoverRequest, messages.recoverAnswer),
     getInfo: methods.unary("info", messages.emptyRequest, messages.serviceInfo),
   };
 }

@@ -136,6 +136,13 @@ export const ROUTES: { readonly [N in UnaryOperation]: RouteFacts } = {
     answer: "ConsistencyReport",
     errors: [],
   },
+  recover: {
+    tag: "service",
+    summary: "Takes in what is attached to the calling node, and ends a recovery",
+    answer: "RecoverAnswer",
+    errors: [],
+    bodyLimitBytes: GC_BODY_LIMIT_BYTES,
+  },
   info: {
     tag: "service",
     summary: "Version, epoch and size of the service",

@@ -14,6 +14,7 @@ import type {
   NetworkStatus,
   Pool,
   PoolUsage,
+  RecoverAnswer,
   ReleaseResponse,
   ServiceInfo,
   Subnet,
@@ -198,7 +199,17 @@ const consistencyReport = object<ConsistencyReport>("What a check found", {
   findings: array("Empty when all is well", ref("Finding")),
 });
 
+const recoverAnswer = object<RecoverAnswer>("What was put right", {
+  networks: texts("Networks that the store did not have"),
+  bound: array("Attachments that the store did not know", ref("FoundAttachment")),
+  quarantined: texts("Addresses that are out of use from now on"),
+  problems: texts("What could not be put right, a sentence each"),
+});
+
 const serviceInfo = object<ServiceInfo>("Facts about the service", {
+  recovering: boolean(
+    "True while nothing is granted, because the store is not the one that this boot has seen",
+  ),
   logId: text("Names the event log that revisions are of; another one after a restored backup"),
   version: text("Version of the program"),
   epoch: count("Grows each time that the store is opened"),
@@ -247,6 +258,7 @@ export const ANSWER_SCHEMAS = {
   Tenancies: object<{ tenancies: Tenancy[] }>("Stays", { tenancies: array("Oldest first", ref("Tenancy")) }),
   Finding: finding,
   ConsistencyReport: consistencyReport,
+  RecoverAnswer: recoverAnswer,
   ServiceInfo: serviceInfo,
   Error: object<{ error: ErrorJson }>("Body of every answer that is not a success", { error: errorJson }),
 } as const satisfies Record<string, Schema>;

@@ -12,6 +12,9 @@ import type {
   EndpointFilter,
   EventFilter,
   EventKind,
+  FoundAddress,
+  FoundAttachment,
+  FoundNetwork,
   GcRequest,
   LeaseFilter,
   LeaseState,
@@ -19,6 +22,7 @@ import type {
   NetworkStatusRequest,
   QuarantineRequest,
   RangeDeclaration,
+  RecoverRequest,
   ReleaseRequest,
   ReservationRequest,
   SubnetSpec,
@@ -53,6 +57,7 @@ export const EVENT_KINDS: readonly EventKind[] = [
   "address-reserved",
   "address-unreserved",
   "server-started",
+  "store-recovered",
 ];
 
 /** Names and IDs: longer than any runtime makes them, short enough to store a million of. */
@@ -276,7 +281,40 @@ const watchRequest = object<Pick<EventFilter, "since" | "logId">>("Which events"
   logId: logIdField,
 });
 
+const interfaceAddresses = array("With prefix length", { type: "string", ...ADDRESS });
+
+export const foundAttachment = object<FoundAttachment>("An attachment that was found on a node", {
+  key: ref("AttachmentKey"),
+  addresses: interfaceAddresses,
+  mac: optional({ type: "string", maxLength: 64, description: "MAC address of the container's interface" }),
+  names: optional(array("Names of the container", { type: "string", maxLength: 255 })),
+});
+
+const foundNetwork = object<FoundNetwork>("A network that was found on a node", {
+  id: { type: "string", pattern: "^[0-9a-f]{64}$", description: "As its conflist says" },
+  name: networkNameField,
+  gateways: interfaceAddresses,
+  internal: { type: "boolean", description: "Whether it is cut off from the outside" },
+  options: { type: "object", additionalProperties: { type: "string" }, description: "Options by name" },
+});
+
+const foundAddress = object<FoundAddress>("An address that is in use by somebody unknown", {
+  address: addressField,
+  reason: { type: "string", description: "Where it was seen", ...REASON },
+});
+
+const recoverRequest = object<RecoverRequest>("All that is attached to the calling node", {
+  bootId: name("Boot ID of the node"),
+  networks: array("Networks", ref("FoundNetwork")),
+  attachments: array("Attachments", ref("FoundAttachment")),
+  addresses: array("Addresses of holders that are not known", ref("FoundAddress")),
+});
+
 export const REQUEST_SCHEMAS = {
+  FoundAttachment: foundAttachment,
+  FoundNetwork: foundNetwork,
+  FoundAddress: foundAddress,
+  RecoverRequest: recoverRequest,
   AttachmentKey: attachmentKey,
   RangeDeclaration: rangeDeclaration,
   NetworkDeclaration: networkDeclaration,

@@ -348,7 +348,9 @@ export type EventKind =
   | "lease-unquarantined"
   | "address-reserved"
   | "address-unreserved"
-  | "server-started";
+  | "server-started"
+  /** The store was another, or an older one, than this boot had seen; now what is attached has been told. */
+  | "store-recovered";
 
 /** One change, written in the same transaction as the change itself. */
 export interface Event {
@@ -436,8 +438,58 @@ export interface ConsistencyReport {
   readonly findings: readonly Finding[];
 }
 
+/** An attachment that was found on a node: by its links, or in a cache of results. */
+export interface FoundAttachment {
+  readonly key: AttachmentKey;
+  /** With prefix length. */
+  readonly addresses: readonly string[];
+  readonly mac?: string;
+  readonly names?: readonly string[];
+}
+
+/** A network that was found on a node: by its conflist and its bridge. */
+export interface FoundNetwork {
+  readonly id: string;
+  readonly name: string;
+  /** Gateway addresses with prefix length, one per subnet. */
+  readonly gateways: readonly string[];
+  readonly internal: boolean;
+  readonly options: Readonly<Record<string, string>>;
+}
+
+/** An address that is in use by somebody of whom nothing else is known. */
+export interface FoundAddress {
+  /** Without prefix length. */
+  readonly address: string;
+  readonly reason: string;
+}
+
+/** All that a node found: what is attached to it now. */
+export interface RecoverRequest {
+  readonly bootId: string;
+  readonly networks: readonly FoundNetwork[];
+  readonly attachments: readonly FoundAttachment[];
+  readonly addresses: readonly FoundAddress[];
+}
+
+export interface RecoverAnswer {
+  /** Networks that the store did not have, by name. */
+  readonly networks: readonly string[];
+  /** Attachments that the store did not know with these addresses, and that hold them again. */
+  readonly bound: readonly FoundAttachment[];
+  /** Addresses that are out of use from now on. */
+  readonly quarantined: readonly string[];
+  /** What could not be put right, a sentence each. */
+  readonly problems: readonly string[];
+}
+
 export interface ServiceInfo {
   readonly version: string;
+  /**
+   * True while nothing is granted: the store is another, or an older one, than this boot of the machine has seen, and what is
+   * attached has not been told yet ({@link IpamService.recover}).
+   */
+  readonly recovering: boolean;
   /**
    * Names the store's event log: 32 hexadecimal digits, random. A store that was put back from a backup, or begun anew,
    * while this machine ran on what the former one said has another one (docs/backup.md).
@@ -503,5 +555,10 @@ export interface IpamService {
   watchEvents(since: EventPlace, onEvent: (event: Event) => void): () => void;
   whoHad(filter: TenancyFilter): Promise<readonly Tenancy[]>;
   checkConsistency(): Promise<ConsistencyReport>;
+  /**
+   * Takes in what is attached to the caller's node, and ends {@link ServiceInfo.recovering}. What the store does not know is
+   * bound again; an address whose holder is not known, or cannot be bound, goes into quarantine.
+   */
+  recover(request: RecoverRequest, caller: Caller): Promise<RecoverAnswer>;
   info(): Promise<ServiceInfo>;
 }

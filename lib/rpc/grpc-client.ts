@@ -179,6 +179,7 @@ export function createGrpcClient(options: GrpcClientOptions): GrpcIpamClient {
     watchEvents: channel.watch,
     whoHad: channel.unary("whoHad", stub.whoHad, m.tenancyFilter, m.tenanciesAnswer),
     checkConsistency: () => check({}),
+    recover: channel.unary("recover", stub.recover, m.recoverRequest, m.recoverAnswer),
     info: () => info({}),
     close: () => stub.close(),
   };

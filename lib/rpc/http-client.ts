@@ -219,6 +219,7 @@ export function createHttpClient(options: HttpClientOptions): HttpIpamClient {
       }),
     whoHad: (filter) => list("whoHad", "tenancies", filter),
     checkConsistency: () => call("checkConsistency"),
+    recover: (request) => call("recover", request),
     info: () => call("info"),
     close: () => connection.close(),
   };

@@ -55,6 +55,7 @@ const kind = words<api.EventKind, proto.EventKind>("event kind", {
   "address-reserved": "EVENT_KIND_ADDRESS_RESERVED",
   "address-unreserved": "EVENT_KIND_ADDRESS_UNRESERVED",
   "server-started": "EVENT_KIND_SERVER_STARTED",
+  "store-recovered": "EVENT_KIND_STORE_RECOVERED",
 });
 
 const severity = words<api.Finding["severity"], proto.Severity>("severity", {
@@ -386,6 +387,7 @@ export const serviceInfo = record<api.ServiceInfo, proto.GetInfoResponse>({
   startedAt: required("started_at", instant),
   store: text,
   logId: text,
+  recovering: flag,
 });
 
 /** Requests that say nothing. */
@@ -408,6 +410,35 @@ export const unquarantineRequest = record<
   { address: string; addressSpace?: string },
   proto.UnquarantineRequest
 >({ address: text, addressSpace: optional(text) });
+
+const foundAttachment = record<api.FoundAttachment, proto.FoundAttachment>({
+  key: required("key", attachmentKey),
+  addresses: list(text),
+  mac: optional(text),
+  names: optionalTexts,
+});
+
+export const recoverRequest = record<api.RecoverRequest, proto.RecoverRequest>({
+  bootId: text,
+  networks: list(
+    record<api.FoundNetwork, proto.FoundNetwork>({
+      id: text,
+      name: text,
+      gateways: list(text),
+      internal: flag,
+      options: textMap,
+    }),
+  ),
+  attachments: list(foundAttachment),
+  addresses: list(record<api.FoundAddress, proto.FoundAddress>({ address: text, reason: text })),
+});
+
+export const recoverAnswer = record<api.RecoverAnswer, proto.RecoverResponse>({
+  networks: list(text),
+  bound: list(foundAttachment),
+  quarantined: list(text),
+  problems: list(text),
+});
 
 export const watchRequest = record<Pick<api.EventFilter, "since" | "logId">, proto.WatchEventsRequest>({
   since: optional(number),

@@ -38,6 +38,7 @@ export const OPERATIONS = {
   watchEvents: { title: "watch events", method: "GET", path: "/v1/events/stream" },
   whoHad: { title: "read history", method: "GET", path: "/v1/addresses/:address/history" },
   checkConsistency: { title: "check consistency", method: "GET", path: "/v1/check" },
+  recover: { title: "recover", method: "POST", path: "/v1/recover" },
   info: { title: "read service info", method: "GET", path: "/v1/info" },
 } as const satisfies Record<string, Operation>;
 

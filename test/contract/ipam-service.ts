@@ -733,6 +733,27 @@ function historyCases(service: Service, clock: () => ManualClock): void {
     expect(report).toEqual({ revision: expect.any(Number), networks: 1, leases: 2, findings: [] });
   });
 
+  test("what is attached and not known is bound, and what is known stays", async () => {
+    await makeWeb(service);
+    await service().acquire({ key: keyOf("c1") }, caller);
+    const stranger = {
+      key: keyOf("c2"),
+      addresses: ["10.1.0.9/24"],
+      mac: "02:00:00:00:00:02",
+      names: ["db"],
+    };
+    const request = {
+      bootId: "one",
+      networks: [],
+      attachments: [{ key: keyOf("c1"), addresses: ["10.1.0.2/24"] }, stranger],
+      addresses: [{ address: "10.1.0.7", reason: "in use behind veth1" }],
+    };
+    const answer = await service().recover(request, caller);
+    expect(answer).toEqual({ networks: [], bound: [stranger], quarantined: ["10.1.0.7"], problems: [] });
+    expect(await service().listEvents({ kind: "store-recovered" })).toHaveLength(1);
+    expect(await service().listEndpoints({ containerId: "c2" })).toMatchObject([{ names: ["db"] }]);
+  });
+
   test("info counts leases by state", async () => {
     await makeWeb(service);
     for (const id of ["c1", "c2"]) await service().acquire({ key: keyOf(id) }, caller);
@@ -740,6 +761,7 @@ function historyCases(service: Service, clock: () => ManualClock): void {
     expect(await service().info()).toEqual({
       version: "1.2.3",
       logId: expect.stringMatching(/^[0-9a-f]{32}$/),
+      recovering: false,
       epoch: 1,
       revision: expect.any(Number),
       networks: 1,

@@ -20,6 +20,7 @@ export class FairleadNode {
   #containerdSocket: string;
   #dockerSocket: string;
   #daemon: Daemon | undefined;
+  readonly #daemons = new Map<string, Daemon>();
 
   private constructor(lab: Lab) {
     this.#lab = lab;
@@ -35,14 +36,14 @@ export class FairleadNode {
   static async start(lab: Lab, { reaper = true }: NodeSettings = {}): Promise<FairleadNode> {
     requireFairlead();
     const node = new FairleadNode(lab);
-    if (reaper) await node.#startDev();
+    if (reaper) await node.startDev();
     else await node.#startApart({ reaper: { enabled: false } });
     return node;
   }
 
   /** As a user without configuration does. */
-  async #startDev(): Promise<void> {
-    const places = ["--socket", this.socket, "--state-dir", this.#stateFolder];
+  async startDev(): Promise<void> {
+    const places = ["--socket", this.socket, "--state-dir", this.stateFolder];
     const caches = ["--cni-conf-dir", this.conflistFolder, "--cni-cache-dir", this.cacheFolder];
     const daemon = this.#daemonOf("dev", ...places, ...caches, "--agent-socket", this.agentSocket);
     await daemon.waitUntilReady(async () => (await this.#answers()) && this.#agentAnswers());
@@ -50,8 +51,22 @@ export class FairleadNode {
 
   /** Server and agent as two processes, the agent with these settings. */
   async #startApart(settings: object): Promise<void> {
-    const common = { stateDir: this.#stateFolder };
-    const server = { ...common, socket: this.socket };
+    await this.startServer();
+    await this.startAgent(settings);
+  }
+
+  async startServer(): Promise<void> {
+    const config = { stateDir: this.stateFolder, socket: this.socket };
+    const server = this.#daemonOf(
+      "server",
+      "--config",
+      this.#lab.file("server.yaml", JSON.stringify(config)),
+    );
+    await server.waitUntilReady(() => this.#answers());
+  }
+
+  async startAgent(settings: object = {}): Promise<void> {
+    const common = { stateDir: this.stateFolder };
     const agent = {
       ...common,
       ...settings,
@@ -60,11 +75,14 @@ export class FairleadNode {
       cniConfDir: this.conflistFolder,
       cniCacheDir: this.cacheFolder,
     };
-    const file = (name: string, content: object) => this.#lab.file(name, JSON.stringify(content)); // JSON is YAML
-    const first = this.#daemonOf("server", "--config", file("server.yaml", server));
-    await first.waitUntilReady(() => this.#answers());
-    const second = this.#daemonOf("agent", "--config", file("agent.yaml", agent));
-    await second.waitUntilReady(() => this.#agentAnswers());
+    // JSON is YAML.
+    const daemon = this.#daemonOf("agent", "--config", this.#lab.file("agent.yaml", JSON.stringify(agent)));
+    await daemon.waitUntilReady(() => this.#agentAnswers());
+  }
+
+  /** Ends `dev`, `server` or `agent` at once, as a crash does. */
+  async kill(name: "dev" | "server" | "agent"): Promise<void> {
+    await this.#daemons.get(name)?.kill();
   }
 
   #daemonOf(...args: readonly string[]): Daemon {
@@ -74,11 +92,12 @@ export class FairleadNode {
       join(this.#lab.directory, `${name}.log`),
     );
     this.#daemon = daemon;
+    this.#daemons.set(name, daemon);
     this.#lab.defer(`stop fairlead ${name}`, () => daemon.stop());
     return daemon;
   }
 
-  get #stateFolder(): string {
+  get stateFolder(): string {
     return this.#lab.folder("state");
   }
 
@@ -129,6 +148,8 @@ export class FairleadNode {
     if (["sandbox create", "sandbox rm", "network connect", "network disconnect"].includes(called))
       return [...node, "--cni-bin-dir", this.pluginFolder];
     if (called === "network") return [];
+    if (called === "ipam recover")
+      return [...service, "--cni-conf-dir", this.conflistFolder, "--cni-cache-dir", this.cacheFolder];
     const isChange = ["network create", "network rm", "network remove", "network prune"].includes(called);
     return isChange ? [...service, "--agent-socket", this.agentSocket] : service;
   }

@@ -131,6 +131,12 @@ export class Daemon {
     this.#child.kill("SIGKILL");
     await waitUntil(async () => !this.running, STOP_TIMEOUT_MS);
   }
+
+  /** SIGKILL: what it was about to do is not done. */
+  async kill(): Promise<void> {
+    this.#child.kill("SIGKILL");
+    await waitUntil(async () => !this.running, STOP_TIMEOUT_MS);
+  }
 }
 
 /** True also for a process that nobody has waited for yet. */

@@ -57,6 +57,14 @@ describe("a database of layout 1", () => {
     ]);
   });
 
+  test("gets a log with a name, and keeps that", async () => {
+    const { logId } = await service.info();
+    expect(logId).toMatch(/^[0-9a-f]{32}$/);
+    await service.close();
+    service = await open();
+    expect((await service.info()).logId).toBe(logId);
+  });
+
   test("keeps who holds what", async () => {
     const endpoints = await service.listEndpoints({ containerId: "c1" });
     expect(

@@ -145,15 +145,21 @@ function lifetimes(
 export interface AddressFilter {
   readonly ifindex?: number;
   readonly family?: Family;
+  /** Of another network namespace, by the number that it has in the socket's. Default: those of the socket's. */
+  readonly netnsId?: number;
 }
 
 /** Lists addresses, for `dump`. */
-export function getAddresses({ ifindex, family }: AddressFilter = {}): NetlinkRequest<LinkAddress> {
+export function getAddresses({ ifindex, family, netnsId }: AddressFilter = {}): NetlinkRequest<LinkAddress> {
   const number = family === undefined ? AF_UNSPEC : addressFamily(family);
   return {
     type: RTM_GETADDR,
     flags: 0,
-    payload: addressMessage.encode({ family: number, ...(ifindex !== undefined && { ifindex }) }),
+    payload: addressMessage.encode({
+      family: number,
+      ...(ifindex !== undefined && { ifindex }),
+      ...(netnsId !== undefined && { targetNetnsId: netnsId }),
+    }),
     operation: "list addresses",
     object: ifindex === undefined ? "" : `on ifindex ${ifindex}`,
     decodeReply: ({ payload }) => addressMessage.decode(payload),

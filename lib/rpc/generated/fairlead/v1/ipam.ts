@@ -230,6 +230,8 @@ export const EventKind = {
   EVENT_KIND_ADDRESS_UNRESERVED: "EVENT_KIND_ADDRESS_UNRESERVED",
   /** EVENT_KIND_SERVER_STARTED - A server opened the store. */
   EVENT_KIND_SERVER_STARTED: "EVENT_KIND_SERVER_STARTED",
+  /** EVENT_KIND_STORE_RECOVERED - The store was another, or an older one, than this boot had seen; now what is attached has been told. */
+  EVENT_KIND_STORE_RECOVERED: "EVENT_KIND_STORE_RECOVERED",
   UNRECOGNIZED: "UNRECOGNIZED",
 } as const;
 
@@ -248,6 +250,7 @@ export namespace EventKind {
   export type EVENT_KIND_ADDRESS_RESERVED = typeof EventKind.EVENT_KIND_ADDRESS_RESERVED;
   export type EVENT_KIND_ADDRESS_UNRESERVED = typeof EventKind.EVENT_KIND_ADDRESS_UNRESERVED;
   export type EVENT_KIND_SERVER_STARTED = typeof EventKind.EVENT_KIND_SERVER_STARTED;
+  export type EVENT_KIND_STORE_RECOVERED = typeof EventKind.EVENT_KIND_STORE_RECOVERED;
   export type UNRECOGNIZED = typeof EventKind.UNRECOGNIZED;
 }
 
@@ -289,6 +292,9 @@ export function eventKindFromJSON(object: any): EventKind {
     case 11:
     case "EVENT_KIND_SERVER_STARTED":
       return EventKind.EVENT_KIND_SERVER_STARTED;
+    case 12:
+    case "EVENT_KIND_STORE_RECOVERED":
+      return EventKind.EVENT_KIND_STORE_RECOVERED;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -322,6 +328,8 @@ export function eventKindToNumber(object: EventKind): number {
       return 10;
     case EventKind.EVENT_KIND_SERVER_STARTED:
       return 11;
+    case EventKind.EVENT_KIND_STORE_RECOVERED:
+      return 12;
     case EventKind.UNRECOGNIZED:
     default:
       return -1;
@@ -1220,6 +1228,75 @@ export interface GetInfoResponse {
   store: string;
   /** Names the event log that revisions are of; another one after a restored backup. */
   logId: string;
+  /** True while nothing is granted, because the store is not the one that this boot has seen. */
+  recovering: boolean;
+}
+
+/** An attachment that was found on a node. */
+export interface FoundAttachment {
+  /** The attachment. */
+  key:
+    | AttachmentKey
+    | undefined;
+  /** With prefix length. */
+  addresses: string[];
+  /** Of the container's interface. */
+  mac?:
+    | string
+    | undefined;
+  /** Of the container. */
+  names: string[];
+}
+
+/** A network that was found on a node, by its conflist and its bridge. */
+export interface FoundNetwork {
+  /** 64 hexadecimal digits. */
+  id: string;
+  /** Its name. */
+  name: string;
+  /** Gateway addresses with prefix length, one per subnet. */
+  gateways: string[];
+  /** Cut off from the outside. */
+  internal: boolean;
+  /** Options by name. */
+  options: { [key: string]: string };
+}
+
+export interface FoundNetwork_OptionsEntry {
+  key: string;
+  value: string;
+}
+
+/** An address that is in use by somebody unknown. */
+export interface FoundAddress {
+  /** Without prefix length. */
+  address: string;
+  /** Where it was seen. */
+  reason: string;
+}
+
+/** All that is attached to the calling node. */
+export interface RecoverRequest {
+  /** Boot ID of the node. */
+  bootId: string;
+  /** Networks. */
+  networks: FoundNetwork[];
+  /** Attachments. */
+  attachments: FoundAttachment[];
+  /** Addresses of holders that are not known. */
+  addresses: FoundAddress[];
+}
+
+/** What was put right. */
+export interface RecoverResponse {
+  /** Networks that the store did not have. */
+  networks: string[];
+  /** Attachments that the store did not know. */
+  bound: FoundAttachment[];
+  /** Addresses that are out of use from now on. */
+  quarantined: string[];
+  /** What could not be put right, a sentence each. */
+  problems: string[];
 }
 
 /** Explains a failed call. It is the one detail of the google.rpc.Status in `grpc-status-details-bin`. */
@@ -6231,6 +6308,7 @@ function createBaseGetInfoResponse(): GetInfoResponse {
     startedAt: undefined,
     store: "",
     logId: "",
+    recovering: false,
   };
 }
 
@@ -6259,6 +6337,9 @@ export const GetInfoResponse: MessageFns<GetInfoResponse> = {
     }
     if (message.logId !== "") {
       writer.uint32(66).string(message.logId);
+    }
+    if (message.recovering !== false) {
+      writer.uint32(72).bool(message.recovering);
     }
     return writer;
   },
@@ -6338,6 +6419,458 @@ export const GetInfoResponse: MessageFns<GetInfoResponse> = {
             }
 
             message.logId = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.recovering = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseFoundAttachment(): FoundAttachment {
+  return { key: undefined, addresses: [], mac: undefined, names: [] };
+}
+
+export const FoundAttachment: MessageFns<FoundAttachment> = {
+  encode(message: FoundAttachment, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== undefined) {
+      AttachmentKey.encode(message.key, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.addresses) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.mac !== undefined) {
+      writer.uint32(26).string(message.mac);
+    }
+    for (const v of message.names) {
+      writer.uint32(34).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FoundAttachment {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFoundAttachment();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = AttachmentKey.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.addresses.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.mac = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.names.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseFoundNetwork(): FoundNetwork {
+  return { id: "", name: "", gateways: [], internal: false, options: {} };
+}
+
+export const FoundNetwork: MessageFns<FoundNetwork> = {
+  encode(message: FoundNetwork, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    for (const v of message.gateways) {
+      writer.uint32(26).string(v!);
+    }
+    if (message.internal !== false) {
+      writer.uint32(32).bool(message.internal);
+    }
+    globalThis.Object.entries(message.options).forEach(([key, value]: [string, string]) => {
+      FoundNetwork_OptionsEntry.encode({ key: key as any, value }, writer.uint32(42).fork()).join();
+    });
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FoundNetwork {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFoundNetwork();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.gateways.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.internal = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            const entry5 = FoundNetwork_OptionsEntry.decode(reader, reader.uint32());
+            if (entry5.value !== undefined) {
+              message.options[entry5.key] = entry5.value;
+            }
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseFoundNetwork_OptionsEntry(): FoundNetwork_OptionsEntry {
+  return { key: "", value: "" };
+}
+
+export const FoundNetwork_OptionsEntry: MessageFns<FoundNetwork_OptionsEntry> = {
+  encode(message: FoundNetwork_OptionsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FoundNetwork_OptionsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFoundNetwork_OptionsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseFoundAddress(): FoundAddress {
+  return { address: "", reason: "" };
+}
+
+export const FoundAddress: MessageFns<FoundAddress> = {
+  encode(message: FoundAddress, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.address !== "") {
+      writer.uint32(10).string(message.address);
+    }
+    if (message.reason !== "") {
+      writer.uint32(18).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FoundAddress {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFoundAddress();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRecoverRequest(): RecoverRequest {
+  return { bootId: "", networks: [], attachments: [], addresses: [] };
+}
+
+export const RecoverRequest: MessageFns<RecoverRequest> = {
+  encode(message: RecoverRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.bootId !== "") {
+      writer.uint32(10).string(message.bootId);
+    }
+    for (const v of message.networks) {
+      FoundNetwork.encode(v!, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.attachments) {
+      FoundAttachment.encode(v!, writer.uint32(26).fork()).join();
+    }
+    for (const v of message.addresses) {
+      FoundAddress.encode(v!, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RecoverRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRecoverRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.bootId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.networks.push(FoundNetwork.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.attachments.push(FoundAttachment.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.addresses.push(FoundAddress.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRecoverResponse(): RecoverResponse {
+  return { networks: [], bound: [], quarantined: [], problems: [] };
+}
+
+export const RecoverResponse: MessageFns<RecoverResponse> = {
+  encode(message: RecoverResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.networks) {
+      writer.uint32(10).string(v!);
+    }
+    for (const v of message.bound) {
+      FoundAttachment.encode(v!, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.quarantined) {
+      writer.uint32(26).string(v!);
+    }
+    for (const v of message.problems) {
+      writer.uint32(34).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RecoverResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRecoverResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.networks.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.bound.push(FoundAttachment.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.quarantined.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.problems.push(reader.string());
             continue;
           }
         }
@@ -6680,6 +7213,16 @@ export const IpamServiceService = {
       Buffer.from(CheckConsistencyResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CheckConsistencyResponse => CheckConsistencyResponse.decode(value),
   },
+  /** Takes in what is attached to the calling node, and ends a recovery. */
+  recover: {
+    path: "/fairlead.v1.IpamService/Recover" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RecoverRequest): Buffer => Buffer.from(RecoverRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RecoverRequest => RecoverRequest.decode(value),
+    responseSerialize: (value: RecoverResponse): Buffer => Buffer.from(RecoverResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RecoverResponse => RecoverResponse.decode(value),
+  },
   /** Version, epoch and size of the service. */
   getInfo: {
     path: "/fairlead.v1.IpamService/GetInfo" as const,
@@ -6755,6 +7298,8 @@ export interface IpamServiceServer extends UntypedServiceImplementation {
   whoHad: handleUnaryCall<WhoHadRequest, WhoHadResponse>;
   /** Looks for contradictions in what is stored. Changes nothing. */
   checkConsistency: handleUnaryCall<CheckConsistencyRequest, CheckConsistencyResponse>;
+  /** Takes in what is attached to the calling node, and ends a recovery. */
+  recover: handleUnaryCall<RecoverRequest, RecoverResponse>;
   /** Version, epoch and size of the service. */
   getInfo: handleUnaryCall<GetInfoRequest, GetInfoResponse>;
 }
@@ -7051,6 +7596,22 @@ export interface IpamServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: CheckConsistencyResponse) => void,
+  ): ClientUnaryCall;
+  /** Takes in what is attached to the calling node, and ends a recovery. */
+  recover(
+    request: RecoverRequest,
+    callback: (error: ServiceError | null, response: RecoverResponse) => void,
+  ): ClientUnaryCall;
+  recover(
+    request: RecoverRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RecoverResponse) => void,
+  ): ClientUnaryCall;
+  recover(
+    request: RecoverRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RecoverResponse) => void,
   ): ClientUnaryCall;
   /** Version, epoch and size of the service. */
   getInfo(

@@ -1,0 +1,101 @@
+/**
+ * The agent's part that tells a service in recovery what is attached to this node.
+ *
+ * Looking takes hundreds of questions to the kernel where there are hundreds of containers, so it is done by a process of its
+ * own, `fairlead ipam recover`, which is this very executable: names are answered meanwhile.
+ */
+import { spawn } from "node:child_process";
+import { basename } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { AgentProblem } from "../lib/rpc/agent-api.ts";
+import type { AgentContext, AgentPart } from "./part.ts";
+
+const RETRY_MS = 1_000;
+const LIMIT_MS = 60_000;
+const STDERR_BYTES = 4_096;
+
+/** Finds what is attached, and tells the service. @throws an Error that says what could not be done. */
+export type Recover = () => Promise<void>;
+
+export interface RecoveryOptions {
+  readonly recover?: Recover;
+  readonly retryMs?: number;
+}
+
+/** Starts the part. It looks whenever everything has to be listed anew: a store that was put back has another log. */
+export async function startRecovery(
+  context: AgentContext,
+  { recover = recoverByProcess(context), retryMs = RETRY_MS }: RecoveryOptions = {},
+): Promise<AgentPart> {
+  const stop = new AbortController();
+  let problem: AgentProblem | null = null;
+  let running: Promise<void> | null = null;
+  const attempt = async (): Promise<void> => {
+    while (!stop.signal.aborted) {
+      try {
+        if (!(await context.service.info()).recovering) break;
+        problem = problemOf("the service is in recovery: it is being told what is attached here");
+        await recover();
+        if ((await context.service.info()).recovering) throw new Error("it still is");
+        context.logger.info({}, "agent: told the service, which was in recovery, what is attached here");
+      } catch (thrown) {
+        problem = problemOf(
+          `the service is in recovery, and cannot be told what is attached: ${(thrown as Error).message}`,
+        );
+        context.logger.warn({ reason: problem.message }, "agent: recovery");
+        await sleep(retryMs, undefined, { signal: stop.signal }).catch(() => {});
+      }
+    }
+    problem = null;
+  };
+  const begin = (): void => {
+    running ??= attempt().finally(() => {
+      running = null;
+    });
+  };
+  const unsubscribe = context.feed.subscribe({ onReset: begin, onEvent: () => {} });
+  return {
+    name: "recovery",
+    applied: async () => {
+      await running;
+    },
+    problems: () => (problem === null ? [] : [problem]),
+    close: async () => {
+      unsubscribe();
+      stop.abort();
+      await running;
+    },
+  };
+}
+
+function problemOf(message: string): AgentProblem {
+  return { severity: "error", object: "service", message };
+}
+
+function recoverByProcess({ config }: AgentContext): Recover {
+  const { execPath } = process;
+  if (!basename(execPath).startsWith("fairlead")) {
+    return async () => {
+      throw new Error("this is not the compiled executable; run: fairlead ipam recover");
+    };
+  }
+  const places = ["--cni-conf-dir", config.cniConfDir, "--cni-cache-dir", config.cniCacheDir];
+  return () => run(execPath, ["ipam", "recover", "--json", "--socket", config.serverSocket, ...places]);
+}
+
+/** Status 1 says that something could not be put right, which the service's log has. */
+const FINE: readonly (number | null)[] = [0, 1];
+
+function run(program: string, args: readonly string[]): Promise<void> {
+  const child = spawn(program, args, { stdio: ["ignore", "ignore", "pipe"], timeout: LIMIT_MS });
+  let said = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    said = (said + text).slice(-STDERR_BYTES);
+  });
+  return new Promise((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", (status) =>
+      FINE.includes(status) ? resolve() : reject(new Error(said.trim() || `status ${status}`)),
+    );
+  });
+}

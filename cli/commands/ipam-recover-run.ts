@@ -1,0 +1,57 @@
+/** What `fairlead ipam recover` does: looks around on this node, and tells the service what is attached. */
+
+import type { FoundAttachment, RecoverAnswer } from "../../lib/ipam/api.ts";
+import { openHostNetlinkSocket } from "../../lib/linux/host-netlink.ts";
+import { bootId } from "../../lib/linux/machine.ts";
+import { NETLINK_ROUTE } from "../../lib/linux/netlink-socket.ts";
+import { NetlinkConnection } from "../../lib/netlink/connection.ts";
+import type { Io } from "../io.ts";
+import { type FoundPlaces, findAttached, textOf } from "../node/found.ts";
+import { formatJson } from "../output/json.ts";
+import { CLI_CALLER, type CliService } from "../service.ts";
+import { withService } from "../with-service.ts";
+
+export interface RecoverOptions extends FoundPlaces {
+  readonly socket: string;
+  readonly json: boolean;
+}
+
+/** Returns 1 when something could not be put right. */
+export function runRecover(options: RecoverOptions, io: Io): Promise<number> {
+  const connection = new NetlinkConnection(openHostNetlinkSocket(NETLINK_ROUTE));
+  return withService(io, options.socket, async (service) => {
+    try {
+      const found = findAttached(connection, options);
+      const answer = await service.recover({ bootId: bootId(), ...found }, CLI_CALLER);
+      await releaseGone(service, answer.bound, () => findAttached(connection, options).attachments);
+      await io.out(options.json ? formatJson(answer) : describe(answer));
+      return answer.problems.length > 0 ? 1 : 0;
+    } finally {
+      connection.close();
+    }
+  });
+}
+
+/** Who was detached between the look and the answer had nothing to release yet. */
+async function releaseGone(
+  service: CliService,
+  bound: readonly FoundAttachment[],
+  lookAgain: () => readonly FoundAttachment[],
+): Promise<void> {
+  if (bound.length === 0) return;
+  const there = new Set(lookAgain().map(({ key }) => textOf(key)));
+  for (const { key } of bound) if (!there.has(textOf(key))) await service.release({ key }, CLI_CALLER);
+}
+
+function describe({ networks, bound, quarantined, problems }: RecoverAnswer): string {
+  const lines = [
+    ...networks.map((name) => `network ${name}: made again`),
+    ...bound.map(
+      ({ key, addresses }) =>
+        `${key.containerId} (${key.ifname}) of ${key.networkName}: bound again to ${addresses.join(", ")}`,
+    ),
+    ...quarantined.map((address) => `${address}: quarantined`),
+    ...problems.map((problem) => `not put right: ${problem}`),
+  ];
+  return lines.length === 0 ? "The service knew all that is attached here.\n" : `${lines.join("\n")}\n`;
+}

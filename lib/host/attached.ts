@@ -1,0 +1,73 @@
+/**
+ * What is attached to bridges of this host, by the links that are there: whose they are is in the alias of the host end, and
+ * the addresses are asked for in the network namespace of the other end, without entering it.
+ *
+ * Source: net/ipv4/devinet.c inet_dump_ifaddr, IFA_TARGET_NETNSID (Linux 4.20).
+ */
+import { formatPrefix } from "../addr/prefix.ts";
+import type { NetlinkConnection } from "../netlink/connection.ts";
+import { isAbsent, NetlinkError } from "../netlink/request.ts";
+import { getAddresses, IFA_F_PERMANENT, type LinkAddress, localAddress } from "../netlink/route/address.ts";
+import { RT_SCOPE_UNIVERSE } from "../netlink/route/route.ts";
+import { type LinkState, listLinksOfKind } from "./links.ts";
+
+/** Begins the alias of every host end: `fairlead:NETWORK/CONTAINER/IFNAME`. */
+const ALIAS = /^fairlead:([^/]*)\/(.*)$/;
+
+/** What names an attachment. */
+export interface AttachedKey {
+  readonly networkName: string;
+  readonly containerId: string;
+  readonly ifname: string;
+}
+
+/** One pair, from the host's side. */
+export interface AttachedLink {
+  readonly hostIfname: string;
+  /** Null: the key is too long for an alias, which then holds only its hash. */
+  readonly key: AttachedKey | null;
+  /** With prefix length; without what the link gave itself. */
+  readonly addresses: readonly string[];
+}
+
+/** The key that the alias of a host end says; null where it holds a hash of it; undefined for every other alias. */
+export function keyOfAlias(alias: string): AttachedKey | null | undefined {
+  const [, networkName = "", rest] = ALIAS.exec(alias) ?? [];
+  if (rest === undefined) return undefined;
+  const [containerId = "", ifname = "", ...more] = rest.split("/");
+  return networkName !== "" && containerId !== "" && ifname !== "" && more.length === 0
+    ? { networkName, containerId, ifname }
+    : null;
+}
+
+/** Every pair whose host end is in the connection's namespace. One that goes away meanwhile is left out. */
+export function listAttached(connection: NetlinkConnection): AttachedLink[] {
+  return listLinksOfKind(connection, "veth").flatMap((link) => {
+    const key = keyOfAlias(link.alias);
+    if (key === undefined) return [];
+    const addresses = addressesBehind(connection, link);
+    return addresses === null ? [] : [{ hostIfname: link.ifname, key, addresses }];
+  });
+}
+
+/** Null: the other end is gone. */
+function addressesBehind(connection: NetlinkConnection, { link, linkNetnsId }: LinkState): string[] | null {
+  if (link === null) return null;
+  try {
+    const there = connection.dump(
+      getAddresses({ ifindex: link, ...(linkNetnsId !== null && { netnsId: linkNetnsId }) }),
+    );
+    return there.filter(isGiven).flatMap((one) => {
+      const own = localAddress(one);
+      return own === undefined ? [] : [formatPrefix(own)];
+    });
+  } catch (thrown) {
+    // EINVAL: the number names no namespace any more. Source: net/core/rtnetlink.c, rtnl_get_net_ns_capable.
+    if (isAbsent(thrown) || (thrown instanceof NetlinkError && thrown.errnoName === "EINVAL")) return null;
+    throw thrown;
+  }
+}
+
+function isGiven({ scope, flags, headerFlags }: LinkAddress): boolean {
+  return scope === RT_SCOPE_UNIVERSE && ((flags ?? headerFlags) & IFA_F_PERMANENT) !== 0;
+}
