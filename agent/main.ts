@@ -42,11 +42,6 @@ interface PartEntry {
 /** In the order in which they are started. They are closed in reverse. */
 const PARTS: readonly PartEntry[] = [
   {
-    name: "recovery",
-    isWanted: () => true,
-    start: async (context) => (await import("./recovery.ts")).startRecovery(context),
-  },
-  {
     name: "workers",
     isWanted: ({ workers }) => workers > 0,
     start: async (context) => (await import("./workers.ts")).startWorkers(context),
@@ -70,6 +65,11 @@ const PARTS: readonly PartEntry[] = [
     name: "reaper",
     isWanted: ({ reaper }) => reaper.enabled,
     start: async (context) => (await import("./reaper.ts")).startReaper(context),
+  },
+  {
+    name: "recovery",
+    isWanted: () => true,
+    start: async (context) => (await import("./recovery.ts")).startRecovery(context),
   },
 ];
 

@@ -54,6 +54,7 @@ const LINES: Readonly<Record<string, readonly (readonly string[])[]>> = {
   "ipam endpoints": [[]],
   "ipam history": [["10.0.0.1"]],
   "ipam check": [[]],
+  "ipam recover": [[]],
   // One that cannot be bound: the daemon ends before it begins.
   dev: [["--socket", `/${"x".repeat(200)}`]],
   server: [["--check"], ["--help-config"]],

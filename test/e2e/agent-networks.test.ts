@@ -123,8 +123,9 @@ test("a server that knows nothing of them is no reason to remove networks, unles
   expect([existsSync(conflistPath("web")), existsSync(conflistPath("old"))]).toEqual([true, false]);
   expect(await bridges()).toEqual([bridgeOf(web)]);
   await under.stopServer();
-  // Another store: its log is shorter, and the agent must list everything anew.
+  // Another store: its log is another, and the agent must tell what is here and list everything anew.
   await under.startServer({ predefinedNetworks: false, stateDir: under.lab.folder("another") });
+  expect(await waitUntil(async () => !(await under.service.info()).recovering, 20_000)).toBe(true);
   await create("fresh");
   expect([existsSync(conflistPath("web")), existsSync(conflistPath("fresh"))]).toEqual([true, true]);
   expect(await bridges()).toContain(bridgeOf(web));
