@@ -32,7 +32,8 @@ const STATUS_LIMIT_MS = 2_000;
 /** How long the parts may take to look afresh, for a status. What they saw before is told then. */
 const REFRESH_LIMIT_MS = 3_000;
 
-interface PartEntry {
+/** A part, and whether it is wanted. */
+export interface PartEntry {
   readonly name: string;
   isWanted(config: AgentConfig): boolean;
   /** Loads the part and starts it. It must not wait for the service, which may come later. */
@@ -59,7 +60,7 @@ const PARTS: readonly PartEntry[] = [
   {
     name: "dns",
     isWanted: ({ dns }) => dns.enabled,
-    start: async (context) => (await import("./dns/main.ts")).startDns(context),
+    start: async (context) => (await import("./dns/main.ts")).startNames(context),
   },
   {
     name: "reaper",
@@ -86,6 +87,8 @@ export interface AgentOptions {
   readonly logger: Logger;
   /** The service where it is in this process; otherwise the agent connects to `serverSocket`. */
   readonly service?: IpamService;
+  /** Default: all that there are. */
+  readonly parts?: readonly PartEntry[];
 }
 
 export interface RunningAgent extends Daemon {
@@ -118,7 +121,10 @@ export function startAgent(options: AgentOptions): Promise<RunningAgent> {
   return startOrClose((closers) => start(options, closers));
 }
 
-async function start({ config, logger, service }: AgentOptions, closers: Closers): Promise<RunningAgent> {
+async function start(
+  { config, logger, service, parts: entries = PARTS }: AgentOptions,
+  closers: Closers,
+): Promise<RunningAgent> {
   const access = service ? inProcess(service) : connectService(config.serverSocket);
   closers.add(async () => access.close());
   const info = () => access.service.info();
@@ -135,7 +141,7 @@ async function start({ config, logger, service }: AgentOptions, closers: Closers
     caller: { actor: `node:${config.nodeName}`, node: config.nodeName },
     onFatal: failure.resolve,
   };
-  const parts = await startParts(context, closers);
+  const parts = await startParts(context, entries, closers);
   const calls = new Calls(context, parts);
   closers.add(await listen(config.socket, calls, logger));
   return {
@@ -151,9 +157,13 @@ function inProcess(service: IpamService): ServiceAccess {
   return { service, watch: watchInProcess(service), close: () => {} };
 }
 
-async function startParts(context: AgentContext, closers: Closers): Promise<AgentPart[]> {
+async function startParts(
+  context: AgentContext,
+  entries: readonly PartEntry[],
+  closers: Closers,
+): Promise<AgentPart[]> {
   const parts: AgentPart[] = [];
-  for (const { name, isWanted, start: startPart } of PARTS) {
+  for (const { name, isWanted, start: startPart } of entries) {
     if (!isWanted(context.config)) continue;
     try {
       const part = await startPart(context);
@@ -190,7 +200,7 @@ class Calls {
       nodeName: config.nodeName,
       startedAt: this.#startedAt,
       service: { connected: reason === "", revision: feed.revision, reason },
-      parts: this.#partStatuses(),
+      parts: await this.#partStatuses(),
     };
   }
 
@@ -217,10 +227,11 @@ class Calls {
       );
     };
     await within(SYNC_LIMIT_MS, applied(), () => syncTimeout(revision, [...pending]));
-    return { revision, problems: this.#partStatuses().flatMap(({ problems }) => problems) };
+    return { revision, problems: (await this.#partStatuses()).flatMap(({ problems }) => problems) };
   }
 
-  #partStatuses(): AgentPartStatus[] {
+  async #partStatuses(): Promise<AgentPartStatus[]> {
+    await Promise.all(this.#parts.map((part) => part.collect?.()));
     return this.#parts.map((part) => ({
       name: part.name,
       problems: part.problems?.() ?? [],

@@ -42,6 +42,8 @@ export interface AgentPart {
    * the feed has handed over `revision`.
    */
   applied(revision: number): Promise<void>;
+  /** Fetches {@link problems} and {@link figures} from where they are known; never rejects. Absent: that is here. */
+  collect?(): Promise<void>;
   /** What is not as it should be, and why. Absent: the part has none. */
   problems?(): readonly AgentProblem[];
   /** Looks afresh, so that {@link problems} tells of now. Absent: it always does. */

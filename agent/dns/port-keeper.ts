@@ -26,6 +26,7 @@ export interface PortKeeper {
 export class NodePortKeeper implements PortKeeper {
   readonly #logger: Logger;
   #connection: NetlinkConnection | null = null;
+  #isLeft = false;
 
   constructor(logger: Logger) {
     this.#logger = logger;
@@ -36,6 +37,7 @@ export class NodePortKeeper implements PortKeeper {
   }
 
   release(address: string, port: number): void {
+    if (this.#isLeft) return;
     this.#attempt("release", address, (nft) => {
       releaseHostPorts(nft, portsOf(address, port));
       removeUnusedPortmap(nft);
@@ -45,6 +47,11 @@ export class NodePortKeeper implements PortKeeper {
   /** Lets go of what an agent before this one kept, which ended without a word. */
   begin(): void {
     this.#attempt("release", "", (nft) => releaseHostPortsOf(nft, OWNER));
+  }
+
+  /** Releases nothing from now on: another process has taken over what is kept. */
+  leave(): void {
+    this.#isLeft = true;
   }
 
   close(): void {

@@ -24,7 +24,8 @@ export interface ListenerOptions {
 /** @throws with the `code` of the system: EADDRNOTAVAIL, EADDRINUSE, … */
 export async function listenTcp(options: ListenerOptions): Promise<Server> {
   const server = createServer({ allowHalfOpen: false, noDelay: true }, (socket) => serve(socket, options));
-  server.listen({ host: options.address, port: options.port, backlog: BACKLOG });
+  // As in udp-listener.ts; for TCP SO_REUSEADDR does not share an address that is listened on.
+  server.listen({ host: options.address, port: options.port, backlog: BACKLOG, reusePort: true });
   await once(server, "listening");
   // Once it listens, what fails is one connection, never the server.
   server.on("error", () => {});

@@ -12,7 +12,10 @@ type UdpOptions = Omit<ListenerOptions, "clients">;
 /** @throws with the `code` of the system: EADDRNOTAVAIL, EADDRINUSE, … */
 export async function listenUdp(options: UdpOptions): Promise<Socket> {
   const type = isIPv6(options.address) ? "udp6" : "udp4";
-  const socket = createSocket(type);
+  // The process that takes over from this one binds the address before this one lets it go. Of two sockets on one address the
+  // kernel gives every datagram to the newer (net/ipv4/udp.c, udp4_lib_lookup2), so that none waits where nobody reads any more;
+  // with SO_REUSEPORT both would get some.
+  const socket = createSocket({ type, reuseAddr: true });
   try {
     socket.bind({ address: options.address, port: options.port, exclusive: true });
     await once(socket, "listening");

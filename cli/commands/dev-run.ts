@@ -50,6 +50,7 @@ export function devConfig({ socket, stateDir, cniConfDir, cniCacheDir, agentSock
   const parsed = parseConfig(JSON.stringify(server), "flags");
   const agent = {
     ...state,
+    log: { level: "info", format: "text" },
     serverSocket: parsed.socket,
     socket: agentSocket === undefined ? join(dirname(parsed.socket), "agent.sock") : resolve(agentSocket),
     ...(cniConfDir !== undefined && { cniConfDir: resolve(cniConfDir) }),

@@ -214,6 +214,9 @@ test("a port 53 that another program holds is said in the status, and costs that
 
 test("a program on every address keeps all names from being served, until it ends", async () => {
   await lab.under.killAgent();
+  // Names are served on for some seconds.
+  const isServed = async () => (await lab.under.lab.host(["ss", "-lnuH", "src", `${FRONT}:53`])) !== "";
+  expect(await waitUntil(async () => !(await isServed()), 20_000)).toBe(true);
   const holder = await holdPort("0.0.0.0");
   await lab.under.startAgent();
   const { problems } = await lab.under.agent.sync();

@@ -84,6 +84,11 @@ export class AgentLab {
     return this.#server?.stop() ?? Promise.resolve();
   }
 
+  /** SIGTERM, as systemd does. */
+  stopAgent(): Promise<void> {
+    return this.#agent?.stop() ?? Promise.resolve();
+  }
+
   /** SIGKILL, as the kernel's memory killer does. */
   async killAgent(): Promise<void> {
     if (!this.#agent?.running) throw new Error("no agent runs");
