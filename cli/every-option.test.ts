@@ -46,6 +46,7 @@ const LINES: Readonly<Record<string, readonly (readonly string[])[]>> = {
   "sandbox create": [["--network", "nosuch", "sb"]],
   "sandbox ls": [[]],
   "sandbox inspect": [["nosuch"]],
+  "sandbox port": [["nosuch"]],
   "sandbox exec": [["nosuch", "true"]],
   "sandbox rm": [["nosuch"]],
   "ipam status": [[]],

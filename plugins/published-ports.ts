@@ -131,7 +131,7 @@ function refuseListeners(port: PublishedPort, containerId: string, host: HostNet
     operation: "publish port",
     object: formatHostPort(port),
     reason: describeListener(listener),
-    hint: "stop that program, or publish another port",
+    hint: "stop it, or publish another port",
     details: { port: formatHostPort(port), program: listener.program, processId: listener.processId },
   });
 }

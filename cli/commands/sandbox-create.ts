@@ -8,9 +8,10 @@ import { pathsOf } from "../node/options.ts";
 import { formatJson } from "../output/json.ts";
 import { createSandbox, type SandboxWishes } from "../sandbox/create.ts";
 import { inspectSandbox } from "../sandbox/inspect.ts";
+import { parseExpose, parsePublish } from "../sandbox/publish.ts";
 import type { SandboxRecord } from "../sandbox/registry.ts";
 import { sandboxContainer } from "../sandbox/source.ts";
-import { parseNetworkWish, parsePublish } from "../sandbox/wishes.ts";
+import { parseNetworkWish } from "../sandbox/wishes.ts";
 import { WordedError } from "../worded-error.ts";
 import { followNames } from "./network-follow.ts";
 import type { CreateInput } from "./sandbox-options.ts";
@@ -22,7 +23,7 @@ export async function runCreate({ args, options }: CreateInput, io: Io): Promise
   const wishes: SandboxWishes = {
     name: options.name ?? args[0] ?? "",
     networks: options.network.map(parseNetworkWish),
-    portMappings: options.publish.flatMap(parsePublish),
+    ...portsOf(options),
     nameservers: options.dns.map(requireAddress),
     ...(options.hostname !== undefined && { hostname: options.hostname }),
   };
@@ -31,6 +32,30 @@ export async function runCreate({ args, options }: CreateInput, io: Io): Promise
   await warnOfUnserved(io, namesLookedUp(record, wishes));
   await io.out(json ? formatJson(inspectSandbox(node.cache, record)) : `${record.id}\n`);
   return 0;
+}
+
+type PortOptions = Pick<CreateInput["options"], "publish" | "publish-all" | "expose">;
+
+/** With --publish-all every exposed port that is not published by itself has a port of the host, as in Docker. */
+function portsOf(options: PortOptions): Pick<SandboxWishes, "ports" | "exposedPorts"> {
+  const ports = options.publish.flatMap(parsePublish);
+  const exposedPorts = options.expose.flatMap(parseExpose);
+  if (!options["publish-all"]) return { ports, exposedPorts };
+  const rest = exposedPorts.filter(
+    (one) =>
+      !ports.some((port) => port.containerPort === one.containerPort && port.protocol === one.protocol),
+  );
+  if (exposedPorts.length === 0)
+    throw new WordedError(
+      "invalid-config",
+      "--publish-all: there is nothing to publish; name ports with --expose",
+    );
+  const all = rest.map((port) => ({
+    ...port,
+    typed: `${port.containerPort}/${port.protocol}`,
+    hostPorts: null,
+  }));
+  return { ports: [...ports, ...all], exposedPorts };
 }
 
 /** Names that somebody may look up: none on the predefined networks. */

@@ -5,19 +5,26 @@ import { formatJson } from "../output/json.ts";
 import { type Column, formatTable } from "../output/table.ts";
 import { formatInstant } from "../output/time.ts";
 import { type InspectedSandbox, inspectSandbox } from "../sandbox/inspect.ts";
-import { SandboxRegistry } from "../sandbox/registry.ts";
+import { formatPorts, publishedPorts } from "../sandbox/ports.ts";
+import { type SandboxRecord, SandboxRegistry } from "../sandbox/registry.ts";
 import { requireSandbox } from "../sandbox/require.ts";
 import type { InspectInput, ListInput } from "./sandbox-options.ts";
 
 const SHORT_ID = 12;
 
-const columns = (wholeIds: boolean): readonly Column<InspectedSandbox>[] => [
-  { heading: "SANDBOX ID", value: ({ Id }) => (wholeIds ? Id : Id.slice(0, SHORT_ID)) },
-  { heading: "NAME", value: ({ Name }) => Name },
-  { heading: "STATE", value: ({ State }) => State },
-  { heading: "NETWORKS", value: networksOf, cut: true },
-  { heading: "ADDRESSES", value: addressesOf },
-  { heading: "CREATED", value: ({ Created }) => formatInstant(Created) },
+interface Row {
+  readonly sandbox: InspectedSandbox;
+  readonly ports: readonly string[];
+}
+
+const columns = (wholeIds: boolean): readonly Column<Row>[] => [
+  { heading: "SANDBOX ID", value: ({ sandbox: { Id } }) => (wholeIds ? Id : Id.slice(0, SHORT_ID)) },
+  { heading: "NAME", value: ({ sandbox }) => sandbox.Name, cut: true },
+  { heading: "STATE", value: ({ sandbox }) => sandbox.State },
+  { heading: "NETWORKS", value: ({ sandbox }) => networksOf(sandbox), cut: true },
+  { heading: "ADDRESSES", value: ({ sandbox }) => addressesOf(sandbox) },
+  { heading: "PORTS", value: ({ ports }) => ports.join(", "), cut: true },
+  { heading: "CREATED", value: ({ sandbox }) => formatInstant(sandbox.Created) },
 ];
 
 function networksOf({ Networks, NetworkMode }: InspectedSandbox): string {
@@ -30,15 +37,20 @@ function addressesOf({ Networks }: InspectedSandbox): string {
   return all.filter((address) => address !== "").join(",");
 }
 
+function rowOf(cache: ResultCache, record: SandboxRecord): Row {
+  const ports = formatPorts(publishedPorts(cache.list(record.id)), record.exposedPorts);
+  return { sandbox: inspectSandbox(cache, record), ports };
+}
+
 export async function runList({ options }: ListInput, io: Io): Promise<number> {
   const { json, quiet, "no-trunc": wholeIds } = options;
   const cache = new ResultCache(options["cni-cache-dir"]);
   const records = new SandboxRegistry(options["run-dir"]).list();
-  const sandboxes = records.map((record) => inspectSandbox(cache, record));
-  if (json) await io.out(formatJson(sandboxes));
+  const rows = records.map((record) => rowOf(cache, record));
+  if (json) await io.out(formatJson(rows.map(({ sandbox }) => sandbox)));
   else if (quiet)
-    await io.out(sandboxes.map(({ Id }) => `${wholeIds ? Id : Id.slice(0, SHORT_ID)}\n`).join(""));
-  else await io.out(formatTable(columns(wholeIds), sandboxes, wholeIds ? null : io.columns));
+    await io.out(rows.map(({ sandbox: { Id } }) => `${wholeIds ? Id : Id.slice(0, SHORT_ID)}\n`).join(""));
+  else await io.out(formatTable(columns(wholeIds), rows, wholeIds ? null : io.columns));
   return 0;
 }
 

@@ -26,7 +26,17 @@ export const CREATE_OPTIONS = {
     kind: "list",
     short: "p",
     value: "list",
-    description: "Publish a port on the host: [hostIP:]hostPort:containerPort[/protocol]",
+    description: "Publish a port on the host: [[hostIP:][hostPort]:]containerPort[/protocol], or ranges",
+  },
+  "publish-all": {
+    kind: "switch",
+    short: "P",
+    description: "Publish every exposed port on a free port of the host",
+  },
+  expose: {
+    kind: "list",
+    value: "list",
+    description: "A port that is served: port[-last][/protocol]; see -P",
   },
   dns: { kind: "list", value: "list", description: "Name server, instead of those of the networks" },
   hostname: { kind: "text", short: "h", description: "Host name inside (default: the sandbox's name)" },
@@ -41,6 +51,8 @@ export const LIST_OPTIONS = {
 } as const satisfies Options;
 
 export const INSPECT_OPTIONS = { ...LOCAL } as const satisfies Options;
+
+export const PORT_OPTIONS = { ...LOCAL, json: JSON_OPTION } as const satisfies Options;
 
 export const EXEC_OPTIONS = {
   ...LOCAL,
@@ -65,5 +77,6 @@ export const REMOVE_OPTIONS = {
 export type CreateInput = Input<typeof CREATE_OPTIONS>;
 export type ListInput = Input<typeof LIST_OPTIONS>;
 export type InspectInput = Input<typeof INSPECT_OPTIONS>;
+export type PortInput = Input<typeof PORT_OPTIONS>;
 export type ExecInput = Input<typeof EXEC_OPTIONS>;
 export type RemoveInput = Input<typeof REMOVE_OPTIONS>;

@@ -5,6 +5,7 @@ import {
   EXEC_OPTIONS,
   INSPECT_OPTIONS,
   LIST_OPTIONS,
+  PORT_OPTIONS,
   REMOVE_OPTIONS,
 } from "./sandbox-options.ts";
 
@@ -25,12 +26,19 @@ All or nothing: when one network cannot be connected, nothing is left behind.
 
 The name is found by the other containers of its networks. --network may be given several times, each with the wishes for that
 network behind commas: ip, ip6, alias, mac-address, gw-priority, link. 'none' makes a sandbox without a network, 'host' one in the
-host's own.`,
+host's own.
+
+Ports (-p) are published as by \`docker run\`: 8080:80, 127.0.0.1:8080:80, 80 or 127.0.0.1::80 for any free port of the host, 8000-8010:80
+for a free one of these, 8000-8010:80-90 for all of them, each with /tcp, /udp or /sctp. They belong to the network that has the default route.`,
     examples: [
       { text: "On the network bridge", command: "fairlead sandbox create web" },
       {
         text: "On two networks, with an address and another name",
         command: "fairlead sandbox create --network frontend --network backend,ip=10.9.0.20,alias=db ins02",
+      },
+      {
+        text: "With any free port of the host, and which it is",
+        command: "fairlead sandbox create -p 127.0.0.1::80 web\nfairlead sandbox port web",
       },
       {
         text: "With a port of the host that leads to it",
@@ -77,6 +85,32 @@ const inspect = defineCommand({
     seeAlso: ["sandbox ls", "network inspect"],
   },
   run: async (input, io) => (await import("./sandbox-list.ts")).runInspect(input, io),
+});
+
+const port = defineCommand({
+  name: "port",
+  summary: "List the published ports of a sandbox",
+  arguments: [
+    { ...SANDBOX, description: "Name, ID or beginning of an ID" },
+    {
+      name: "PORT",
+      optional: true,
+      description: "Port of the sandbox, 80 or 53/udp: only where the host has it",
+    },
+  ],
+  options: PORT_OPTIONS,
+  manual: {
+    description: "Prints a line for each port, with the address and the port of the host that lead to it.",
+    examples: [
+      { text: "All ports", command: "fairlead sandbox port web" },
+      {
+        text: "Where a port that was chosen leads from",
+        command: "fairlead sandbox create -p 80 web\nfairlead sandbox port web 80",
+      },
+    ],
+    seeAlso: ["sandbox create", "sandbox ls", "docker-port(1)"],
+  },
+  run: async (input, io) => (await import("./sandbox-port.ts")).runPort(input, io),
 });
 
 const exec = defineCommand({
@@ -126,7 +160,7 @@ While processes run inside, it is refused; with -f they stay where they are, wit
 export const sandbox: GroupSpec = {
   name: "sandbox",
   summary: "Manage sandboxes: containers that are nothing but a network namespace",
-  commands: [create, ls, inspect, exec, rm],
+  commands: [create, ls, inspect, port, exec, rm],
   manual: {
     description: `
 A sandbox is a network namespace with a name, its networks and their names, and no container runtime: for trying, testing and

@@ -7,12 +7,13 @@ import { NETLINK_ROUTE, openNetlinkSocketIn } from "../../lib/linux/netlink-sock
 import { openNetns } from "../../lib/linux/netns.ts";
 import { NetlinkConnection } from "../../lib/netlink/connection.ts";
 import { UndoStack } from "../../lib/undo.ts";
-import { attach, attachmentsOf } from "../node/attach.ts";
+import { attachmentsOf } from "../node/attach.ts";
 import { detachAll } from "../node/detach.ts";
 import type { Node } from "../node/node.ts";
-import type { PortMapping } from "../node/wishes.ts";
 import { WordedError } from "../worded-error.ts";
+import { connectAll } from "./connect-all.ts";
 import { writeSandboxFiles } from "./files.ts";
+import type { ContainerPort, PublishWish } from "./publish.ts";
 import { type SandboxRecord, SandboxRegistry } from "./registry.ts";
 import { sandboxContainer } from "./source.ts";
 import type { NetworkWish } from "./wishes.ts";
@@ -21,7 +22,10 @@ export interface SandboxWishes {
   readonly name: string;
   /** Empty: the network `bridge`. */
   readonly networks: readonly NetworkWish[];
-  readonly portMappings: readonly PortMapping[];
+  /** Ports that are to be published, on the network that has the default route. */
+  readonly ports: readonly PublishWish[];
+  /** Ports that it is known to serve; shown, and nothing else. */
+  readonly exposedPorts: readonly ContainerPort[];
   readonly nameservers: readonly string[];
   /** Default: the name; where that is no host name, the beginning of the ID. */
   readonly hostname?: string;
@@ -56,7 +60,8 @@ export function createSandbox(node: Node, wishes: SandboxWishes): SandboxRecord 
   }
 }
 
-function newRecord({ name, networks, nameservers, hostname }: SandboxWishes): SandboxRecord {
+function newRecord(wishes: SandboxWishes): SandboxRecord {
+  const { name, networks, nameservers, exposedPorts, hostname } = wishes;
   if (!NAME.test(name)) {
     throw new WordedError(
       "invalid-config",
@@ -66,6 +71,8 @@ function newRecord({ name, networks, nameservers, hostname }: SandboxWishes): Sa
   if (hostname !== undefined && !isUtsName(hostname))
     throw new WordedError("invalid-config", `invalid hostname format: ${hostname}`);
   const [mode, id] = [modeOf(networks), randomId()];
+  if (mode !== "own" && wishes.ports.length > 0)
+    throw new WordedError("invalid-config", `conflicting options: port publishing and the network ${mode}`);
   return {
     name,
     id,
@@ -74,6 +81,7 @@ function newRecord({ name, networks, nameservers, hostname }: SandboxWishes): Sa
     hostname: hostname ?? (isUtsName(name) ? name : id.slice(0, SHORT_ID)),
     createdAt: new Date().toISOString(),
     nameservers,
+    ...(exposedPorts.length > 0 && { exposedPorts }),
   };
 }
 
@@ -128,11 +136,7 @@ function attachAll(
   const container = sandboxContainer(record);
   undo.push("detach", () => detachAll(node, container, { force: true }));
   const networks = wishes.networks.length === 0 ? [DEFAULT_NETWORK] : wishes.networks;
-  for (const [index, { reference, wishes: own }] of networks.entries()) {
-    // Ports are published once, on the first network, as Docker does on the one with the default route.
-    const portMappings = index === 0 ? wishes.portMappings : [];
-    attach(node, container, { reference, wishes: { ...own, portMappings } });
-  }
+  connectAll(node, container, { networks, ports: wishes.ports });
 }
 
 function withUndoErrors(thrown: unknown, failures: readonly Error[]): unknown {

@@ -1,5 +1,6 @@
 /** A sandbox as `ls` and `inspect` show it, in Docker's words where Docker has them. */
 import { type CachedAttachment, type ResultCache, resultOf } from "../../lib/runtime/cache.ts";
+import { portsObject, publishedPorts } from "./ports.ts";
 import type { SandboxRecord } from "./registry.ts";
 import { sandboxContainer } from "./source.ts";
 
@@ -25,13 +26,16 @@ export interface InspectedSandbox {
   readonly SandboxKey: string;
   readonly Hostname: string;
   readonly Dns: readonly string[];
+  /** By `80/tcp`: where the host has it; null for a port that is exposed only. */
+  readonly Ports: ReturnType<typeof portsObject>;
   readonly Networks: Readonly<Record<string, InspectedNetwork>>;
 }
 
 export function inspectSandbox(cache: ResultCache, record: SandboxRecord): InspectedSandbox {
-  const { id, name, createdAt, mode, netns, hostname, nameservers } = record;
+  const { id, name, createdAt, mode, netns, hostname, nameservers, exposedPorts = [] } = record;
   const alive = mode === "host" || sandboxContainer(record).netns !== null;
-  const networks = cache.list(id).map((entry) => [entry.networkName, inspectNetwork(entry)] as const);
+  const attachments = cache.list(id);
+  const networks = attachments.map((entry) => [entry.networkName, inspectNetwork(entry)] as const);
   return {
     Id: id,
     Name: name,
@@ -41,6 +45,7 @@ export function inspectSandbox(cache: ResultCache, record: SandboxRecord): Inspe
     SandboxKey: netns,
     Hostname: hostname,
     Dns: nameservers,
+    Ports: portsObject(publishedPorts(attachments), exposedPorts),
     Networks: Object.fromEntries(networks),
   };
 }

@@ -14,6 +14,7 @@ import {
   writeFileDurable,
 } from "../../lib/linux/files.ts";
 import { LockFile } from "../../lib/linux/lock-file.ts";
+import type { ContainerPort } from "./publish.ts";
 
 export interface SandboxRecord {
   readonly name: string;
@@ -26,6 +27,8 @@ export interface SandboxRecord {
   readonly createdAt: string;
   /** Name servers that the user named; empty: those of its networks. */
   readonly nameservers: readonly string[];
+  /** Ports that it serves, published or not. Absent: nobody said. */
+  readonly exposedPorts?: readonly ContainerPort[];
 }
 
 /** Files that processes in the sandbox see as their own. */

@@ -1,5 +1,5 @@
 /** What `fairlead sandbox create` is told, in the forms of `docker run`. */
-import type { AttachmentWishes, PortMapping } from "../node/wishes.ts";
+import type { AttachmentWishes } from "../node/wishes.ts";
 import { WordedError } from "../worded-error.ts";
 
 export interface NetworkWish {
@@ -58,33 +58,4 @@ function badNetwork(text: string, part: string): WordedError {
     "invalid-config",
     `invalid network ${JSON.stringify(text)}: ${JSON.stringify(part)} is not understood; write NETWORK[,KEY=VALUE]… with the keys ${known}`,
   );
-}
-
-const PUBLISHED =
-  /^(?:(?:\[([0-9a-fA-F:.]+)\]|([0-9.]+)):)?(\d+)(?:-(\d+))?:(\d+)(?:-(\d+))?(?:\/(tcp|udp|sctp))?$/;
-
-/**
- * Reads `[hostIP:]hostPort[-last]:containerPort[-last][/protocol]`; an IPv6 address stands in brackets.
- * @throws WordedError `invalid-config`
- */
-export function parsePublish(text: string): PortMapping[] {
-  const match = PUBLISHED.exec(text);
-  if (match === null) throw badPublish(text, "it is not [hostIP:]hostPort:containerPort[/protocol]");
-  const [, ipv6, ipv4, hostFirst, hostLast = hostFirst, first, last = first, protocol = "tcp"] = match;
-  const count = Number(last) - Number(first);
-  if (count !== Number(hostLast) - Number(hostFirst)) throw badPublish(text, "the ranges differ in length");
-  if (count < 0) throw badPublish(text, "a range ends before it begins");
-  for (const port of [hostFirst, hostLast, first, last])
-    if (Number(port) < 1 || Number(port) > 65535) throw badPublish(text, `${port} is not a port`);
-  const hostIP = ipv6 ?? ipv4;
-  return Array.from({ length: count + 1 }, (_, index) => ({
-    hostPort: Number(hostFirst) + index,
-    containerPort: Number(first) + index,
-    protocol,
-    ...(hostIP !== undefined && { hostIP }),
-  }));
-}
-
-function badPublish(text: string, problem: string): WordedError {
-  return new WordedError("invalid-config", `invalid published port ${JSON.stringify(text)}: ${problem}`);
 }

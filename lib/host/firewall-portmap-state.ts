@@ -65,6 +65,13 @@ export function readPortmap(nft: NFTables): PortmapState {
   };
 }
 
+/** Every port that some container has, without those on standby. For choosing others: it may change at any time. */
+export function readPublishedPorts(nft: NFTables): PublishedPort[] {
+  return portLanes().flatMap(({ every, bound }) =>
+    [...readPortsIn(nft, every), ...readPortsIn(nft, bound)].map(({ port }) => port),
+  );
+}
+
 function listHeld(nft: NFTables, set: SetSpec): HeldElement[] {
   return listElements(nft, elementsKey(set)).flatMap((element) => {
     const key = element.key?.value;

@@ -53,4 +53,6 @@ test("a listener is described by what whoever runs the host knows it by", () => 
   expect(describeListener({ ...listener, processId: null, program: "" })).toBe(
     "a program of this host listens on [::]:80",
   );
+  const commandLine = `/usr/bin/conmon --api-version 1 -c ${"ab".repeat(32)} -u ${"ab".repeat(32)} -r /usr/bin/runc -n web -p /run/pid`;
+  expect(describeListener({ ...listener, program: "conmon", commandLine })).toBe("container web has [::]:80");
 });

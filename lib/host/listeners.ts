@@ -8,9 +8,10 @@
  * Source: Documentation/networking/proc_net_tcp.rst.
  */
 import { type Address, addressFromBytes, formatAddress } from "../addr/address.ts";
+import { FairleadError } from "../errors.ts";
 import { listDirectory, makeDirectories, readFileIfExists } from "../linux/files.ts";
 import { LockFile } from "../linux/lock-file.ts";
-import { isPortTaken, type PortToProbe } from "../linux/port-probe.ts";
+import { type PortToProbe, probePort } from "../linux/port-probe.ts";
 import { statPath } from "../linux/stat.ts";
 import { LOCK_DIRECTORY } from "./bridge-lock.ts";
 
@@ -39,7 +40,8 @@ interface ListedSocket {
 /**
  * The programs that listen on the port. Of the netns that this thread is in.
  *
- * @throws FairleadError timeout when another process holds the lock for very long.
+ * @throws FairleadError invalid-config when this host does not have the address; timeout when another process holds the lock for
+ * very long.
  */
 export function findListeners(port: PortToProbe): Listener[] {
   const sockets = port.protocol === "udp" ? whileNobodyProbes(() => look(port)) : look(port);
@@ -47,7 +49,19 @@ export function findListeners(port: PortToProbe): Listener[] {
 }
 
 function look(port: PortToProbe): ListedSocket[] {
-  return isPortTaken(port) ? listeningSockets(port) : [];
+  const state = probePort(port);
+  if (state === "elsewhere") throw foreignAddress(port);
+  return state === "taken" ? listeningSockets(port) : [];
+}
+
+function foreignAddress({ address, port, protocol }: PortToProbe): FairleadError {
+  return new FairleadError({
+    code: "invalid-config",
+    operation: "publish port",
+    object: `${protocol}/${authority(address)}:${port}`,
+    reason: `this host does not have the address ${formatAddress(address)}`,
+    hint: "see those that it has with: ip address; one that comes later needs net.ipv4.ip_nonlocal_bind=1",
+  });
 }
 
 /** While a UDP port is probed for another container, it looks as if somebody listened. TCP's lists show who does. */
@@ -62,11 +76,27 @@ function whileNobodyProbes<T>(action: () => T): T {
   }
 }
 
-/** `nginx (process 812) listens on 0.0.0.0:8080`. */
-export function describeListener({ address, port, program, processId }: Listener): string {
-  const host = address.family === 4 ? formatAddress(address) : `[${formatAddress(address)}]`;
+/** `nginx (process 812) listens on 0.0.0.0:8080`, `container web has 0.0.0.0:8080`. */
+export function describeListener({ address, port, program, processId, commandLine }: Listener): string {
   const who = processId === null ? "a program of this host" : `${program} (process ${processId})`;
-  return `${who} listens on ${host}:${port}`;
+  const container = heldFor(commandLine);
+  return container === null
+    ? `${who} listens on ${authority(address)}:${port}`
+    : `container ${container} has ${authority(address)}:${port}`;
+}
+
+/**
+ * The container on whose behalf podman's monitor holds a port: `conmon … -n NAME …`. Null for every other program.
+ *
+ * Source: containers/podman 4.3, libpod/oci_conmon_common.go, sharedConmonArgs.
+ */
+function heldFor(commandLine: string): string | null {
+  const [, name] = /^(?:\S*\/)?conmon .*?(?:-n|--name) (\S+)/.exec(commandLine) ?? [];
+  return name ?? null;
+}
+
+function authority(address: Address): string {
+  return address.family === 4 ? formatAddress(address) : `[${formatAddress(address)}]`;
 }
 
 function listeningSockets(port: PortToProbe): ListedSocket[] {

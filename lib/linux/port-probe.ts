@@ -14,6 +14,7 @@ const SO_REUSEADDR = 2;
 const IPPROTO_IPV6 = 41;
 const IPV6_V6ONLY = 26;
 const EADDRINUSE = 98;
+const EADDRNOTAVAIL = 99;
 
 /** Protocol numbers, and the socket type that each has. */
 const PROTOCOLS = {
@@ -29,26 +30,39 @@ export interface PortToProbe {
   readonly port: number;
 }
 
+/** What the kernel says to binding a port; "elsewhere": this host does not have the address. */
+export type PortState = "free" | "taken" | "elsewhere";
+
+/** True when a socket of some program is in the way of binding the port. */
+export function isPortTaken(port: PortToProbe): boolean {
+  return probePort(port) === "taken";
+}
+
 /**
- * True when a socket of some program is in the way of binding the port.
+ * Binds the port for a moment.
  *
- * Binds it for a moment. Everything else that makes binding fail (an address that is not on this host, a protocol or
- * family that the kernel lacks) says nothing about others, and counts as free.
+ * What else makes binding fail (a protocol or family that the kernel lacks) says nothing about others, and counts as free. With
+ * `net.ipv4.ip_nonlocal_bind` no address is elsewhere: who sets it publishes on addresses that come later.
  */
-export function isPortTaken({ protocol, address, port }: PortToProbe): boolean {
+export function probePort({ protocol, address, port }: PortToProbe): PortState {
   const { number, type } = PROTOCOLS[protocol];
   const fd = invoke((c) => c.socket(address.family === 4 ? AF_INET : AF_INET6, type | SOCK_CLOEXEC, number));
-  if (fd < 0) return false;
+  if (fd < 0) return "free";
   try {
     // What a server that ended left behind does not keep its successor from binding.
     if (protocol === "tcp") setOption(fd, SOL_SOCKET, SO_REUSEADDR);
     if (address.family === 6) setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY);
     const name = socketAddress(address, port);
-    return invoke((c) => c.bind(fd, name, name.length)) === -EADDRINUSE;
+    return STATES.get(invoke((c) => c.bind(fd, name, name.length))) ?? "free";
   } finally {
     closeFd(fd);
   }
 }
+
+const STATES: ReadonlyMap<number, PortState> = new Map([
+  [-EADDRINUSE, "taken"],
+  [-EADDRNOTAVAIL, "elsewhere"],
+]);
 
 function setOption(fd: number, level: number, option: number): void {
   const on = intBytes(1);

@@ -144,7 +144,7 @@ export class FairleadNode {
     const local = ["--run-dir", join(this.#lab.directory, "run"), "--cni-cache-dir", this.cacheFolder];
     const service = ["--socket", this.socket];
     const node = [...service, ...local, "--cni-conf-dir", this.conflistFolder, ...this.#runtimes()];
-    if (["sandbox ls", "sandbox inspect", "sandbox exec"].includes(called)) return local;
+    if (["sandbox ls", "sandbox inspect", "sandbox port", "sandbox exec"].includes(called)) return local;
     if (["sandbox create", "sandbox rm", "network connect", "network disconnect"].includes(called))
       return [...node, "--cni-bin-dir", this.pluginFolder];
     if (called === "network") return [];
