@@ -28,10 +28,8 @@ import {
 } from "./node-bridge.ts";
 import { PassLoop, type Work } from "./pass-loop.ts";
 import { Problems } from "./problems.ts";
+import { RemovalLog } from "./removal-log.ts";
 import { RulesetWatch } from "./ruleset-watch.ts";
-
-/** As many as one question gets. */
-const EVENTS_ASKED = 10_000;
 
 const NETWORK_EVENTS: ReadonlySet<string> = new Set([
   "network-created",
@@ -93,8 +91,7 @@ class NodeNetworks {
   /** By ID: as the service told last. */
   #known = new Map<string, Network>();
   #warnings: readonly AgentProblem[] = [];
-  /** Names of networks that were removed at some time; null: the service's log was not asked yet. */
-  #removedNames: Set<string> | null = null;
+  readonly #removals: RemovalLog;
 
   constructor(context: AgentContext) {
     const { config, logger } = context;
@@ -105,6 +102,7 @@ class NodeNetworks {
     );
     this.#files = new ConflistFiles(config.cniConfDir);
     this.#problems = new Problems(logger);
+    this.#removals = new RemovalLog(context.service);
   }
 
   problems(): readonly AgentProblem[] {
@@ -225,7 +223,7 @@ class NodeNetworks {
     await this.#attempt(BRIDGES, async () => {
       const knownNames = new Set([...this.#known.values()].map(({ name }) => name));
       await this.#noteRemovals(work);
-      const goneNames = new Set([...(this.#removedNames ?? [])].filter((name) => !knownNames.has(name)));
+      const goneNames = new Set([...this.#removals.names].filter((name) => !knownNames.has(name)));
       const leftovers = findLeftovers(this.#host, { isGone, knownNames, goneNames });
       for (const leftover of leftovers) await this.#removeBridge(leftover);
     });
@@ -233,12 +231,8 @@ class NodeNetworks {
 
   /** What was removed while no agent ran is asked for once: a network of a conflist leaves a bridge that does not tell its ID. */
   async #noteRemovals(work: Work): Promise<void> {
-    const isFirst = this.#removedNames === null;
-    const { service } = this.#context;
-    const logged = isFirst ? await service.listEvents({ kind: "network-removed", limit: EVENTS_ASKED }) : [];
-    this.#removedNames ??= new Set();
-    const removals = [...logged, ...(work === "all" ? [] : work.filter(isRemoval))];
-    for (const { networkName } of removals) this.#removedNames.add(networkName);
+    if (!this.#removals.isRead) await this.#removals.read();
+    if (work !== "all") for (const event of work) this.#removals.note(event);
   }
 
   /**
@@ -249,10 +243,9 @@ class NodeNetworks {
     const known = this.#known;
     const isCredible = [...known.values()].some(({ origin }) => origin === "predefined");
     if (work === "all" && isCredible) return (id) => !known.has(id);
-    const { service } = this.#context;
-    const events =
-      work === "all" ? await service.listEvents({ kind: "network-removed", limit: EVENTS_ASKED }) : work;
-    const removed = new Set(events.filter(isRemoval).map(({ networkId }) => networkId));
+    if (work === "all") await this.#removals.read();
+    const removed =
+      work === "all" ? this.#removals.ids : new Set(work.filter(isRemoval).map(({ networkId }) => networkId));
     return (id) => removed.has(id) && !known.has(id);
   }
 

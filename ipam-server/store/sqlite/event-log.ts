@@ -18,16 +18,24 @@ export class EventLog {
   }
 
   /** @throws compacted */
-  read(query: EventQuery): EventRecord[] {
-    const meta = this.#statements.meta.get() as Row;
-    const bounds = { trimmed: integer(meta["trimmed_revision"]), newest: integer(meta["revision"]) };
+  begin(query: EventQuery): EventReading {
+    const bounds = this.#bounds();
     checkPlace(query.since, bounds);
     const first = this.#firstRevision(query, bounds);
     const last = query.toMs === undefined ? bounds.newest : this.#firstAfter(query.toMs + 1, bounds) - 1;
     const { conditions, values } = conditionsOf(query);
     const where = ["revision BETWEEN ? AND ?", ...conditions].join(" AND ");
     const select = this.#select(`SELECT * FROM event WHERE ${where} ORDER BY revision LIMIT ?`);
-    return (select.all(first, last, ...values, query.limit) as Row[]).map(eventFromRow);
+    const read = (from: number, to: number, limit: number): EventRecord[] => {
+      checkPlace(query.since, this.#bounds());
+      return (select.all(from, to, ...values, limit) as Row[]).map(eventFromRow);
+    };
+    return new EventReading({ first, last, limit: query.limit, span: spanOf(query), read });
+  }
+
+  #bounds(): Bounds {
+    const meta = this.#statements.meta.get() as Row;
+    return { trimmed: integer(meta["trimmed_revision"]), newest: integer(meta["revision"]) };
   }
 
   #firstRevision({ since, fromMs }: EventQuery, bounds: Bounds): number {
@@ -56,6 +64,47 @@ export class EventLog {
     const prepared = this.#database.prepare(sql);
     this.#selects.set(sql, prepared);
     return prepared;
+  }
+}
+
+/** Rows that are looked at in one go: some milliseconds, for which nothing else is served. */
+const SCAN_ROWS = 4_096;
+
+/** A filter without an index may look at every event that there is, to find none. */
+function spanOf({ networkName, containerId, kind }: EventQuery): number {
+  const isScan = networkName !== undefined || containerId !== undefined || kind !== undefined;
+  return isScan ? SCAN_ROWS : Number.POSITIVE_INFINITY;
+}
+
+interface Reach {
+  readonly first: number;
+  readonly last: number;
+  /** Events at most. */
+  readonly limit: number;
+  /** Revisions that one step looks at. */
+  readonly span: number;
+  /** @throws compacted */
+  readonly read: (from: number, to: number, limit: number) => EventRecord[];
+}
+
+/** One query, answered in steps: between two of them others are served. */
+export class EventReading {
+  readonly found: EventRecord[] = [];
+  readonly #reach: Reach;
+  #next: number;
+
+  constructor(reach: Reach) {
+    this.#reach = reach;
+    this.#next = reach.first;
+  }
+
+  /** True when everything is found. @throws compacted */
+  step(): boolean {
+    const { last, limit, span, read } = this.#reach;
+    const to = Math.min(last, this.#next + span - 1);
+    if (this.#next <= last) this.found.push(...read(this.#next, to, limit - this.found.length));
+    this.#next = to + 1;
+    return this.#next > last || this.found.length >= limit;
   }
 }
 

@@ -56,6 +56,31 @@ describe("openSqliteStore", () => {
   const create: Change = { kind: "network", before: null, after: network };
   const firstBatch = { changes: [create], events: [eventRecord(1, network)] };
 
+  test("a search through many events lets commits pass, and finds what is there", async () => {
+    const store = open();
+    await store.commit(firstBatch);
+    const many = Array.from({ length: 10_000 }, (_, index) => eventRecord(index + 2, network));
+    await store.commit({ changes: [], events: many });
+    const order: string[] = [];
+    const search = Promise.resolve(store.readEvents({ since: 0, limit: 10, containerId: "nosuch" })).then(
+      (found) => {
+        order.push("search");
+        return found;
+      },
+    );
+    const last = 10_002;
+    await store.commit({ changes: [], events: [eventRecord(last, network)] });
+    order.push("commit");
+    expect(await search).toEqual([]);
+    expect(order).toEqual(["commit", "search"]);
+    const all = { networkName: many[0]?.networkName ?? "", limit: 20_000 };
+    const found = await store.readEvents({ since: 0, ...all });
+    expect(found.map(({ revision }) => revision)).toEqual(
+      Array.from({ length: last }, (_, index) => index + 1),
+    );
+    expect(await store.readEvents({ since: 4_000, ...all, limit: 5_000 })).toHaveLength(5_000);
+  });
+
   test("the file and its log are readable by their owner only", async () => {
     await open().commit(firstBatch);
     expect(statSync(path).mode & 0o777).toBe(0o600);

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { addressToKey, formatAddress } from "../../../lib/addr/address.ts";
 import type { FairleadError } from "../../../lib/errors.ts";
 import { networkFromJson, networkToJson } from "../../../lib/ipam/network-json.ts";
@@ -87,6 +88,8 @@ class SqliteStore implements LeaseStore {
   #logId: string;
   #revision: number;
   #isClosed = false;
+  /** Settled when no read of several steps is under way. */
+  #longRead: Promise<void> = Promise.resolve();
 
   constructor({ database, statements, checkpointer, path, identity, epoch, revision }: Opened) {
     this.description = `sqlite ${path}`;
@@ -161,8 +164,25 @@ class SqliteStore implements LeaseStore {
     }
   }
 
-  readEvents(query: EventQuery): readonly EventRecord[] {
-    return this.#run("read events", () => this.#events.read(query));
+  async readEvents(query: EventQuery): Promise<readonly EventRecord[]> {
+    const reading = this.#run("read events", () => this.#events.begin(query));
+    const step = (): boolean => this.#run("read events", () => reading.step());
+    if (!step()) await this.#inTurn(step);
+    return reading.found;
+  }
+
+  /** What takes several steps goes on when nothing else is to be done, and one after the other. */
+  async #inTurn(step: () => boolean): Promise<void> {
+    const before = this.#longRead;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#longRead = promise;
+    await before;
+    try {
+      do await nextTurn();
+      while (!step());
+    } finally {
+      resolve();
+    }
   }
 
   readLeases({ after, limit }: LeasePage): readonly LeaseRecord[] {
