@@ -12,6 +12,7 @@ import { declareNetwork } from "./declare.ts";
 import type { NetworkState } from "./network-state.ts";
 import { networkNamed, type Settings } from "./networks.ts";
 import { releaseLease } from "./release.ts";
+import { surveyNeeded, takeOver } from "./survey.ts";
 import type { Transaction } from "./transaction.ts";
 import { viewLeasedAddress } from "./views.ts";
 
@@ -103,8 +104,7 @@ function remember({ tx, request }: Plan, before: readonly LeaseRecord[], answere
 
 function planAcquire(tx: Transaction, sent: AcquireRequest, caller: Caller, settings: Settings): Plan {
   const request = checkRequest(sent);
-  const { networkName } = request.key;
-  const { network, pools } = resolveNetwork(tx, request, settings, networkName);
+  const { network, pools } = resolveNetwork(tx, { request, caller }, settings);
   for (const pool of pools) pool.settle(tx.nowMs);
   const requested = assignRequested(network, pools, request.requestedAddresses ?? []);
   return { tx, request, caller, network, pools, requested, warm: new Set() };
@@ -124,16 +124,19 @@ function checkRequest(request: AcquireRequest): AcquireRequest {
 
 function resolveNetwork(
   tx: Transaction,
-  { declaration }: AcquireRequest,
+  { request, caller }: { readonly request: AcquireRequest; readonly caller: Caller },
   settings: Settings,
-  networkName: string,
 ): { network: NetworkState; pools: readonly Pool[] } {
+  const { key, declaration, canSurvey, survey, bootId = "" } = request;
+  const { networkName } = key;
   if (declaration === undefined) {
     const network = networkNamed(tx, OPERATION, networkName);
     if (network.pools.length === 0) throw withoutAddresses(network.record);
     return { network, pools: network.pools };
   }
-  const { network, pools } = declareNetwork(tx, { networkName, declaration }, settings);
+  const { network, pools, isNew } = declareNetwork(tx, { networkName, declaration }, settings);
+  if (isNew && canSurvey === true && survey === undefined) throw surveyNeeded(networkName);
+  if (survey !== undefined) takeOver(tx, network, { found: survey.found, finder: { caller, bootId } });
   const wanted = pools.map((at) => network.pools[at]).filter((pool) => pool !== undefined);
   return { network, pools: wanted };
 }

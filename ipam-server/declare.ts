@@ -36,6 +36,8 @@ export interface Declared {
   readonly network: NetworkState;
   /** Numbers of the pools that the declaration names, in its order. */
   readonly pools: readonly number[];
+  /** True when the network, or one of these pools, came with this declaration. */
+  readonly isNew: boolean;
 }
 
 /**
@@ -48,7 +50,7 @@ export function declareNetwork(tx: Transaction, request: DeclareRequest, setting
   const text = JSON.stringify(request.declaration);
   const network = tx.state.network(request.networkName);
   const known = network?.resolved(text);
-  if (network !== undefined && known !== undefined) return { network, pools: known.pools };
+  if (network !== undefined && known !== undefined) return { network, pools: known.pools, isNew: false };
   const declared =
     network === undefined ? create(tx, request, settings) : update(tx, network, request.declaration);
   declared.network.rememberResolved(text, { pools: declared.pools });
@@ -68,7 +70,7 @@ function create(tx: Transaction, { networkName, declaration }: DeclareRequest, s
     },
     settings,
   );
-  return { network, pools: [...pools.keys()] };
+  return { network, pools: [...pools.keys()], isNew: true };
 }
 
 function readRangeSets({ rangeSets }: NetworkDeclaration): PoolRecord[] {
@@ -82,12 +84,15 @@ function update(tx: Transaction, network: NetworkState, declaration: NetworkDecl
   refuseOtherSpace(record, declaration.addressSpace);
   const { pools, chosen } = mergePools(network, readRangeSets(declaration));
   const coolingSeconds = checkCooling(OPERATION, declaration.coolingSeconds ?? record.coolingSeconds);
-  if (pools === record.pools && coolingSeconds === record.coolingSeconds) return { network, pools: chosen };
+  if (pools === record.pools && coolingSeconds === record.coolingSeconds) {
+    return { network, pools: chosen, isNew: false };
+  }
   if (record.origin !== "conflist") throw madeByApi(network, declaration);
   checkDisjointPools(pools);
   refuseOverlap(tx.state, { networkName: record.name, addressSpace: record.addressSpace }, pools);
+  const isNew = pools.length > record.pools.length;
   applyChange(tx, network, { ...record, pools, coolingSeconds });
-  return { network, pools: chosen };
+  return { network, pools: chosen, isNew };
 }
 
 /** The network's pools with the declared ones put in; the same array when nothing changes. */

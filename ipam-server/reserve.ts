@@ -14,7 +14,7 @@ import type { Transaction, Unversioned } from "./transaction.ts";
 import { stateAt, viewLease } from "./views.ts";
 
 /** A record for an address that nobody ever had. */
-function blank(tx: Transaction, network: NetworkState, address: Address): Unversioned<LeaseRecord> {
+export function blank(tx: Transaction, network: NetworkState, address: Address): Unversioned<LeaseRecord> {
   return {
     addressSpace: network.record.addressSpace,
     address,

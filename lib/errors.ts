@@ -73,6 +73,8 @@ export const ERROR_TABLE = {
   multiple: { cni: 110, grpc: "INTERNAL", http: 500, exit: 1 },
   /** A plugin named in the configuration is not in CNI_PATH or could not be executed. */
   "plugin-not-found": { cni: 111, grpc: "NOT_FOUND", http: 404, exit: 4 },
+  /** The network is new to the service: the caller, which said that it can, is to look for addresses in use first. */
+  "survey-needed": { cni: 112, grpc: "FAILED_PRECONDITION", http: 409, exit: 1 },
   /** A fault of ours. */
   internal: { cni: 999, grpc: "INTERNAL", http: 500, exit: 1 },
 } as const satisfies Record<string, ErrorRow>;

@@ -5,10 +5,11 @@
  * connection a call, with a time limit.
  */
 
+import type { JsonObject } from "../lib/cni/json.ts";
 import { EMPTY_DNS, type Result, type ResultDns } from "../lib/cni/result.ts";
 import type { AttachmentId } from "../lib/cni/sections.ts";
 import { asFairleadError, FairleadError } from "../lib/errors.ts";
-import type { AcquireResponse, AttachmentKey } from "../lib/ipam/api.ts";
+import type { AcquireRequest, AcquireResponse, AttachmentKey } from "../lib/ipam/api.ts";
 import { IpamClient } from "../lib/ipam/client.ts";
 import { isCompleteResponse } from "../lib/ipam/http-message.ts";
 import { type ReleaseIntent, requestOf } from "../lib/ipam/release-intent.ts";
@@ -20,6 +21,7 @@ import { type IpamConfig, type IpamConfigSource, readIpamConfig } from "./ipam-c
 import { PendingGrant } from "./pending-grant.ts";
 import { replayReleaseIntents, writeReleaseIntent } from "./release-intents.ts";
 import { parseResolvConf } from "./resolv-conf.ts";
+import { surveyNetwork } from "./survey.ts";
 
 const LONGEST_RESOLV_CONF_BYTES = 64 * 1024;
 
@@ -40,6 +42,7 @@ export interface PendingAddresses {
 export class CentralIpam {
   readonly #config: IpamConfig;
   readonly #networkName: string;
+  readonly #raw: JsonObject;
   readonly #client: IpamClient;
   readonly #log: (message: string) => void;
 
@@ -55,6 +58,7 @@ export class CentralIpam {
   ) {
     this.#config = read(source);
     this.#networkName = source.networkName;
+    this.#raw = source.raw;
     this.#log = log;
     const { socket, timeoutMs } = this.#config;
     this.#client = new IpamClient(
@@ -74,17 +78,18 @@ export class CentralIpam {
     const dns = this.#readDns();
     replayReleaseIntents({ stateDir, client: this.#client, log: this.#log }, key);
     const attempt = newAttempt();
-    const answer = this.#client.beginAcquire({
+    const request: AcquireRequest = {
       key,
       attempt,
       bootId: bootId(),
-      ...(declaration && { declaration }),
+      ...(declaration && { declaration, canSurvey: true }),
       ...(requestedAddresses.length > 0 && { requestedAddresses }),
       ...(names.length > 0 && { names }),
       ...(stickyName !== "" && { stickyName }),
       ...(mac !== undefined && { mac }),
-    });
-    const grant = new PendingGrant({ key, attempt, answer });
+    };
+    const answer = this.#client.beginAcquire(request);
+    const grant = new PendingGrant({ key, attempt, answer: () => this.#surveyed(request, answer) });
     let isWarm = false;
     const finish = (): Result => {
       const response = grant.finish();
@@ -104,6 +109,23 @@ export class CentralIpam {
   #undo(grant: PendingGrant): void {
     const undoing = grant.undoing();
     if (undoing !== null) this.#releaseOrIntend({ ...undoing, attempt: newAttempt() });
+  }
+
+  /** The answer; where the service wants to know first what is in use, we look, and ask again. */
+  #surveyed(request: AcquireRequest, answer: () => AcquireResponse): AcquireResponse {
+    try {
+      return answer();
+    } catch (thrown) {
+      const { declaration } = request;
+      if (asFairleadError(thrown, "acquire").code !== "survey-needed" || !declaration) throw thrown;
+      const survey = surveyNetwork({
+        raw: this.#raw,
+        networkName: this.#networkName,
+        declaration,
+        log: this.#log,
+      });
+      return this.#client.beginAcquire({ ...request, survey })();
+    }
   }
 
   /**

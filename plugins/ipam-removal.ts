@@ -13,6 +13,7 @@ import { asFairleadError } from "../lib/errors.ts";
 import type { AttachmentKey } from "../lib/ipam/api.ts";
 import { CentralIpam } from "./central-ipam.ts";
 import { FAIRLEAD_IPAM, readIpamLeniently } from "./ipam-config.ts";
+import { findRemains, removeRemains } from "./reference-remains.ts";
 import { FAIRLEAD_STATIC } from "./static-ipam.ts";
 
 /** Longest wait for the service on behalf of a network whose addresses are not its own. */
@@ -29,9 +30,14 @@ export function releaseAddresses(request: AttachmentRequest, exec: Exec): void {
   else releaseOfOthers({ type, request, exec });
 }
 
-/** What the service holds under the key. @throws FairleadError as {@link CentralIpam.release}. */
+/**
+ * What the service holds under the key, and what host-local held of it before.
+ *
+ * @throws FairleadError as {@link CentralIpam.release}.
+ */
 export function releaseFromService(request: AttachmentRequest): void {
   serviceFor(request).release(request.key);
+  removeRemains(findRemains(request, request.key));
 }
 
 /** A network whose addresses are, by today's configuration, not from the service. */
@@ -39,7 +45,10 @@ function releaseOfOthers(delegation: Delegation & { readonly request: Attachment
   const { type, request } = delegation;
   const service = serviceFor(request, PATIENCE_FOR_OTHERS_MS);
   const isReleased = mayHoldAddresses(request) && releaseIfInUse(service, request);
-  if (!isDelegated(type)) return;
+  if (!isDelegated(type)) {
+    removeRemains(findRemains(request, request.key));
+    return;
+  }
   try {
     delegateDel(delegation);
   } catch (thrown) {
@@ -91,7 +100,9 @@ export function collectAddresses(request: GcRequest, exec: Exec, removed: readon
 
 /** What the service holds for the network beside the valid attachments; each is a line in the log. */
 export function collectFromService(request: GcRequest): void {
+  const { networkName } = request.config;
   for (const { containerId, ifname } of serviceFor(request).gc(request.validAttachments)) {
+    removeRemains(findRemains(request, { networkName, containerId, ifname }));
     request.log(
       `released the addresses of ${containerId} (${ifname}): it is not among the valid attachments, and nobody has a record of it`,
     );

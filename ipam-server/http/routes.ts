@@ -29,7 +29,14 @@ export const ROUTES: { readonly [N in UnaryOperation]: RouteFacts } = {
     tag: "attachments",
     summary: "Binds one address of every pool to an attachment; the same ones when it holds some already",
     answer: "AcquireResponse",
-    errors: ["pool-exhausted", "quota-exceeded", "address-in-use", "subnet-overlap", "not-found"],
+    errors: [
+      "pool-exhausted",
+      "quota-exceeded",
+      "address-in-use",
+      "subnet-overlap",
+      "survey-needed",
+      "not-found",
+    ],
   },
   release: {
     tag: "attachments",

@@ -5,29 +5,32 @@
  * They hold shape and size. What a value means (is this an address, does it lie in that subnet) is the
  * service's to judge, so that it is judged alike however a request came in.
  */
-import type {
-  AcquireRequest,
-  AttachmentKey,
-  CreateNetworkRequest,
-  EndpointFilter,
-  EventFilter,
-  EventKind,
-  FoundAddress,
-  FoundAttachment,
-  FoundNetwork,
-  GcRequest,
-  LeaseFilter,
-  LeaseState,
-  NetworkDeclaration,
-  NetworkStatusRequest,
-  QuarantineRequest,
-  RangeDeclaration,
-  RecoverRequest,
-  ReleaseRequest,
-  ReservationRequest,
-  SubnetSpec,
-  TenancyFilter,
-  VerifyRequest,
+import {
+  type AcquireRequest,
+  type AttachmentKey,
+  type CreateNetworkRequest,
+  type EndpointFilter,
+  type EventFilter,
+  type EventKind,
+  type FoundAddress,
+  type FoundAttachment,
+  type FoundNetwork,
+  type GcRequest,
+  type LeaseFilter,
+  type LeaseState,
+  MOST_FOUND,
+  type NetworkDeclaration,
+  type NetworkStatusRequest,
+  type QuarantineRequest,
+  type RangeDeclaration,
+  type RecoverRequest,
+  type ReleaseRequest,
+  type ReservationRequest,
+  type SubnetSpec,
+  type Survey,
+  type SurveyedAddress,
+  type TenancyFilter,
+  type VerifyRequest,
 } from "../../lib/ipam/api.ts";
 import {
   array,
@@ -105,9 +108,29 @@ const networkDeclaration = object<NetworkDeclaration>("What a conflist says abou
   coolingSeconds: optional(integer("Seconds for which a released address is kept out of use", COOLING)),
 });
 
+const surveyedAddress = object<SurveyedAddress>(
+  "An address that was in use before the service knew its network",
+  {
+    address: addressField,
+    seen: string("Where it was seen", { minLength: 1, ...REASON }),
+    containerId: optional(name("Whose it is; without it, the address is quarantined")),
+    ifname: optional(string("The holder's interface", { minLength: 1, maxLength: 15 })),
+  },
+);
+
+const survey = object<Survey>("What a look at the calling node has found", {
+  found: array("Each address once", surveyedAddress, { maxItems: MOST_FOUND }),
+});
+
 const acquireRequest = object<AcquireRequest>("Asks for the addresses of one attachment", {
   key: ref("AttachmentKey"),
   declaration: optional(ref("NetworkDeclaration")),
+  canSurvey: optional(
+    boolean(
+      "A declaration that is new to the service is refused with survey-needed, until a survey comes with it",
+    ),
+  ),
+  survey: optional(survey),
   requestedAddresses: optional(
     array("Addresses asked for, at most one per pool", addressField, { maxItems: 16 }),
   ),

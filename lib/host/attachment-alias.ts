@@ -29,6 +29,11 @@ export function hostIfnameOf(key: AttachmentName): string {
   return deriveIfname("veth", seedOf(key));
 }
 
+/** True for the alias of a link that one of our attachments made. */
+export function isOurAlias(alias: string): boolean {
+  return alias.startsWith(ALIAS_PREFIX);
+}
+
 /** What all links of a network have as the beginning of their alias. */
 export function aliasPrefixOf(networkName: string): string {
   return `${ALIAS_PREFIX}${networkName}/`;

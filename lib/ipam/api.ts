@@ -39,6 +39,26 @@ export interface NetworkDeclaration {
   readonly coolingSeconds?: number;
 }
 
+/** An address of a network that was in use before the service knew of the network. */
+export interface SurveyedAddress {
+  /** Without prefix length. One that is in none of the network's ranges is passed over. */
+  readonly address: string;
+  /** Where it was seen, for people: `neighbour of bridge cni0`. */
+  readonly seen: string;
+  /** Whose it is, where that is known. Without it, the address is quarantined. */
+  readonly containerId?: string;
+  readonly ifname?: string;
+}
+
+/** What a look at the calling node has found of addresses that are in use. */
+export interface Survey {
+  /** At most {@link MOST_FOUND}, each once. */
+  readonly found: readonly SurveyedAddress[];
+}
+
+/** Addresses that one survey may tell of: more than one machine has containers, and less than a request may be long. */
+export const MOST_FOUND = 2048;
+
 export interface AcquireRequest {
   readonly key: AttachmentKey;
   /**
@@ -46,6 +66,13 @@ export interface AcquireRequest {
    * sets that it does not have yet are added. Without it the network must exist and all its pools are used.
    */
   readonly declaration?: NetworkDeclaration;
+  /**
+   * True: the caller is able to look for addresses that are in use. Then a declaration of what the service does not know
+   * yet is refused with `survey-needed`, and nothing is granted, until the request is repeated with a survey.
+   */
+  readonly canSurvey?: boolean;
+  /** What the caller found. Addresses that the service has a record of stay as they are. */
+  readonly survey?: Survey;
   /** Addresses asked for, at most one per pool, each inside a pool. Text without a prefix length. */
   readonly requestedAddresses?: readonly string[];
   /** Workload name: as long as nobody else took it, the same name gets the same addresses again, cooling or not. */
@@ -520,7 +547,8 @@ export interface IpamService {
   /**
    * Binds one address of every pool to `key`, all in one transaction.
    * A key that holds addresses already gets the same ones (`created: false`).
-   * @throws pool-exhausted, quota-exceeded, address-in-use, subnet-overlap, not-found, invalid-config, unavailable
+   * @throws pool-exhausted, quota-exceeded, address-in-use, subnet-overlap, survey-needed, not-found, invalid-config,
+   * unavailable
    */
   acquire(request: AcquireRequest, caller: Caller): Promise<AcquireResponse>;
   /** Puts what `key` holds into cooling. A key that holds nothing is a success. */

@@ -82,6 +82,17 @@ const networkDeclaration = record<api.NetworkDeclaration, proto.NetworkDeclarati
   coolingSeconds: optional(number),
 });
 
+const survey = record<api.Survey, proto.Survey>({
+  found: list(
+    record<api.SurveyedAddress, proto.SurveyedAddress>({
+      address: text,
+      seen: text,
+      containerId: optional(text),
+      ifname: optional(text),
+    }),
+  ),
+});
+
 export const acquireRequest = record<api.AcquireRequest, proto.AcquireRequest>({
   key: required("key", attachmentKey),
   declaration: optional(networkDeclaration),
@@ -91,6 +102,8 @@ export const acquireRequest = record<api.AcquireRequest, proto.AcquireRequest>({
   names: optionalTexts,
   bootId: optional(text),
   attempt: optional(text),
+  canSurvey: optional(flag),
+  survey: optional(survey),
 });
 
 export const acquireResponse = record<api.AcquireResponse, proto.AcquireResponse>({

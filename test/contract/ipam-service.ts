@@ -153,6 +153,34 @@ function attachmentCases(service: Service, clock: () => ManualClock): void {
     expect([network.origin, network.addressSpace, network.coolingSeconds]).toEqual(["conflist", "blue", 7]);
   });
 
+  test("a network that is new is surveyed by whoever can, and what was found is taken over", async () => {
+    const request = {
+      key: keyOf("c1"),
+      declaration: { rangeSets: [[{ subnet: "10.2.0.0/24" }]] },
+      canSurvey: true,
+    };
+    expect((await failureOf(service().acquire(request, caller))).code).toBe("survey-needed");
+    const found = [
+      { address: "10.2.0.2", seen: "a file", containerId: "old", ifname: "eth0" },
+      { address: "10.2.0.3", seen: "a neighbour" },
+    ];
+    const { addresses } = await service().acquire({ ...request, survey: { found } }, caller);
+    expect(addresses).toMatchObject([{ address: "10.2.0.4/24" }]);
+    const leases = await service().listLeases({});
+    expect(leases.map(({ address, containerId, reason }) => [address, containerId, reason])).toEqual([
+      ["10.2.0.2", "old", ""],
+      ["10.2.0.3", "", "in use before the network was declared: a neighbour"],
+      ["10.2.0.4", "c1", ""],
+    ]);
+    const empty = {
+      ...request,
+      key: keyOf("c1", "other"),
+      declaration: { rangeSets: [[{ subnet: "10.9.0.0/24" }]] },
+    };
+    const { created } = await service().acquire({ ...empty, survey: { found: [] } }, caller);
+    expect(created).toBe(true);
+  });
+
   test("a subnet without a gateway answers with none", async () => {
     await service().createNetwork(
       { name: "web", subnets: [{ subnet: "10.1.0.0/24", gateway: null }] },

@@ -264,7 +264,11 @@ export class IpamServiceProcess {
 type LeaseRow = { readonly address: string };
 type LeaseList = readonly LeaseRow[] | { readonly leases: readonly LeaseRow[] };
 
-function getOverUnixSocket(socketPath: string, path: string): Promise<{ status: number; body: string }> {
+/** One request to a service on a unix socket; settles with whatever it answers. */
+export function getOverUnixSocket(
+  socketPath: string,
+  path: string,
+): Promise<{ status: number; body: string }> {
   return new Promise((resolve, reject) => {
     const outgoing = request({ socketPath, path, timeout: 5_000, agent: false }, (answer) => {
       let body = "";

@@ -19,6 +19,7 @@ import { aliasOf, hostIfnameOf } from "../../attachment-names.ts";
 import { processExec } from "../../io.ts";
 import { releaseAddresses } from "../../ipam-removal.ts";
 import { PUBLISHING_SOCKET, unpublish } from "../../published-ports.ts";
+import { findRemains, removeReferenceRules } from "../../reference-remains.ts";
 import { HostNetlink } from "../../workspace.ts";
 import { type RemovalKeys, readRemovalKeys } from "./config.ts";
 
@@ -37,7 +38,14 @@ export function del(request: DelRequest): void {
   try {
     const rules = findRules(removal, host, request.log);
     if (rules.ports) attempts.run(() => unpublish(removal.key, host));
-    attempts.run(() => removePair(request.netns, removal, host));
+    let isForeign = false;
+    attempts.run(() => {
+      isForeign = findRemains(request, removal.key).length > 0;
+    });
+    attempts.run(() => {
+      if (removePair(request.netns, removal, host) === "foreign") isForeign = true;
+    });
+    if (isForeign) attempts.run(() => removeReferenceRules(request, removal.key, host));
     if (rules.sourceCheck) attempts.run(() => removeMacSpoofCheck(host.nft, removal.hostIfname));
     // An interface that would not go still uses its address, and a port that would not go still leads to it.
     if (!attempts.failed) attempts.run(() => releaseAddresses(request, processExec));
@@ -73,9 +81,13 @@ function findRules(
   }
 }
 
-function removePair(netns: string | null, removal: Removal, host: HostNetlink): void {
-  const link = findOwnPort(removal, host) ?? (netns === null ? null : findForeignPort(netns, removal, host));
-  if (link) removeHostLink(host.route, link.ifindex);
+/** Returns who made the pair. */
+function removePair(netns: string | null, removal: Removal, host: HostNetlink): "own" | "foreign" | "nobody" {
+  const own = findOwnPort(removal, host);
+  const link = own ?? (netns === null ? null : findForeignPort(netns, removal, host));
+  if (link === null) return "nobody";
+  removeHostLink(host.route, link.ifindex);
+  return own ? "own" : "foreign";
 }
 
 /**

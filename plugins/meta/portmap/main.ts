@@ -13,6 +13,7 @@ import { VERSION } from "../../../lib/version.ts";
 import { pluginIo } from "../../io.ts";
 import { sparingOthers } from "../../other-managers.ts";
 import { unpublish, unpublishStale } from "../../published-ports.ts";
+import { findRemains, removeReferenceRules } from "../../reference-remains.ts";
 import { add } from "./add.ts";
 import { check } from "./check.ts";
 import { readPortmapConfig } from "./config.ts";
@@ -22,8 +23,12 @@ import { mend } from "./mend.ts";
 const handlers: PluginHandlers = {
   add,
   /** By the key alone: a configuration that has changed, or cannot be read any more, keeps nothing from going. */
-  del({ key }) {
-    withHost((host) => unpublish(key, host));
+  del(request) {
+    const { key } = request;
+    withHost((host) => {
+      unpublish(key, host);
+      if (findRemains(request, key).length > 0) removeReferenceRules(request, key, host);
+    });
   },
   check,
   gc(request) {

@@ -465,7 +465,38 @@ export interface AcquireRequest {
    * Name that the client gives to this one attempt, and to no other. The same request under the same name is
    * answered as it was the first time; one that was given up (ReleaseRequest.attempts) is refused.
    */
-  attempt?: string | undefined;
+  attempt?:
+    | string
+    | undefined;
+  /**
+   * True: the caller is able to look for addresses that are in use. A declaration that is new to the service is
+   * refused with survey-needed then, until it comes with a survey.
+   */
+  canSurvey?:
+    | boolean
+    | undefined;
+  /** What the caller found. */
+  survey: Survey | undefined;
+}
+
+/** What a look at the calling node has found of addresses that are in use. */
+export interface Survey {
+  /** Each address once. */
+  found: SurveyedAddress[];
+}
+
+/** An address that was in use before the service knew of its network. */
+export interface SurveyedAddress {
+  /** Without prefix length. */
+  address: string;
+  /** Where it was seen, for people. */
+  seen: string;
+  /** Whose it is. Without it, the address is quarantined. */
+  containerId?:
+    | string
+    | undefined;
+  /** The holder's interface. */
+  ifname?: string | undefined;
 }
 
 /** One address of an attachment. */
@@ -1586,6 +1617,8 @@ function createBaseAcquireRequest(): AcquireRequest {
     names: [],
     bootId: undefined,
     attempt: undefined,
+    canSurvey: undefined,
+    survey: undefined,
   };
 }
 
@@ -1614,6 +1647,12 @@ export const AcquireRequest: MessageFns<AcquireRequest> = {
     }
     if (message.attempt !== undefined) {
       writer.uint32(66).string(message.attempt);
+    }
+    if (message.canSurvey !== undefined) {
+      writer.uint32(72).bool(message.canSurvey);
+    }
+    if (message.survey !== undefined) {
+      Survey.encode(message.survey, writer.uint32(82).fork()).join();
     }
     return writer;
   },
@@ -1693,6 +1732,147 @@ export const AcquireRequest: MessageFns<AcquireRequest> = {
             }
 
             message.attempt = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.canSurvey = reader.bool();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.survey = Survey.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSurvey(): Survey {
+  return { found: [] };
+}
+
+export const Survey: MessageFns<Survey> = {
+  encode(message: Survey, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.found) {
+      SurveyedAddress.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Survey {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSurvey();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.found.push(SurveyedAddress.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSurveyedAddress(): SurveyedAddress {
+  return { address: "", seen: "", containerId: undefined, ifname: undefined };
+}
+
+export const SurveyedAddress: MessageFns<SurveyedAddress> = {
+  encode(message: SurveyedAddress, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.address !== "") {
+      writer.uint32(10).string(message.address);
+    }
+    if (message.seen !== "") {
+      writer.uint32(18).string(message.seen);
+    }
+    if (message.containerId !== undefined) {
+      writer.uint32(26).string(message.containerId);
+    }
+    if (message.ifname !== undefined) {
+      writer.uint32(34).string(message.ifname);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SurveyedAddress {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSurveyedAddress();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.seen = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.containerId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.ifname = reader.string();
             continue;
           }
         }
