@@ -36,6 +36,7 @@ describe("a network's driver", () => {
     [OPTION.mtu, ["67", "65536", "1500.0", "0x500", "", " 1500", "-1"], ["68", "1500", "65535"]],
     [OPTION.icc, ["yes", "", "2", "tRUE"], ["true", "false", "1", "0", "T", "FALSE"]],
     [OPTION.ipMasquerade, ["on"], ["f"]],
+    [OPTION.sourceCheck, ["", "yes", "ON"], ["on", "off", "true", "0"]],
     [OPTION.hostBinding, ["::1", "10.1.2", "localhost"], ["127.0.0.1", "0.0.0.0"]],
     [OPTION.bridgeName, ["", "a/b", "sixteen-characte", "a b", "..", "br%d"], ["br-web", "fifteen-charact"]],
   ])("takes the values of %s that mean something", async (option, bad, good) => {
@@ -119,6 +120,7 @@ test("options of a bridge mean what Docker's do, with its defaults", () => {
     ipMasquerade: true,
     hostBinding: null,
     mtu: null,
+    sourceCheck: true,
   });
   const options = {
     [OPTION.bridgeName]: "br-x",
@@ -126,6 +128,7 @@ test("options of a bridge mean what Docker's do, with its defaults", () => {
     [OPTION.ipMasquerade]: "0",
     [OPTION.hostBinding]: "127.0.0.1",
     [OPTION.mtu]: "1400",
+    [OPTION.sourceCheck]: "off",
   };
   expect(readBridgeOptions({ id, options })).toEqual({
     bridge: "br-x",
@@ -133,5 +136,6 @@ test("options of a bridge mean what Docker's do, with its defaults", () => {
     ipMasquerade: false,
     hostBinding: "127.0.0.1",
     mtu: 1400,
+    sourceCheck: false,
   });
 });

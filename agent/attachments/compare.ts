@@ -14,6 +14,8 @@ export interface Actual {
   readonly translates: boolean;
   /** Networks that are masqueraded. */
   readonly masqueraded: ReadonlySet<string>;
+  /** Ports whose sources are checked. */
+  readonly sourceChecked: ReadonlySet<string>;
   /** Somebody removed the table since the last look: whatever was in it and is looked at nowhere is gone, too. */
   readonly tableWasLost: boolean;
 }
@@ -52,13 +54,15 @@ function onOff(value: boolean): string {
   return value ? "on" : "off";
 }
 
-function firewallFaults({ key, ports, masquerades }: DesiredAttachment, actual: Actual): string[] {
-  const { published, translates, masqueraded } = actual;
+function firewallFaults(desired: DesiredAttachment, actual: Actual): string[] {
+  const { key, ports, masquerades, checksSources, hostIfname } = desired;
+  const { published, translates, masqueraded, sourceChecked } = actual;
   const holder = holderText(key);
   const missing = translates ? ports.filter((port) => !published.has(publishedText(holder, port))) : ports;
   return [
     ...(missing.length > 0 ? [`published ports are gone: ${missing.map(portText).join(", ")}`] : []),
     ...(masquerades && !masqueraded.has(key.networkName) ? ["its network is not masqueraded"] : []),
+    ...(checksSources && !sourceChecked.has(hostIfname) ? ["its source addresses are not checked"] : []),
   ];
 }
 

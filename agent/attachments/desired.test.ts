@@ -62,6 +62,7 @@ function actual(port: Partial<typeof GOOD_PORT> = {}, rest: Partial<Actual> = {}
     published: new Set(),
     translates: true,
     masqueraded: new Set(["web"]),
+    sourceChecked: new Set([GOOD_PORT.ifname]),
     tableWasLost: false,
     ...rest,
   };
@@ -79,6 +80,7 @@ test("an entry of any version tells what the host should have, and asks for a CH
     isolated: false,
     mtu: 1400,
     masquerades: true,
+    checksSources: false,
     ports: [],
     addresses: ["10.1.0.2", "fd00::2"],
     isLeased: false,
@@ -151,6 +153,14 @@ test("missing ports are named; all are missing where nothing is translated", () 
   published.delete(publishedText("web/c1/eth0", { protocol: "tcp", family: 6, hostPort: 81 }));
   expect(faultsOf(one, actual({}, { published }))).toEqual(["published ports are gone: tcp 81 (IPv6)"]);
   expect(faultsOf(one, actual({}, { published, translates: false }))[0]).toContain("tcp 80 (IPv4)");
+});
+
+test("one that may send from its own addresses alone is missed among those that are checked", () => {
+  const one = needed({ plugins: [{ ...BRIDGE, sourceCheck: true }] });
+  expect(faultsOf(one, actual())).toEqual([]);
+  const unchecked = actual({}, { sourceChecked: new Set() });
+  expect(faultsOf(one, unchecked)).toEqual(["its source addresses are not checked"]);
+  expect(faultsOf(needed(), unchecked)).toEqual([]);
 });
 
 test("a link of that name without the attachment's alias is no evidence", () => {

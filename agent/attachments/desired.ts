@@ -49,6 +49,7 @@ export interface DesiredAttachment {
   /** Bytes; null: whatever it has. */
   readonly mtu: number | null;
   readonly masquerades: boolean;
+  readonly checksSources: boolean;
   readonly ports: readonly DesiredPort[];
   /** Without prefix length, of its own interface. */
   readonly addresses: readonly string[];
@@ -69,6 +70,7 @@ const FIELDS = {
   portIsolation: flag(),
   mtu: integer(),
   ipMasq: flag(),
+  sourceCheck: flag(),
   publishPorts: flag(),
   hostBinding: text(),
   ipam: object({ type: text() }),
@@ -96,6 +98,7 @@ export function desiredOf(entry: CachedAttachment): DesiredAttachment | null {
     isolated: fields.portIsolation,
     mtu: fields.mtu || null,
     masquerades: fields.ipMasq && addresses.length > 0,
+    checksSources: fields.sourceCheck && addresses.length > 0,
     ports: portsOf(entry, plugin, { fields, addresses }),
     addresses,
     isLeased: fields.ipam.type === "fairlead-ipam",

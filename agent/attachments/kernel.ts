@@ -4,6 +4,7 @@ import { listMasquerade } from "../../lib/host/firewall.ts";
 import { TABLE } from "../../lib/host/firewall-masquerade-in-place.ts";
 import { readPortmap } from "../../lib/host/firewall-portmap-state.ts";
 import { isPortmapInPlace } from "../../lib/host/firewall-portmap-table.ts";
+import { listSourceChecks } from "../../lib/host/firewall-source.ts";
 import { listLinksOfKind } from "../../lib/host/links.ts";
 import {
   type DrainableNetlinkTransport,
@@ -60,6 +61,7 @@ export class AttachmentKernel {
       ),
       translates: attachments.length === 0 || isPortmapInPlace(nft),
       masqueraded: new Set(listMasquerade(nft).map(({ networkName }) => networkName)),
+      sourceChecked: listSourceChecks(nft),
       tableWasLost,
     };
   }

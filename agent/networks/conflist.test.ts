@@ -48,6 +48,7 @@ test("a bridge network, whole", async () => {
         isolation: true,
         internal: false,
         portIsolation: false,
+        sourceCheck: true,
         gatewayPriority: 0,
         publishPorts: true,
         ipam: { type: "fairlead-ipam" },

@@ -91,7 +91,7 @@ export function conflistOf(network: Network, settings: ConflistSettings): NodeCo
 
 function bridgePlugin(network: Network, bridge: NodeBridge, settings: ConflistSettings): object {
   const { internal, masquerades, separate, mtu, gateways } = bridge;
-  const { hostBinding } = readBridgeOptions(network);
+  const { hostBinding, sourceCheck } = readBridgeOptions(network);
   const nameservers = gateways.map(({ address }) => formatAddress(address));
   return {
     type: "fairlead-bridge",
@@ -103,6 +103,7 @@ function bridgePlugin(network: Network, bridge: NodeBridge, settings: ConflistSe
     isolation: true,
     internal,
     portIsolation: separate,
+    sourceCheck,
     gatewayPriority: 0,
     // By the bridge itself: a second plugin would be a second process for every container.
     publishPorts: true,

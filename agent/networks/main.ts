@@ -11,6 +11,7 @@ import { asFairleadError, FairleadError } from "../../lib/errors.ts";
 import { serviceMarkOf } from "../../lib/host/bridge-identity.ts";
 import { repairIsolation } from "../../lib/host/firewall-isolation.ts";
 import type { IsolationSpec } from "../../lib/host/firewall-isolation-in-place.ts";
+import { repairSourceRules } from "../../lib/host/firewall-source.ts";
 import type { Event, Network } from "../../lib/ipam/api.ts";
 import type { AgentProblem } from "../../lib/rpc/agent-api.ts";
 import type { FeedListener } from "../feed.ts";
@@ -25,6 +26,7 @@ import {
   type Leftover,
   NodeNetlink,
   removeNodeBridge,
+  sweepSources,
 } from "./node-bridge.ts";
 import { PassLoop, type Work } from "./pass-loop.ts";
 import { Problems } from "./problems.ts";
@@ -42,8 +44,9 @@ const PASS = "all networks";
 const CONFLISTS = "conflists of removed networks";
 const BRIDGES = "bridges of removed networks";
 const ISOLATION = "rules of isolation";
+const SOURCES = "source checks of ports that are gone";
 const FIREWALLS = "firewalls of others";
-const STEPS = [PASS, CONFLISTS, BRIDGES, ISOLATION, FIREWALLS];
+const STEPS = [PASS, CONFLISTS, BRIDGES, ISOLATION, SOURCES, FIREWALLS];
 
 /** Starts the part. It does not wait for the service. */
 export async function startNetworks(context: AgentContext): Promise<AgentPart> {
@@ -133,7 +136,9 @@ class NodeNetworks {
   /** Returns whether the rules that keep the known networks apart were not as they should be. */
   mendIsolation(): boolean {
     try {
-      const wasWrong = repairIsolation(this.#host.nft, this.#isolation());
+      const { nft } = this.#host;
+      const wereWrong = [repairIsolation(nft, this.#isolation()), repairSourceRules(nft)];
+      const wasWrong = wereWrong.includes(true);
       if (wasWrong)
         this.#context.logger.warn({}, "agent: rules of isolation were not as they should be; mended");
       this.#problems.clear(ISOLATION);
@@ -259,6 +264,7 @@ class NodeNetworks {
   async #lookAround(networks: readonly Network[]): Promise<void> {
     const bridges = networks.map(nodeBridgeOf).filter((bridge) => bridge !== null);
     this.mendIsolation();
+    await this.#attempt(SOURCES, () => sweepSources(this.#host));
     const forwards = bridges.some(({ internal }) => !internal);
     await this.#attempt(FIREWALLS, () => this.#warn(forwards ? foreignFirewallWarnings(this.#host.nft) : []));
   }

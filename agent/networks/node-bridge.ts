@@ -16,6 +16,7 @@ import { LOCK_DIRECTORY, tryLockBridge } from "../../lib/host/bridge-lock.ts";
 import { ensureMasquerade, listMasquerade, removeMasquerade } from "../../lib/host/firewall.ts";
 import { ensureIsolation, listIsolation, removeIsolation } from "../../lib/host/firewall-isolation.ts";
 import type { IsolationSpec } from "../../lib/host/firewall-isolation-in-place.ts";
+import { sweepSourceChecks } from "../../lib/host/firewall-source.ts";
 import { findLink, type LinkState, listLinksOfKind } from "../../lib/host/links.ts";
 import { ensureForwarding, ignoreAdvertisementsAsGateway } from "../../lib/host/settings.ts";
 import type { LockMode } from "../../lib/linux/lock-file.ts";
@@ -168,6 +169,7 @@ export async function removeNodeBridge(
       removeIsolation(host.nft, networkName);
       removeMasquerade(host.nft, networkName);
     }
+    sweepSources(host);
     return true;
   });
 }
@@ -226,6 +228,15 @@ function bridgesOfGone(
     const madeFor = names.filter((name) => alias === bridgeAliasOf(name));
     const isKept = kept?.service === host.service && isGone(kept.networkId);
     return isKept || madeFor.length > 0 ? [{ ifname, madeFor }] : [];
+  });
+}
+
+/** Takes back source checks of ports that are gone, of every network: DEL leaves them to us. */
+export function sweepSources(host: NodeNetlink): void {
+  let pairs: ReadonlySet<string> | null = null;
+  sweepSourceChecks(host.nft, (ifname) => {
+    pairs ??= new Set(listLinksOfKind(host.route, "veth").map((link) => link.ifname));
+    return pairs.has(ifname) || findLink(host.route, ifname) !== null;
   });
 }
 

@@ -26,6 +26,7 @@ const DRIVER_OPTIONS = [
   "com.docker.network.bridge.enable_ip_masquerade=",
   "com.docker.network.bridge.host_binding_ipv4=",
   "com.docker.network.driver.mtu=",
+  "com.fairlead.source_check=",
   "parent=",
   "macvlan_mode=",
 ] as const;

@@ -55,6 +55,7 @@ Options of the driver "bridge" (-o):
   com.docker.network.bridge.enable_ip_masquerade  false: addresses are not translated on the way out
   com.docker.network.bridge.host_binding_ipv4     address of the host that ports are published on
   com.docker.network.driver.mtu                   MTU of the network
+  com.fairlead.source_check                       off: containers may send from addresses that are not theirs
 
 Options of the driver "macvlan":
 

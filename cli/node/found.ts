@@ -127,7 +127,7 @@ function isGiven(text: string): boolean {
 }
 
 function optionsOf(id: string, plugin: JsonObject): Record<string, string> {
-  const { bridge, portIsolation, ipMasq, internal, mtu, hostBinding } = plugin;
+  const { bridge, portIsolation, ipMasq, internal, mtu, hostBinding, sourceCheck } = plugin;
   const isDefault = bridge === bridgeIfname({ id, options: {} });
   return {
     ...(!isDefault && { [OPTION.bridgeName]: String(bridge) }),
@@ -135,5 +135,6 @@ function optionsOf(id: string, plugin: JsonObject): Record<string, string> {
     ...(ipMasq === false && internal !== true && { [OPTION.ipMasquerade]: "false" }),
     ...(typeof mtu === "number" && { [OPTION.mtu]: String(mtu) }),
     ...(typeof hostBinding === "string" && { [OPTION.hostBinding]: hostBinding }),
+    ...(sourceCheck === false && { [OPTION.sourceCheck]: "off" }),
   };
 }

@@ -17,6 +17,8 @@ export const OPTION = {
   ipMasquerade: "com.docker.network.bridge.enable_ip_masquerade",
   hostBinding: "com.docker.network.bridge.host_binding_ipv4",
   mtu: "com.docker.network.driver.mtu",
+  /** Ours. */
+  sourceCheck: "com.fairlead.source_check",
   parent: "parent",
   macvlanMode: "macvlan_mode",
 } as const;
@@ -55,6 +57,7 @@ export const DRIVER_RULES: Readonly<Record<Driver, DriverRules>> = {
       [OPTION.ipMasquerade]: booleanProblem,
       [OPTION.hostBinding]: ipv4Problem,
       [OPTION.mtu]: mtuProblem,
+      [OPTION.sourceCheck]: switchProblem,
     },
   },
   host: { subnets: "none", isSingle: true, required: [], options: {} },
@@ -73,6 +76,13 @@ export const DRIVER_RULES: Readonly<Record<Driver, DriverRules>> = {
 
 export function isDriver(text: string): text is Driver {
   return (DRIVERS as readonly string[]).includes(text);
+}
+
+/** A switch of our own takes what people say of switches, too. */
+const SWITCH: Readonly<Record<string, boolean>> = { ...BOOLEANS, on: true, off: false };
+
+function switchProblem(value: string): string | null {
+  return Object.hasOwn(SWITCH, value) ? null : "it is neither on nor off";
 }
 
 function booleanProblem(value: string): string | null {
@@ -103,6 +113,8 @@ export interface BridgeOptions {
   /** Host address that ports are published on unless one is named; null: all of them. */
   readonly hostBinding: string | null;
   readonly mtu: number | null;
+  /** Containers send from their own addresses alone. */
+  readonly sourceCheck: boolean;
 }
 
 /** A value that does not parse (an old record may hold one) counts as not given. */
@@ -118,6 +130,7 @@ export function readBridgeOptions(network: {
     ipMasquerade: BOOLEANS[options[OPTION.ipMasquerade] ?? ""] ?? true,
     hostBinding: options[OPTION.hostBinding] ?? null,
     mtu: mtuProblem(mtu) === null ? Number(mtu) : null,
+    sourceCheck: SWITCH[options[OPTION.sourceCheck] ?? ""] ?? true,
   };
 }
 

@@ -100,6 +100,24 @@ test("ports are published again after the ruleset was flushed, and after one ele
   }
 });
 
+test("source addresses are checked again after the ruleset was flushed, and after the addresses were", async () => {
+  const { ifname } = await webPort();
+  const isChecked = async (): Promise<boolean> => {
+    const rules = await lab.host(["nft", "list", "ruleset"]);
+    const own = new RegExp(`set source-own4 \\{[^}]*elements = \\{[^}]*"${ifname}"`, "s");
+    return own.test(rules) && rules.includes("@source-own4 accept");
+  };
+  expect(await isChecked()).toBe(true);
+  for (const damage of [
+    ["flush", "ruleset"],
+    ["flush", "set", "bridge", "fairlead", "source-own4"],
+    ["flush", "chain", "bridge", "fairlead", "source-check"],
+  ]) {
+    await lab.host(["nft", ...damage]);
+    await until(isChecked);
+  }
+});
+
 test("a bridge that was deleted comes back, with its MTU and its port", async () => {
   const { master = "" } = await webPort();
   await lab.host(["ip", "link", "del", master]);

@@ -51,7 +51,11 @@ export function adopt({ plan, ipam }: Addition, { port, before }: Adoptable, spa
     );
   }
   const addresses = before.ips.length > 0 ? planAddresses(plan, before) : null;
-  const interfaces = attachPort({ bridge: { ...plan, hostIfname: port.ifname }, addresses, port }, space);
+  // The plugin before us gave the container its MAC address.
+  const mac =
+    before.interfaces.find(({ name, sandbox }) => name === plan.key.ifname && sandbox)?.mac || plan.mac;
+  const bridge = { ...plan, hostIfname: port.ifname, mac };
+  const interfaces = attachPort({ bridge, addresses, port }, space);
   return { ...before, interfaces: [...before.interfaces, ...interfaces] };
 }
 

@@ -21,6 +21,7 @@ import {
 } from "../../../lib/host/firewall.ts";
 import { ensureIsolation } from "../../../lib/host/firewall-isolation.ts";
 import type { IsolationSpec } from "../../../lib/host/firewall-isolation-in-place.ts";
+import { ensureSourceCheck, type SourceSpec } from "../../../lib/host/firewall-source.ts";
 import { type LinkState, removeLink } from "../../../lib/host/links.ts";
 import {
   ensureForwarding,
@@ -276,6 +277,18 @@ export function gatewayAddresses({ ips }: Pick<AddressPlan, "ips">): InterfaceAd
 /** About the network, as masquerading is: it has no undo. When it cannot be had, there is no attachment. */
 function isolate({ bridge, addresses }: NetworkPlan, { host }: Workspace): void {
   if (bridge.config.isolation) ensureIsolation(host.nft, isolationOf(bridge, addresses));
+  const sources = sourcesOf(bridge, addresses);
+  // No undo: it means nothing without its port, and whoever adds this attachment again replaces it.
+  if (sources) ensureSourceCheck(host.nft, sources);
+}
+
+/** What the attachment may send from; null: anything. Without IPAM nobody knows the addresses. */
+export function sourcesOf(
+  { config, alias, hostIfname, mac }: BridgePlan,
+  addresses: Pick<AddressPlan, "ips"> | null,
+): SourceSpec | null {
+  if (!config.sourceCheck || addresses === null) return null;
+  return { key: alias, hostIfname, mac, addresses: addresses.ips.map(({ address }) => address.address) };
 }
 
 /** How a network whose containers have these addresses is kept apart. Null: layer 2 only. */

@@ -9,12 +9,13 @@ import type { Result } from "../../../lib/cni/result.ts";
 import { listAddresses } from "../../../lib/host/addresses.ts";
 import { checkMacSpoofCheck, checkMasquerade } from "../../../lib/host/firewall.ts";
 import { checkIsolation } from "../../../lib/host/firewall-isolation.ts";
+import { checkSourceCheck } from "../../../lib/host/firewall-source.ts";
 import { findLink, type LinkState } from "../../../lib/host/links.ts";
 import { checkContainer, checkFailed, findMadeInterface, type MadeInterface } from "../../check-container.ts";
 import { processExec } from "../../io.ts";
 import { bindIpam } from "../../ipam-binding.ts";
 import type { HostNetlink } from "../../workspace.ts";
-import { gatewayAddresses, isolationOf, masqueradeOf } from "./attach.ts";
+import { gatewayAddresses, isolationOf, masqueradeOf, sourcesOf } from "./attach.ts";
 import { type BridgePlan, planAddresses, planBridge } from "./plan.ts";
 import { checkMappings, openHost } from "./ports.ts";
 import { vlanGatewayName } from "./vlan.ts";
@@ -48,6 +49,8 @@ function checkHost(plan: BridgePlan, prevResult: Result, host: HostNetlink): voi
   if (config.macspoofchk) checkMacSpoofCheck(host.nft, { key: alias, hostIfname, mac });
   const addresses = prevResult.ips.length > 0 ? planAddresses(plan, prevResult) : null;
   if (config.isolation) checkIsolation(host.nft, isolationOf(plan, addresses));
+  const sources = sourcesOf(plan, addresses);
+  if (sources) checkSourceCheck(host.nft, sources);
   if (addresses === null) return;
   if (config.isGateway) {
     const link = config.vlan > 0 ? findLink(host.route, vlanGatewayName(config)) : bridge;

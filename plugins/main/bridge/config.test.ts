@@ -27,6 +27,7 @@ test("every key has the default of the reference", () => {
     routerAdvertisements: true,
     hostBinding: null,
     snat: true,
+    sourceCheck: false,
   });
 });
 

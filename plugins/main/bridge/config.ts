@@ -56,6 +56,8 @@ const BRIDGE_FIELDS = {
   internal: flag(),
   /** Ours: the container takes addresses and routes from router advertisements. Default: unless the bridge is its gateway. */
   routerAdvertisements: optionalFlag(),
+  /** Ours: the container sends from its own MAC address and the addresses that IPAM gave, or not at all. */
+  sourceCheck: flag(),
   /** Ours: the ports of `runtimeConfig.portMappings` are published here, and not by a plugin behind this one. */
   publishPorts: flag(),
   /** Of `publishPorts`; as in `fairlead-portmap`. */

@@ -16,6 +16,7 @@ import {
   removeStaleMacSpoofChecks,
 } from "../../../lib/host/firewall.ts";
 import { removeIsolation } from "../../../lib/host/firewall-isolation.ts";
+import { sweepSourceChecks } from "../../../lib/host/firewall-source.ts";
 import { findLink, type LinkState, listLinksOfKind, removeLink } from "../../../lib/host/links.ts";
 import { aliasOf, aliasPrefixOf, keyOfAlias } from "../../attachment-names.ts";
 import { processExec } from "../../io.ts";
@@ -35,6 +36,7 @@ export function gc(given: GcRequest): void {
     attempts.run(() => unpublishStale(request, host));
     const removed = removeStalePorts(request, host, attempts);
     attempts.run(() => removeStaleMacSpoofChecks(host.nft, staleAliases(request)));
+    attempts.run(() => sweepSourceChecks(host.nft, (ifname) => findLink(host.route, ifname) !== null));
     attempts.run(() => collectAddresses(request, processExec, removed));
     // Without the bridge's name nobody can tell whether the agent keeps it.
     if (request.validAttachments.length === 0 && bridge !== null)

@@ -9,6 +9,8 @@
  */
 import { attribute, attributeTable, u32be } from "../../attribute.ts";
 
+/** EtherType, 2 bytes, big-endian. */
+export const NFT_META_PROTOCOL = 1;
 /** u32, host order. */
 export const NFT_META_MARK = 3;
 /** Index of the link the packet came in by, u32 in host order. */

@@ -34,6 +34,11 @@ export const IP_SADDR = { base: NFT_PAYLOAD_NETWORK_HEADER, offset: 12, length: 
 export const IP_DADDR = { base: NFT_PAYLOAD_NETWORK_HEADER, offset: 16, length: 4 } as const;
 export const IP6_SADDR = { base: NFT_PAYLOAD_NETWORK_HEADER, offset: 8, length: 16 } as const;
 export const IP6_DADDR = { base: NFT_PAYLOAD_NETWORK_HEADER, offset: 24, length: 16 } as const;
+/** Of ARP between Ethernet and IPv4. */
+export const ARP_SADDR_ETHER = { base: NFT_PAYLOAD_NETWORK_HEADER, offset: 8, length: 6 } as const;
+export const ARP_SADDR_IP = { base: NFT_PAYLOAD_NETWORK_HEADER, offset: 14, length: 4 } as const;
+/** Source and destination port. */
+export const TH_PORTS = { base: NFT_PAYLOAD_TRANSPORT_HEADER, offset: 0, length: 4 } as const;
 /** Destination port of TCP, UDP, UDP-Lite, SCTP and DCCP alike. */
 export const TH_DPORT = { base: NFT_PAYLOAD_TRANSPORT_HEADER, offset: 2, length: 2 } as const;
 
