@@ -55,6 +55,7 @@ const LINES: Readonly<Record<string, readonly (readonly string[])[]>> = {
   "ipam endpoints": [[]],
   "ipam history": [["10.0.0.1"]],
   "ipam check": [[]],
+  "ipam release": [["10.0.0.1"]],
   "ipam recover": [[]],
   // One that cannot be bound: the daemon ends before it begins.
   dev: [["--socket", `/${"x".repeat(200)}`]],

@@ -3,7 +3,7 @@
 import { formatAddress } from "../lib/addr/address.ts";
 import type { AttachmentKey, Caller, GcRequest, ReleaseRequest, ReleaseResponse } from "../lib/ipam/api.ts";
 import type { LeaseRecord } from "../lib/ipam/store.ts";
-import { checkAttempt, checkKey, checkName, parseInstant } from "../lib/ipam/validate.ts";
+import { checkAttempt, checkKey, checkName, checkText, parseInstant } from "../lib/ipam/validate.ts";
 import { NOTHING_DONE } from "./attempts.ts";
 import { attachmentKey, type NetworkState } from "./network-state.ts";
 import type { State } from "./state.ts";
@@ -41,8 +41,10 @@ export function release(tx: Transaction, request: ReleaseRequest, caller: Caller
   const network = tx.state.network(networkName);
   if (network === undefined) return { released: [], kept: [] };
   const held = network.attachment(containerId, ifname);
-  const meant = isDone ? [] : held.filter((lease) => isOnNode(lease, caller) && isMeant(lease));
-  for (const lease of meant) releaseLease(tx, network, lease, "");
+  const isTheirs = (lease: LeaseRecord) => request.anyNode === true || isOnNode(lease, caller);
+  const meant = isDone ? [] : held.filter((lease) => isTheirs(lease) && isMeant(lease));
+  const reason = checkText(OPERATION, "reason", request.reason);
+  for (const lease of meant) releaseLease(tx, network, lease, reason);
   const kept = held.filter((lease) => !meant.includes(lease));
   return { released: addressesOf(meant), kept: addressesOf(kept) };
 }

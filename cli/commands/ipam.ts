@@ -4,6 +4,7 @@ import type { Io } from "../io.ts";
 import { defineCommand, type GroupSpec } from "../spec.ts";
 import { COMMON_OPTIONS } from "./common-options.ts";
 import { recover } from "./ipam-recover.ts";
+import { release } from "./ipam-release.ts";
 import type { IpamRun } from "./ipam-run.ts";
 
 const LEASE_STATES: readonly LeaseState[] = ["bound", "cooling", "quarantined", "reserved"];
@@ -194,9 +195,9 @@ const check = defineCommand({
 export const ipam: GroupSpec = {
   name: "ipam",
   summary: "Show what the IPAM service knows: pools, leases, who had which address",
-  commands: [status, networks, leases, endpoints, history, check, recover],
+  commands: [status, networks, leases, endpoints, history, check, release, recover],
   manual: {
-    description: "All but `recover` read only.",
+    description: "All but `release` and `recover` read only.",
     examples: [
       { text: "How full the pools are", command: "fairlead ipam status" },
       { text: "Who had an address", command: "fairlead ipam history 10.77.0.5" },

@@ -155,6 +155,8 @@ const releaseRequest = object<ReleaseRequest>("Gives back what an attachment hol
   ),
   onlyAttempts: optional(boolean("Only what these attempts were granted")),
   attempt: optional(attemptName("Name of this release: it is carried out once")),
+  anyNode: optional(boolean("Also what another node holds")),
+  reason: optional({ type: "string", description: "Recorded with the event", ...REASON }),
 });
 
 const verifyRequest = object<VerifyRequest>("Asks whether an attachment holds what it believes to hold", {

@@ -136,6 +136,10 @@ export interface ReleaseRequest {
   readonly onlyAttempts?: boolean;
   /** Name of this release, as {@link AcquireRequest.attempt}: it is carried out once, however often it arrives. */
   readonly attempt?: string;
+  /** True: also what another node holds. For people; plugins and agents release what is theirs. */
+  readonly anyNode?: boolean;
+  /** Recorded with the event: why, where it was not the end of a container. */
+  readonly reason?: string;
 }
 
 export interface ReleaseResponse {

@@ -23,7 +23,7 @@ export function poolExhausted(networkName: string, pool: Pool): FairleadError {
     operation: "acquire address",
     object: `network ${networkName}`,
     reason: `no address is free in ${describeUsage(pool)}`,
-    hint: "add a range or subnet to the network, or remove containers that are not needed",
+    hint: "add a range or subnet to the network, remove containers that are not needed, or give back what nobody holds any more: fairlead ipam release --stale",
     details: { networkName, ...pool.usage() },
   });
 }
@@ -73,7 +73,8 @@ export function addressInUse(operation: string, record: LeaseRecord): FairleadEr
 function whyNot(record: LeaseRecord): { reason: string; hint: string } {
   if (record.state === "bound") {
     const reason = `it is held by container ${record.containerId} (${record.ifname}) on node ${JSON.stringify(record.node)}`;
-    return { reason, hint: "ask for another address, or remove that container" };
+    const release = `fairlead ipam release ${formatAddress(record.address)}`;
+    return { reason, hint: `ask for another address, or remove that container; if it is gone: ${release}` };
   }
   if (record.quarantine !== null) {
     const hint = "ask for another address, or take it out of quarantine";

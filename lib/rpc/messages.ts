@@ -129,6 +129,8 @@ export const releaseRequest = record<api.ReleaseRequest, proto.ReleaseRequest>({
   attempts: optionalTexts,
   onlyAttempts: optional(flag),
   attempt: optional(text),
+  anyNode: optional(flag),
+  reason: optional(text),
 });
 
 export const releaseResponse = record<api.ReleaseResponse, proto.ReleaseResponse>({

@@ -552,7 +552,15 @@ export interface ReleaseRequest {
     | boolean
     | undefined;
   /** Name of this release: it is carried out once, however often it arrives. */
-  attempt?: string | undefined;
+  attempt?:
+    | string
+    | undefined;
+  /** Also what another node holds. */
+  anyNode?:
+    | boolean
+    | undefined;
+  /** Recorded with the event. */
+  reason?: string | undefined;
 }
 
 /** Sequences of grants. */
@@ -2066,6 +2074,8 @@ function createBaseReleaseRequest(): ReleaseRequest {
     attempts: [],
     onlyAttempts: undefined,
     attempt: undefined,
+    anyNode: undefined,
+    reason: undefined,
   };
 }
 
@@ -2091,6 +2101,12 @@ export const ReleaseRequest: MessageFns<ReleaseRequest> = {
     }
     if (message.attempt !== undefined) {
       writer.uint32(58).string(message.attempt);
+    }
+    if (message.anyNode !== undefined) {
+      writer.uint32(64).bool(message.anyNode);
+    }
+    if (message.reason !== undefined) {
+      writer.uint32(74).string(message.reason);
     }
     return writer;
   },
@@ -2162,6 +2178,22 @@ export const ReleaseRequest: MessageFns<ReleaseRequest> = {
             }
 
             message.attempt = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.anyNode = reader.bool();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.reason = reader.string();
             continue;
           }
         }

@@ -1,0 +1,61 @@
+/**
+ * Which holders of addresses are there, and which are gone, by the links and namespaces of this node.
+ *
+ * It must never be wrong in one direction: who is there keeps its address. So whatever cannot be told counts as there.
+ */
+import { listAttached } from "../../lib/host/attached.ts";
+import type { Lease, Network } from "../../lib/ipam/api.ts";
+import type { NetlinkConnection } from "../../lib/netlink/connection.ts";
+import { type CachedAttachment, ResultCache } from "../../lib/runtime/cache.ts";
+import { isNetnsThere, textOf } from "./found.ts";
+
+/** What becomes of a lease: there, with what shows it; gone, likewise; or nothing that could be seen. */
+export interface Verdict {
+  readonly holder: "there" | "gone" | "unknown";
+  /** For people: what was looked at. */
+  readonly evidence: string;
+}
+
+/** Grants so young may be of an ADD that is under way: a plugin gives up after ten seconds. */
+const YOUNG_MS = 10_000;
+
+/** What this node looked like when it was asked. */
+export class Holders {
+  /** Host ends by the key that their alias says. */
+  readonly #links: ReadonlyMap<string, string>;
+  /** True when some alias holds only the hash of its key. */
+  readonly #hasHashes: boolean;
+  readonly #cached: ReadonlyMap<string, CachedAttachment>;
+
+  constructor(connection: NetlinkConnection, cacheDirectory: string) {
+    const links = listAttached(connection);
+    this.#links = new Map(
+      links.flatMap(({ key, hostIfname }) => (key === null ? [] : [[textOf(key), hostIfname]])),
+    );
+    this.#hasHashes = links.some(({ key }) => key === null);
+    const entries = new ResultCache(cacheDirectory).list();
+    this.#cached = new Map(entries.map((entry) => [textOf(entry), entry]));
+  }
+
+  /** @param network of the lease; null where the service does not say */
+  judge(lease: Lease, network: Network | null, nowMs: number): Verdict {
+    const key = textOf(lease);
+    const link = this.#links.get(key);
+    if (link !== undefined) return { holder: "there", evidence: `link ${link}` };
+    const entry = this.#cached.get(key) ?? null;
+    if (lease.acquiredAt !== null && nowMs - Date.parse(lease.acquiredAt) < YOUNG_MS)
+      return { holder: "unknown", evidence: "granted a moment ago" };
+    if (this.#hasHashes) return { holder: "unknown", evidence: "a link whose alias tells no key" };
+    if (makesLink(entry, network)) return { holder: "gone", evidence: "no link on this host" };
+    if (entry === null || entry.netns === "") return { holder: "unknown", evidence: "nothing here tells" };
+    return isNetnsThere(entry)
+      ? { holder: "there", evidence: `namespace ${entry.netns}` }
+      : { holder: "gone", evidence: `no namespace ${entry.netns}` };
+  }
+}
+
+/** True when the holder has a link on the host for certain: its plugin is ours, or its network's conflist is. */
+function makesLink(entry: CachedAttachment | null, network: Network | null): boolean {
+  if (entry !== null) return entry.conflist.plugins[0]?.type === "fairlead-bridge";
+  return network !== null && network.driver === "bridge" && network.origin !== "conflist";
+}
