@@ -89,7 +89,12 @@ export class CentralIpam {
       ...(mac !== undefined && { mac }),
     };
     const answer = this.#client.beginAcquire(request);
-    const grant = new PendingGrant({ key, attempt, answer: () => this.#surveyed(request, answer) });
+    const grant = new PendingGrant({
+      key,
+      attempt,
+      isForInterface: mac !== undefined,
+      answer: () => this.#surveyed(request, answer),
+    });
     let isWarm = false;
     const finish = (): Result => {
       const response = grant.finish();

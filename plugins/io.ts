@@ -7,6 +7,7 @@ import { execFile } from "../lib/linux/exec.ts";
 import { isOwnNetns, openNetnsIfExists } from "../lib/linux/netns.ts";
 import { statPath } from "../lib/linux/stat.ts";
 import { readAll, sleepMs, writeAll } from "../lib/linux/stdio.ts";
+import { passingOrderOn, runInOrder } from "./attachment-order.ts";
 
 const STDIN = 0;
 const STDOUT = 1;
@@ -20,15 +21,20 @@ export function pluginIo(): PluginIo {
     writeStdout: (bytes) => writeAll(STDOUT, bytes),
     writeStderr,
     identifyNetns,
+    inOrder: (key, action) => runInOrder(key, { env: process.env, log: logLine }, action),
   };
 }
 
+function logLine(message: string): void {
+  writeStderr(new TextEncoder().encode(`fairlead: ${message}\n`));
+}
+
 /** Runs delegates as processes of the system. */
-export const processExec: Exec = {
+export const processExec: Exec = passingOrderOn({
   isRegularFile: (path) => statPath(path)?.kind === "regular file",
   execFile,
   sleepMs,
-};
+});
 
 function readStdin(maxBytes: number): Uint8Array {
   try {

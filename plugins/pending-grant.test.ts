@@ -10,8 +10,8 @@ function granted(created: boolean): AcquireResponse {
   return { networkId: "id", addresses, created };
 }
 
-function grantOf(answer: () => AcquireResponse): PendingGrant {
-  return new PendingGrant({ key, attempt: "add", answer });
+function grantOf(answer: () => AcquireResponse, isForInterface = false): PendingGrant {
+  return new PendingGrant({ key, attempt: "add", isForInterface, answer });
 }
 
 function failing(code: "timeout" | "unavailable" | "pool-exhausted"): () => AcquireResponse {
@@ -40,4 +40,11 @@ test.each(["timeout", "unavailable"] as const)("after %s nobody knows: the attem
   const grant = grantOf(failing(code));
   expect(() => grant.finish()).toThrow(expect.objectContaining({ code }));
   expect(grant.undoing()).toEqual({ key, attempts: ["add"], onlyAttempts: true });
+});
+
+test("whoever made the interface before waiting knows that nothing alive had the addresses", () => {
+  const made = grantOf(failing("timeout"), true);
+  expect(() => made.finish()).toThrow();
+  expect(made.undoing()).toMatchObject({ wasNew: true });
+  expect(grantOf(failing("timeout"), true).undoing()).not.toHaveProperty("wasNew");
 });

@@ -13,6 +13,8 @@ export interface GrantQuestion {
   readonly key: AttachmentKey;
   /** Name of the acquire. */
   readonly attempt: string;
+  /** True when the answer is awaited only after the interface was made. */
+  readonly isForInterface: boolean;
   /** Waits for the answer. */
   readonly answer: () => AcquireResponse;
 }
@@ -20,6 +22,7 @@ export interface GrantQuestion {
 export class PendingGrant {
   readonly #question: GrantQuestion;
   #outcome: Outcome = "open";
+  #isInterfaceMade = false;
 
   constructor(question: GrantQuestion) {
     this.#question = question;
@@ -27,6 +30,11 @@ export class PendingGrant {
 
   /** Waits for the addresses. To be called once. @throws FairleadError what the service says; unavailable, timeout. */
   finish(): AcquireResponse {
+    this.#isInterfaceMade = this.#question.isForInterface;
+    return this.#await();
+  }
+
+  #await(): AcquireResponse {
     try {
       const response = this.#question.answer();
       this.#outcome = response;
@@ -44,16 +52,22 @@ export class PendingGrant {
    */
   undoing(): Omit<ReleaseIntent, "attempt"> | null {
     if (this.#outcome === "open") this.#settle();
-    const { key, attempt } = this.#question;
+    const { key } = this.#question;
     const outcome = this.#outcome;
-    if (outcome === "unknown") return { key, attempts: [attempt], onlyAttempts: true };
+    if (outcome === "unknown") return this.#givingUp();
     if (outcome === "refused" || outcome === "open" || !outcome.created) return null;
     return { key, sequences: outcome.addresses.map(({ sequence }) => sequence) };
   }
 
+  #givingUp(): Omit<ReleaseIntent, "attempt"> {
+    const { key, attempt } = this.#question;
+    const given = { key, attempts: [attempt], onlyAttempts: true };
+    return this.#isInterfaceMade ? { ...given, wasNew: true } : given;
+  }
+
   #settle(): void {
     try {
-      this.finish();
+      this.#await();
     } catch {
       // Whoever undoes has a failure to report already; this one is in the outcome.
     }

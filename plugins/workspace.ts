@@ -35,9 +35,12 @@ export class HostNetlink {
     return new NFTables(this.netfilter);
   }
 
+  /** Sockets that are asked for afterwards are opened anew. */
   close(): void {
     this.#route?.close();
     this.#netfilter?.close();
+    this.#route = undefined;
+    this.#netfilter = undefined;
   }
 }
 

@@ -1,4 +1,6 @@
 /** What a plugin's handlers get: one invocation, decoded and checked. */
+
+import type { UndoStack } from "../undo.ts";
 import type { RequestConfig } from "./config.ts";
 import type { CniEnvironment, Environment } from "./environment.ts";
 import type { Result } from "./result.ts";
@@ -31,6 +33,10 @@ export interface AttachmentRequest extends PluginRequest {
 export interface AddRequest extends AttachmentRequest {
   /** Path of the container netns: a network namespace, and not our own. */
   readonly netns: string;
+  /** Takes the inverse of each step. Run when `add` fails, and when nobody took its result: a failed ADD leaves nothing. */
+  readonly undo: UndoStack;
+  /** Calls `close` when the request is over, after what is undone. The last one first. */
+  atEnd(close: () => void): void;
 }
 
 export interface DelRequest extends AttachmentRequest {

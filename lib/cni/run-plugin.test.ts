@@ -1,7 +1,7 @@
 import { FairleadError } from "../errors.ts";
 import type { JsonObject } from "./json.ts";
 import { MAX_JSON_BYTES } from "./json.ts";
-import type { PluginHandlers } from "./request.ts";
+import type { AddRequest, PluginHandlers } from "./request.ts";
 import { EMPTY_RESULT, type Result } from "./result.ts";
 import { type NetnsIdentity, type Plugin, type PluginIo, runPlugin } from "./run-plugin.ts";
 import { CNI_VERSIONS } from "./versions.ts";
@@ -21,6 +21,8 @@ interface Run {
   readonly argKeys?: readonly string[];
   readonly writeStdout?: PluginIo["writeStdout"];
   readonly readStdin?: PluginIo["readStdin"];
+  readonly deliver?: PluginIo["deliver"];
+  readonly inOrder?: PluginIo["inOrder"];
 }
 
 function run(setup: Run) {
@@ -47,6 +49,8 @@ function run(setup: Run) {
       setup.readStdin ?? (() => encoder.encode(typeof stdin === "string" ? stdin : JSON.stringify(stdin))),
     writeStdout: setup.writeStdout ?? ((bytes) => out.push(decoder.decode(bytes))),
     writeStderr: (bytes) => err.push(decoder.decode(bytes)),
+    ...(setup.deliver && { deliver: setup.deliver }),
+    ...(setup.inOrder && { inOrder: setup.inOrder }),
     identifyNetns: (path) => {
       if (setup.netns !== "a file") return setup.netns ?? "other";
       const reason = "it is a regular file";
@@ -241,41 +245,68 @@ describe("ADD", () => {
     expect(done.calls).toEqual([]);
   });
 
-  test("a result that the version cannot hold takes the attachment back", () => {
+  /** A handler that notes what it made, and takes that back. */
+  const made = (done: string[], result = RESULT) => ({
+    add: ({ undo, atEnd }: AddRequest) => {
+      atEnd(() => done.push("closed"));
+      undo.push("delete link", () => done.push("deleted"));
+      return result;
+    },
+  });
+
+  test("a result that the version cannot hold takes back what was made, and that only: there is no DEL", () => {
+    const steps: string[] = [];
     const done = run({
       verb: "ADD",
       stdin: { ...CONFIG, cniVersion: "0.2.0" },
-      handlers: { add: () => EMPTY_RESULT },
+      handlers: made(steps, EMPTY_RESULT),
     });
     expectError(done, 7, "cannot convert: no valid IP addresses");
-    expect(done.calls).toMatchObject([{ verb: "del", request: { netns: NETNS } }]);
+    expect([steps, done.calls]).toEqual([["deleted", "closed"], []]);
   });
 
-  test("a result that cannot be written takes the attachment back", () => {
-    const done = run({
-      verb: "ADD",
-      writeStdout: () => {
-        throw new FairleadError({ code: "io-failure", operation: "write stdout", reason: "EPIPE" });
-      },
-    });
+  test.each(["writeStdout", "deliver"] as const)("so does one that %s gets rid of to nobody", (way) => {
+    const steps: string[] = [];
+    const refuse = (): never => {
+      throw new FairleadError({ code: "io-failure", operation: "write stdout", reason: "EPIPE" });
+    };
+    const done = run({ verb: "ADD", [way]: refuse, handlers: made(steps) });
     expect(done.status).toBe(1);
-    expect(done.calls.map(({ verb }) => verb)).toEqual(["add", "del"]);
-    expect(done.stderr).toContain("EPIPE");
+    expect(steps).toEqual(["deleted", "closed"]);
+    expect(way === "deliver" ? done.stdout : done.stderr).toContain("EPIPE");
+  });
+
+  test("what was told stays", () => {
+    const steps: string[] = [];
+    expect(run({ verb: "ADD", handlers: made(steps) }).status).toBe(0);
+    expect(steps).toEqual(["closed"]);
   });
 
   test("the error of ADD is told although taking back fails too", () => {
-    const done = run({
-      verb: "ADD",
-      stdin: { ...CONFIG, cniVersion: "0.2.0" },
-      handlers: {
-        add: () => EMPTY_RESULT,
-        del: () => {
-          throw new Error("no way back");
-        },
-      },
-    });
+    const add = ({ undo }: AddRequest): Result => {
+      undo.push("delete link", () => {
+        throw new Error("no way back");
+      });
+      return EMPTY_RESULT;
+    };
+    const done = run({ verb: "ADD", stdin: { ...CONFIG, cniVersion: "0.2.0" }, handlers: { add } });
     expectError(done, 7, "cannot convert");
-    expect(done.stderr).toContain("no way back");
+    expect(done.stderr).toContain("undo: delete link: no way back");
+  });
+
+  test("ADD and DEL run in their turn, and fail when that does not come; other verbs need none", () => {
+    const keys: string[] = [];
+    const inOrder: PluginIo["inOrder"] = (key) => {
+      keys.push(`${key.networkName} ${key.containerId} ${key.ifname}`);
+      throw new FairleadError({ code: "timeout", operation: "wait for", reason: "process 7 works on it" });
+    };
+    for (const verb of ["ADD", "DEL"]) {
+      const done = run({ verb, inOrder });
+      expectError(done, 11, "process 7 works on it");
+      expect(done.calls).toEqual([]);
+    }
+    expect(run({ verb: "STATUS", inOrder }).status).toBe(0);
+    expect(keys).toEqual(["net1 c1 eth0", "net1 c1 eth0"]);
   });
 
   test("an error of the handler is not followed by DEL: handlers undo their own", () => {

@@ -8,6 +8,7 @@
  * Source: CNI SPEC 1.1.0, "CNI operations"; pkg/skel/skel.go of the reference library.
  */
 import { FairleadError } from "../errors.ts";
+import { undoOnFailure } from "../undo.ts";
 import { decodeConfig, namedVersion, readPrevResult, readRequestConfig } from "./config.ts";
 import {
   type CniEnvironment,
@@ -18,7 +19,13 @@ import {
 } from "./environment.ts";
 import { toCniError } from "./errors.ts";
 import { type JsonObject, MAX_JSON_BYTES } from "./json.ts";
-import type { AddRequest, AttachmentRequest, PluginHandlers, PluginRequest } from "./request.ts";
+import type {
+  AddRequest,
+  AttachmentKey,
+  AttachmentRequest,
+  PluginHandlers,
+  PluginRequest,
+} from "./request.ts";
 import { formatResult, type Result } from "./result.ts";
 import { readValidAttachments } from "./sections.ts";
 import { type CniVersion, hasCheck, hasGc, hasStatus, isCniVersion, NEWEST_CNI_VERSION } from "./versions.ts";
@@ -33,6 +40,10 @@ export interface PluginIo {
   readStdin(maxBytes: number): Uint8Array;
   /** Returns after every byte was taken. @throws FairleadError `io-failure` */
   writeStdout(bytes: Uint8Array): void;
+  /** Like {@link writeStdout}, for the result of an ADD that succeeded. Default: that. @throws when nobody takes it. */
+  deliver?(result: Uint8Array): void;
+  /** Runs `action` while no other ADD or DEL for the attachment runs. Default: at once. @throws FairleadError timeout */
+  inOrder?<T>(key: AttachmentKey, action: () => T): T;
   /** Never throws: a log that nobody reads must not fail an ADD. */
   writeStderr(bytes: Uint8Array): void;
   /** @throws FairleadError `invalid-netns` when there is something else at `path`, saying what. */
@@ -146,29 +157,36 @@ const VERBS: Readonly<Record<ConfiguredVerb, VerbRow>> = {
 function add(plugin: Plugin, base: PluginRequest): void {
   const netns = requireNetns(plugin.io, base.environment);
   const prevResult = readPrevResult(base.config);
-  const request: AddRequest = { ...base, ...attachment(plugin, base), prevResult, netns };
-  const result = plugin.handlers.add(request);
-  try {
-    writeJson(plugin.io, formatResult(result, base.config.cniVersion));
-  } catch (thrown) {
-    takeBack(plugin, request);
-    throw thrown;
-  }
+  const closers: (() => void)[] = [];
+  const atEnd = (close: () => void): void => void closers.unshift(close);
+  const request = { ...base, ...attachment(plugin, base), prevResult, netns, atEnd };
+  inOrder(plugin, request.key, () => {
+    try {
+      undoOnFailure(base.log, (undo) => attach(plugin, { ...request, undo }));
+    } finally {
+      for (const close of closers) close();
+    }
+  });
 }
 
-/** An ADD that cannot tell its result has failed, and a failed ADD leaves nothing. */
-function takeBack({ handlers }: Plugin, request: AddRequest): void {
-  try {
-    handlers.del(request);
-  } catch (thrown) {
-    request.log(`taking back the attachment failed too: ${messageOf(thrown)}`);
-  }
+/** An ADD that cannot tell its result has failed, and a failed ADD leaves nothing: of its own, that is, and nothing else. */
+function attach({ handlers, io }: Plugin, request: AddRequest): void {
+  const result = formatResult(handlers.add(request), request.config.cniVersion);
+  const bytes = encoder.encode(JSON.stringify(result));
+  if (io.deliver) io.deliver(bytes);
+  else io.writeStdout(bytes);
+}
+
+function inOrder({ io }: Plugin, key: AttachmentKey, action: () => void): void {
+  if (io.inOrder) io.inOrder(key, action);
+  else action();
 }
 
 function del(plugin: Plugin, base: PluginRequest): void {
   const netns = netnsForDel(plugin.io, base);
   const prevResult = prevResultForDel(base);
-  plugin.handlers.del({ ...base, ...attachmentForDel(plugin, base), prevResult, netns });
+  const request = { ...base, ...attachmentForDel(plugin, base), prevResult, netns };
+  inOrder(plugin, request.key, () => plugin.handlers.del(request));
 }
 
 /** The key is all that DEL needs: arguments that nobody understands are worth a line in the log, no more. */

@@ -29,6 +29,7 @@ export interface Libc {
   mkdir(path: Uint8Array, mode: number): number;
   rmdir(path: Uint8Array): number;
   flock(fd: number, operation: number): number;
+  fcntl(fd: number, command: number, argument: Uint8Array): number;
   fstatfs(fd: number, buffer: Uint8Array): number;
   setns(fd: number, kind: number): number;
   poll(fds: Uint8Array | null, count: number, timeoutMs: number): number;
@@ -76,6 +77,7 @@ export const SIGNATURES: Readonly<Record<LibcFunction, Signature>> = {
   mkdir: { args: ["pointer", "i32"], returns: "i32" },
   rmdir: { args: ["pointer"], returns: "i32" },
   flock: { args: ["i32", "i32"], returns: "i32" },
+  fcntl: { args: ["i32", "i32", "pointer"], returns: "i32" },
   fstatfs: { args: ["i32", "pointer"], returns: "i32" },
   setns: { args: ["i32", "i32"], returns: "i32" },
   poll: { args: ["pointer", "usize", "i32"], returns: "i32" },

@@ -19,6 +19,7 @@ import {
   decodeAnswer,
   LONGEST_ANSWER_BYTES,
   LONGEST_REQUEST_BYTES,
+  RECEIVED,
   type ResidentAnswer,
 } from "./frames.ts";
 
@@ -62,6 +63,7 @@ export type ConversationOutcome =
   /** A worker began; how far it came is not known. */
   | { readonly kind: "lost"; readonly timedOut: boolean };
 
+const RECEIPT = new Uint8Array([RECEIVED]);
 const UNTAKEN: ConversationOutcome = { kind: "untaken" };
 const LOST: ConversationOutcome = { kind: "lost", timedOut: false };
 
@@ -74,6 +76,8 @@ export function converse(c: ConversationCalls, conversation: Conversation): Conv
   if (fd < 0) return UNTAKEN;
   const isAsked = c.connect(fd, address, address.length) === 0 && sendAll(c, fd, conversation.request);
   const outcome = isAsked ? awaitAnswer(c, fd, conversation) : UNTAKEN;
+  // Only of an ADD the worker waits to hear it; any other has hung up.
+  if (outcome.kind === "answered") c.send(fd, RECEIPT, RECEIPT.length, MSG_NOSIGNAL);
   c.close(fd);
   return outcome;
 }

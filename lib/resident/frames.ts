@@ -4,7 +4,8 @@
  * The request, integers little-endian: `u32 magic | u32 header bytes | u32 stdin bytes | header | stdin`, where the header is
  * JSON of {@link RequestHeader}. The answer begins with one byte: {@link TAKEN} the moment that the worker is about to run the
  * plugin, or {@link DECLINED} when it will not. What was taken is answered by `u32 exit status | u32 stdout bytes | u32 stderr
- * bytes | stdout | stderr`.
+ * bytes | stdout | stderr`. The client of an ADD that succeeded says {@link RECEIVED} when it has passed the result on; one that hangs
+ * up without it is gone, and nobody has the result.
  *
  * Decoding gives null instead of an error. The front, in C, takes the numbers and names from here.
  */
@@ -21,6 +22,8 @@ export const LONGEST_ANSWER_BYTES = 4 * 1024 * 1024;
 
 export const DECLINED = 0;
 export const TAKEN = 1;
+/** What a client says when it has passed on the result of an ADD that succeeded. */
+export const RECEIVED = 1;
 
 /** The variables that plugins read. No other one of a client's environment reaches a worker. */
 export const CNI_VARIABLES = [

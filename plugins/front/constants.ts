@@ -12,6 +12,7 @@ import {
   DECLINED,
   LONGEST_ANSWER_BYTES,
   LONGEST_REQUEST_BYTES,
+  RECEIVED,
   REQUEST_MAGIC,
   REQUEST_PREFIX_BYTES,
 } from "../../lib/resident/frames.ts";
@@ -56,6 +57,7 @@ export function frontConstants({ build, interpreter, interpreterHeader, entry }:
     LONGEST_REQUEST_BYTES,
     LONGEST_ANSWER_BYTES,
     DECLINED,
+    RECEIVED,
     LONGEST_INPUT_BYTES: MAX_JSON_BYTES,
     DEEPEST_NESTING: MAX_JSON_DEPTH - 1,
     DEFAULT_WORKER_DIRECTORY: quoted(DEFAULT_WORKER_DIRECTORY),

@@ -97,6 +97,17 @@ enum outcome converse(struct conversation *conversation) {
   if (fd < 0) return UNTAKEN;
   bool is_asked = connect_to_worker(fd, conversation->socket_path) && send_all(fd, conversation->request);
   enum outcome outcome = is_asked ? await_answer(fd, conversation) : UNTAKEN;
-  close_fd(fd);
+  conversation->fd = fd;
+  if (outcome != ANSWERED) close_fd(fd);
   return outcome;
+}
+
+void confirm_receipt(const struct conversation *conversation) {
+  unsigned char word = RECEIVED;
+  send_some(conversation->fd, &word, sizeof word);
+}
+
+void refuse_result(const struct conversation *conversation) {
+  shut_down_sending(conversation->fd);
+  wait_until(conversation->fd, NOTHING_BUT_HANGING_UP, now_ms() + conversation->limit_ms);
 }

@@ -21,11 +21,19 @@ struct conversation {
   long limit_ms;
   /* Room for the longest answer and one byte before it. */
   unsigned char *room;
+  /* To the worker, after it has answered. */
+  int fd;
   /* What was answered. */
   int exit_status;
   struct text output;
   struct text log;
 };
 
-/* Connects, asks, waits. */
+/* Connects, asks, waits. An answered conversation stays open until one of the two below. */
 enum outcome converse(struct conversation *conversation);
+
+/* Tells the worker that its result was passed on. */
+void confirm_receipt(const struct conversation *conversation);
+
+/* Tells the worker that nobody takes its result, and waits until it has taken the attachment back. */
+void refuse_result(const struct conversation *conversation);

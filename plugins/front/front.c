@@ -178,35 +178,25 @@ static void report_loss(struct invocation *run, bool is_timeout, struct text soc
 }
 
 /*
- * An ADD that cannot tell its result has failed, and a failed ADD leaves nothing: a child of this process undoes it as the
- * plugin's DEL. What that prints is for the log.
+ * A log that nobody reads must not fail an ADD. One that cannot tell its result has failed, and a failed ADD leaves nothing: the
+ * worker, which knows what it made, takes that back.
  */
-static void take_back(struct invocation *run, unsigned long *stack) {
-  long child = fork_process();
-  if (child != 0) {
-    if (child > 0) wait_for(child);
-    return;
-  }
-  struct text verb = verb_of(run);
-  for (unsigned long i = 0; i < verb.length; i += 1) ((unsigned char *)verb.bytes)[i] = "DEL"[i];
-  duplicate_to(STDERR, STDOUT);
-  if (put_back(&run->input)) enter_runtime(stack);
-  exit_process(1);
-}
-
-/* A log that nobody reads must not fail an ADD. */
-static void finish(struct invocation *run, const struct conversation *conversation, unsigned long *stack) {
+static void finish(struct invocation *run, const struct conversation *conversation) {
+  bool is_attached = conversation->exit_status == 0 && is_same(verb_of(run), TEXT("ADD"));
   ignore_sigpipe();
   if (conversation->log.length > 0) write_some(STDERR, conversation->log.bytes, conversation->log.length);
-  if (write_all(STDOUT, conversation->output)) exit_process(conversation->exit_status);
+  if (write_all(STDOUT, conversation->output)) {
+    if (is_attached) confirm_receipt(conversation);
+    exit_process(conversation->exit_status);
+  }
   write_all(STDERR, run->plugin);
   write_all(STDERR, TEXT(": write stdout: nobody takes the result\n"));
-  if (conversation->exit_status == 0 && is_same(verb_of(run), TEXT("ADD"))) take_back(run, stack);
+  if (is_attached) refuse_result(conversation);
   exit_process(1);
 }
 
 /* Comes back when the plugin is to be run here. */
-static void hand_over(struct invocation *run, unsigned long *stack) {
+static void hand_over(struct invocation *run) {
   struct buffer request = encode_request(run);
   if (request.is_full) return;
   struct conversation conversation = {
@@ -217,7 +207,7 @@ static void hand_over(struct invocation *run, unsigned long *stack) {
       .room = run->answer_room,
   };
   enum outcome outcome = converse(&conversation);
-  if (outcome == ANSWERED) finish(run, &conversation, stack);
+  if (outcome == ANSWERED) finish(run, &conversation);
   /* A worker that is gone does nothing any more, and every verb but ADD may be done twice. */
   if (outcome == TIMED_OUT || (outcome == LOST && is_same(verb_of(run), TEXT("ADD")))) {
     report_loss(run, outcome == TIMED_OUT, conversation.socket_path);
@@ -225,7 +215,7 @@ static void hand_over(struct invocation *run, unsigned long *stack) {
 }
 
 /* Comes back when the plugin is to be run here; stdin is then as it was. */
-static void run_plugin(struct invocation *run, unsigned long *stack) {
+static void run_plugin(struct invocation *run) {
   run->input.room = run->input_room;
   run->input.size = sizeof run->input_room;
   read_input(&run->input);
@@ -234,7 +224,7 @@ static void run_plugin(struct invocation *run, unsigned long *stack) {
     bool is_plain_to_see = read_config(run->input.text, &run->config);
     bool is_empty = run->input.text.length == 0;
     if (is_version && (is_empty || (is_plain_to_see && run->config.is_ascii))) answer_version(run);
-    if (!is_version && is_plain_to_see) hand_over(run, stack);
+    if (!is_version && is_plain_to_see) hand_over(run);
   }
   if (put_back(&run->input)) return;
   write_all(STDERR, TEXT("fairlead: keep stdin for the runtime: no memory, or no more descriptors; try again\n"));
@@ -250,7 +240,7 @@ __attribute__((noreturn, used)) void front(unsigned long *stack) {
   if (run != NULL) {
     run->plugin = name;
     /* Without a verb there is nothing to hand over: somebody started it by hand. */
-    if (read_variables(environment, run->variables) && verb_of(run).length > 0) run_plugin(run, stack);
+    if (read_variables(environment, run->variables) && verb_of(run).length > 0) run_plugin(run);
     unmap(run, sizeof *run);
   }
   enter_runtime(stack);

@@ -22,9 +22,9 @@
 #define SOCK_CLOEXEC O_CLOEXEC
 #define MSG_NOSIGNAL 0x4000
 #define SHUT_RD 0
+#define SHUT_WR 1
 /* Source: include/uapi/asm-generic/signal.h, signal-defs.h. */
 #define SIGPIPE 13
-#define SIGCHLD 17
 #define IGNORED_SIGNAL ((void (*)(int))1)
 /* Source: include/uapi/linux/fs.h. */
 #define SEEK_SET 0
@@ -100,6 +100,10 @@ static inline long shut_down_receiving(int fd) {
   return system_call(__NR_shutdown, fd, SHUT_RD, 0, 0, 0, 0);
 }
 
+static inline long shut_down_sending(int fd) {
+  return system_call(__NR_shutdown, fd, SHUT_WR, 0, 0, 0, 0);
+}
+
 /* Milliseconds on the monotonic clock. */
 static inline long now_ms(void) {
   struct __kernel_timespec time;
@@ -123,10 +127,6 @@ static inline void ignore_sigpipe(void) {
   } action = {IGNORED_SIGNAL, {0}};
   system_call(__NR_rt_sigaction, SIGPIPE, (long)&action, 0, 8, 0, 0);
 }
-
-static inline long fork_process(void) { return system_call(__NR_clone, SIGCHLD, 0, 0, 0, 0, 0); }
-
-static inline long wait_for(long pid) { return system_call(__NR_wait4, pid, 0, 0, 0, 0, 0); }
 
 __attribute__((noreturn)) static inline void exit_process(int status) {
   for (;;) system_call(__NR_exit_group, status, 0, 0, 0, 0, 0);

@@ -5,6 +5,7 @@
 import { decodeConfig } from "../../lib/cni/config.ts";
 import { fieldValue } from "../../lib/cni/fields.ts";
 import { isObject, type JsonObject } from "../../lib/cni/json.ts";
+import type { AttachmentKey } from "../../lib/cni/request.ts";
 import type { Peer } from "../../lib/linux/listening-socket.ts";
 import { placeOf } from "../../lib/linux/process-place.ts";
 import type { ResidentRequest } from "../../lib/resident/frames.ts";
@@ -31,6 +32,14 @@ export function reasonToDecline(request: ResidentRequest, peer: Peer, ownPlace: 
   const netns = request.env["CNI_NETNS"] ?? "";
   if (netns !== "" && !isGlobal(netns)) return "CNI_NETNS depends on the client's process";
   return reasonInConfiguration(request.stdin);
+}
+
+/** The attachment that an ADD or DEL is about; null for other verbs, and for what the plugin is going to refuse. */
+export function attachmentOf({ env, stdin }: ResidentRequest): AttachmentKey | null {
+  const { CNI_COMMAND: verb, CNI_CONTAINERID: containerId = "", CNI_IFNAME: ifname = "" } = env;
+  if (verb !== "ADD" && verb !== "DEL") return null;
+  const networkName = fieldValue(configurationOf(stdin), "name");
+  return typeof networkName === "string" ? { networkName, containerId, ifname } : null;
 }
 
 function isGlobal(path: string): boolean {

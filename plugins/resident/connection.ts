@@ -16,6 +16,8 @@ import {
 const MSG_NOSIGNAL = 0x4000;
 /** A client sends everything at once. One that does not is stopped, or none of ours: others wait behind it. */
 const REQUEST_LIMIT_MS = 500;
+/** The client's stdout may be full for a while. */
+const RECEIPT_LIMIT_MS = 2_000;
 /** An answer fits the client's buffer, unless it is very long; then the client reads it at once. */
 const ANSWER_LIMIT_MS = 2_000;
 
@@ -61,6 +63,16 @@ export class Connection {
   /** False when the client has gone, or does not read. */
   answer(answer: ResidentAnswer): boolean {
     return this.#sendAll(encodeAnswer(answer));
+  }
+
+  /** Of a client that neither says that it has received its answer nor goes, nobody knows: it counts as one that has. */
+  hasReceived(): boolean {
+    const word = buffer.subarray(0, 1);
+    const deadline = performance.now() + RECEIPT_LIMIT_MS;
+    for (let count = receiveNow(this.#fd, word); ; count = receiveNow(this.#fd, word)) {
+      if (count !== null) return count !== "end";
+      if (!pollFd(this.#fd, POLLIN, deadline, "client")) return true;
+    }
   }
 
   close(): void {

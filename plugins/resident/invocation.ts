@@ -1,33 +1,60 @@
 /** One invocation of a plugin inside of a worker: what would be the process's environment and streams are values. */
 import type { PluginIo } from "../../lib/cni/run-plugin.ts";
+import { FairleadError } from "../../lib/errors.ts";
 import type { ResidentAnswer, ResidentRequest } from "../../lib/resident/frames.ts";
 import { pluginIo } from "../io.ts";
 
 /** Runs one invocation over `io` and returns the exit status that its process would have. */
 export type PluginMain = (io: PluginIo) => number;
 
-/** Runs the plugin. What it throws is a fault of ours that leaves nobody knows what: the worker must end. */
-export function runInvocation(main: PluginMain, { env, stdin }: ResidentRequest): ResidentAnswer {
+/** Whoever asked. */
+export interface Client {
+  /** False when the client has gone, or does not read. */
+  answer(answer: ResidentAnswer): boolean;
+  /** Waits until the client has passed the answer on; false when it has gone before. */
+  hasReceived(): boolean;
+}
+
+/** What is left to do with an invocation that is over: to answer, or, when that is done, to tell of what came after. */
+export type InvocationEnd = { readonly answer: ResidentAnswer } | { readonly log: string };
+
+/**
+ * Runs the plugin. The result of an ADD is answered here, while the plugin can still take back what it made, which it does when
+ * nobody has received it.
+ *
+ * What the plugin throws is a fault of ours that leaves nobody knows what: the worker must end.
+ */
+export function runInvocation(
+  main: PluginMain,
+  { env, stdin }: ResidentRequest,
+  client: Client,
+): InvocationEnd {
   const stdout: Uint8Array[] = [];
   const stderr: Uint8Array[] = [];
+  let isAnswered = false;
   const exitCode = main({
     env,
     readStdin: () => stdin,
     writeStdout: (bytes) => void stdout.push(bytes),
     writeStderr: (bytes) => void stderr.push(bytes),
+    deliver: (result) => {
+      isAnswered = true;
+      const answer = { exitCode: 0, stdout: result, stderr: joined(stderr.splice(0)) };
+      if (!client.answer(answer) || !client.hasReceived()) throw clientHasGone(env["CNI_CONTAINERID"]);
+    },
     identifyNetns: pluginIo().identifyNetns,
   });
-  return { exitCode, stdout: joined(stdout), stderr: joined(stderr) };
+  if (isAnswered) return { log: new TextDecoder().decode(joined([...stderr, ...stdout])) };
+  return { answer: { exitCode, stdout: joined(stdout), stderr: joined(stderr) } };
 }
 
-/** True when there is something that a DEL of the same attachment would remove. */
-export function hasAttached({ env }: ResidentRequest, { exitCode }: ResidentAnswer): boolean {
-  return env["CNI_COMMAND"] === "ADD" && exitCode === 0;
-}
-
-/** The request that undoes an ADD. */
-export function deletionOf(request: ResidentRequest): ResidentRequest {
-  return { ...request, env: { ...request.env, CNI_COMMAND: "DEL" } };
+function clientHasGone(containerId = ""): FairleadError {
+  return new FairleadError({
+    code: "io-failure",
+    operation: "tell the result of",
+    object: `ADD of ${containerId}`,
+    reason: "taking back the attachment: its client has gone",
+  });
 }
 
 function joined(parts: readonly Uint8Array[]): Uint8Array {

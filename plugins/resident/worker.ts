@@ -8,9 +8,10 @@
 import { acceptConnection, Readiness } from "../../lib/linux/listening-socket.ts";
 import { residentMib, strayThreads } from "../../lib/linux/own-process.ts";
 import type { ResidentRequest } from "../../lib/resident/frames.ts";
-import { reasonToDecline } from "./admission.ts";
+import { type AttachmentLocks, openLocksIfPossible } from "../attachment-order.ts";
+import { attachmentOf, reasonToDecline } from "./admission.ts";
 import { Connection } from "./connection.ts";
-import { deletionOf, hasAttached, type PluginMain, runInvocation } from "./invocation.ts";
+import { type InvocationEnd, type PluginMain, runInvocation } from "./invocation.ts";
 
 /** After so many requests a worker makes room for a new one, whatever it may have gathered. */
 const MOST_REQUESTS = 20_000;
@@ -36,10 +37,12 @@ export type WorkerEnd = "told" | "used-up" | "stray-thread";
 export class Worker {
   readonly #options: WorkerOptions;
   readonly #threads = new Set<string>();
+  readonly #locks: AttachmentLocks | null;
   #requests = 0;
 
   constructor(options: WorkerOptions) {
     this.#options = options;
+    this.#locks = openLocksIfPossible(options.log);
   }
 
   /** Serves until it is told to end, or had better be replaced. @throws when a plugin throws. */
@@ -83,13 +86,29 @@ export class Worker {
       log(`declined ${request.plugin}: ${reason}`);
       return;
     }
-    if (!connection.take()) return;
-    this.#requests += 1;
-    const answer = runInvocation(main, request);
-    if (connection.answer(answer) || !hasAttached(request, answer)) return;
-    log(`taking back an attachment of ${request.env["CNI_CONTAINERID"]}: its client has gone`);
-    const undone = runInvocation(main, deletionOf(request));
-    if (undone.exitCode !== 0) log(`taking it back failed: ${new TextDecoder().decode(undone.stdout)}`);
+    const letGo = this.#hold(request);
+    if (letGo === null) {
+      // It waits for the earlier call in its own process: here others would wait behind it.
+      connection.decline();
+      return;
+    }
+    let end: InvocationEnd;
+    try {
+      if (!connection.take()) return;
+      this.#requests += 1;
+      end = runInvocation(main, request, connection);
+    } finally {
+      // Before the answer: the next call for the attachment may come the moment that it is there.
+      letGo();
+    }
+    if ("answer" in end) connection.answer(end.answer);
+    else if (end.log !== "") log(end.log);
+  }
+
+  /** Keeps other calls for the attachment away; null where there is one that does not end at once. */
+  #hold(request: ResidentRequest): (() => void) | null {
+    const key = attachmentOf(request);
+    return key === null || this.#locks === null ? () => {} : this.#locks.holdSoon(key);
   }
 
   #reasonToEnd(): WorkerEnd | null {

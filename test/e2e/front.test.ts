@@ -371,8 +371,10 @@ describe("a worker that is late", () => {
 });
 
 describe("a result that nobody takes", () => {
+  const HANG_UP_MS = 300;
   const unread = async (verb: string, exitCode = 0): Promise<Outcome> => {
-    worker.follow(TAKE, { send: answerOf({ exitCode, stdout: "{}", stderr: "log " }) }, { waitMs: 0 });
+    const answer = { send: answerOf({ exitCode, stdout: "{}", stderr: "log " }) };
+    worker.follow(TAKE, answer, { waitMs: HANG_UP_MS }, "end");
     const fifo = join(directory, `unread-${verb}-${exitCode}`);
     spawnSync("mkfifo", [fifo]);
     const reading = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -383,13 +385,28 @@ describe("a result that nobody takes", () => {
     return outcome;
   };
 
-  test("an ADD is taken back by the plugin's own DEL, which logs what it would print", async () => {
+  test("an ADD ends when the worker, which was told, has taken the attachment back", async () => {
+    const beganAt = performance.now();
     const { status, stderr } = await unread("ADD");
-    expect(status).toBe(1);
-    expect(stderr).toMatch(
-      /^log fairlead-static: write stdout: nobody takes the result\n\{"cniVersion".*missing network name/,
-    );
+    expect([status, stderr]).toEqual([1, "log fairlead-static: write stdout: nobody takes the result\n"]);
+    // The worker hangs up no sooner.
+    expect(performance.now() - beganAt).toBeGreaterThanOrEqual(HANG_UP_MS - 1);
+    expect(worker.receipts).toBe(0);
   });
+
+  test.each([
+    ["ADD", 0, 1],
+    ["ADD", 1, 0],
+    ["DEL", 0, 0],
+  ])(
+    "of %s with exit status %i that is passed on there are %i receipts",
+    async (verb, exitCode, receipts) => {
+      worker.follow(TAKE, { send: answerOf({ exitCode, stdout: "{}" }) }, { waitMs: MARGIN_MS }, "end");
+      expect(await call({ verb })).toMatchObject({ status: exitCode, stdout: "{}" });
+      await worker.idle();
+      expect(worker.receipts).toBe(receipts);
+    },
+  );
 
   test.each([
     ["ADD", 1],

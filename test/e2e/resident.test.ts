@@ -144,6 +144,27 @@ test("a client that is killed while a worker attaches: the attachment is taken b
   expect(await lab.containerLinks(container)).toEqual([]);
 });
 
+test("an ADD that was given up is late: DEL and the next ADD wait for it, and keep what is theirs", async () => {
+  const container = await lab.container();
+  const { slow, network, config } = await slowNetwork(700);
+  const plain = { ...config, ipam: lab.plugins.ipam([network.subnet]) };
+  for (let round = 0; round < 3; round += 1) {
+    const asked = slow.asked;
+    const late = lab.call({ verb: "ADD", container, config, wrapper: ["timeout", "-s", "KILL", "0.3"] });
+    expect(await waitUntil(async () => slow.asked > asked, PATIENCE_MS)).toBe(true);
+    await late;
+    await lab.succeed("DEL", container, plain);
+    const result = await lab.add(container, plain);
+    // Whatever the first one still does, it has done before the second began.
+    const addresses = (result.ips ?? []).map(({ address }) => address.split("/")[0]);
+    expect(await lab.plugins.boundAddresses(network.name)).toEqual(addresses);
+    expect(await ports(network)).toBe(1);
+    await lab.succeed("CHECK", container, { ...plain, prevResult: result });
+    await lab.succeed("DEL", container, plain);
+  }
+  expect(await lab.plugins.boundAddresses(network.name)).toEqual([]);
+});
+
 test.each(["ADD", "DEL"])("a worker that is killed during %s", async (verb) => {
   const container = await lab.container();
   const { slow, network, config } = await slowNetwork(null);
@@ -151,6 +172,8 @@ test.each(["ADD", "DEL"])("a worker that is killed during %s", async (verb) => {
   if (verb === "DEL") await lab.add(container, plain);
   const call = lab.call({ verb, container, config });
   expect(await waitUntil(async () => slow.asked > 0, PATIENCE_MS)).toBe(true);
+  if (verb === "ADD")
+    expect(await waitUntil(async () => (await ports(network)) === 1, PATIENCE_MS)).toBe(true);
   for (const pid of workers.pids()) process.kill(pid, "SIGKILL");
   const answer = await call;
   if (verb === "ADD") {

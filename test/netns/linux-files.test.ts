@@ -18,6 +18,7 @@ import {
 } from "../../lib/linux/files.ts";
 import { LockFile } from "../../lib/linux/lock-file.ts";
 import { bootId, hostname } from "../../lib/linux/machine.ts";
+import { RangeLock } from "../../lib/linux/range-lock.ts";
 import { readAll, writeAll } from "../../lib/linux/stdio.ts";
 import { syscallTrace } from "../support/syscall-trace.ts";
 
@@ -130,6 +131,38 @@ describe("directories", () => {
       false,
     ]);
     expect(() => removeDirectory(`${directory}/..`)).toThrow(errorWith({ syscall: "rmdir" }));
+  });
+});
+
+describe("RangeLock", () => {
+  const object = "attachment c1";
+
+  test("one holder for each byte, whatever the file's length, and none after it has ended", () => {
+    const [a, b] = [1, 2].map(() => new RangeLock(join(directory, "locks"))) as [RangeLock, RangeLock];
+    const far = 2n ** 62n - 1n;
+    expect([a.tryLock(0n), a.tryLock(far), b.tryLock(1n)]).toEqual([true, true, true]);
+    expect([b.tryLock(0n), b.tryLock(far), a.tryLock(1n)]).toEqual([false, false, false]);
+    a.unlock(0n);
+    expect([b.tryLock(0n), b.tryLock(far)]).toEqual([true, false]);
+    a.close();
+    b.lock({ offset: far, object, timeoutMs: 1_000 });
+    b.close();
+    expect(fs.statSync(join(directory, "locks")).size).toBe(0);
+  });
+
+  test("who waits in vain is told which process is in the way", () => {
+    const [a, b] = [1, 2].map(() => new RangeLock(join(directory, "locks"))) as [RangeLock, RangeLock];
+    a.lock({ offset: 7n, object, timeoutMs: 1_000 });
+    expect(() => b.lock({ offset: 7n, object, timeoutMs: 20 })).toThrow(
+      errorWith({
+        code: "timeout",
+        object,
+        reason: `process ${process.pid} has worked on it for 20 ms`,
+        details: { pid: process.pid },
+      }),
+    );
+    a.close();
+    b.close();
   });
 });
 

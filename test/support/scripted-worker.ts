@@ -5,6 +5,7 @@ import {
   DECLINED,
   decodeRequest,
   encodeAnswer,
+  RECEIVED,
   type ResidentRequest,
   requestBytes,
   TAKEN,
@@ -38,8 +39,12 @@ function bytesOf(output: string | Uint8Array): Uint8Array {
 export class ScriptedWorker {
   readonly #server: Server;
   readonly #open = new Set<Socket>();
+  /** Of clients since the last script. */
+  #gone: Promise<unknown>[] = [];
   /** Whole requests, in the order in which they came. */
   readonly requests: ResidentRequest[] = [];
+  /** Clients that said that they passed the answer on. */
+  receipts = 0;
   /** Codes of the errors that sending met. */
   readonly errors: string[] = [];
   script: readonly Step[] = [];
@@ -61,7 +66,14 @@ export class ScriptedWorker {
   follow(...script: readonly Step[]): void {
     this.script = script;
     this.requests.length = 0;
+    this.receipts = 0;
+    this.#gone = [];
     this.errors.length = 0;
+  }
+
+  /** Resolves when every client that came since the last script has gone. */
+  async idle(): Promise<void> {
+    await Promise.all(this.#gone);
   }
 
   close(): Promise<void> {
@@ -72,11 +84,14 @@ export class ScriptedWorker {
   #serve(client: Socket): void {
     let received = Buffer.alloc(0);
     this.#open.add(client);
+    this.#gone.push(new Promise((resolve) => client.once("close", resolve)));
     client.on("close", () => this.#open.delete(client));
     client.on("error", (error: NodeJS.ErrnoException) => this.errors.push(error.code ?? error.message));
     client.on("data", (bytes: Buffer) => {
       received = Buffer.concat([received, bytes]);
-      if (requestBytes(received) !== received.length) return;
+      const whole = requestBytes(received);
+      if (whole === received.length - 1 && received.at(-1) === RECEIVED) this.receipts += 1;
+      if (whole !== received.length) return;
       const request = decodeRequest(received);
       if (request !== null) this.requests.push(request);
       void this.#play(client);

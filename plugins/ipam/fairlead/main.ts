@@ -8,7 +8,6 @@ import type { AttachmentRequest, PluginHandlers, PluginRequest } from "../../../
 import { requireRepresentable } from "../../../lib/cni/result.ts";
 import { type PluginIo, runPlugin } from "../../../lib/cni/run-plugin.ts";
 import { CNI_VERSIONS } from "../../../lib/cni/versions.ts";
-import { undoOnFailure } from "../../../lib/undo.ts";
 import { VERSION } from "../../../lib/version.ts";
 import { CentralIpam } from "../../central-ipam.ts";
 import { pluginIo } from "../../io.ts";
@@ -27,13 +26,11 @@ function centralIpam(request: PluginRequest | AttachmentRequest): CentralIpam {
 
 const handlers: PluginHandlers = {
   add(request) {
-    return undoOnFailure(request.log, (undo) => {
-      const pending = centralIpam(request).beginAcquire(request.key);
-      undo.push("release addresses", pending.undo);
-      const result = pending.finish();
-      requireRepresentable(result.ips, request.config.cniVersion);
-      return result;
-    });
+    const pending = centralIpam(request).beginAcquire(request.key);
+    request.undo.push("release addresses", pending.undo);
+    const result = pending.finish();
+    requireRepresentable(result.ips, request.config.cniVersion);
+    return result;
   },
   del: (request) => releaseFromService(request),
   check: (request) => centralIpam(request).verify(request.key, request.prevResult),

@@ -1,9 +1,8 @@
-/** ADD: decide, get the addresses, touch the kernel, answer; on any failure take back what was done. */
+/** ADD: decide, get the addresses, touch the kernel, answer; on any failure what was done is taken back. */
 import { configurationError } from "../../../lib/cni/config.ts";
 import type { AddRequest } from "../../../lib/cni/request.ts";
 import { EMPTY_RESULT, type Result, requireRepresentable } from "../../../lib/cni/result.ts";
 import { openNetns } from "../../../lib/linux/netns.ts";
-import { undoOnFailure } from "../../../lib/undo.ts";
 import { appendResult, resultOf } from "../../attachment-result.ts";
 import { processExec } from "../../io.ts";
 import { bindIpam, type IpamBinding } from "../../ipam-binding.ts";
@@ -23,19 +22,14 @@ export function add(request: AddRequest): Result {
   const mappings = planMappings(plan.config, request);
   requireConsistent(plan, ipam, request);
   const host = openHost(plan.config);
-  try {
-    return undoOnFailure(request.log, (undo) => {
-      const addition = { plan, ipam, request };
-      const adoptable = findAdoptable(request, host);
-      const space = { host, undo, log: request.log };
-      const result = adoptable ? adopt(addition, adoptable, space) : make(addition, space);
-      // Last: nobody is led to a container that is not ready, and the first step to be undone.
-      publishMappings({ plan, mappings, result, log: request.log }, space);
-      return result;
-    });
-  } finally {
-    host.close();
-  }
+  request.atEnd(() => host.close());
+  const addition = { plan, ipam, request };
+  const adoptable = findAdoptable(request, host);
+  const space = { host, undo: request.undo, log: request.log };
+  const result = adoptable ? adopt(addition, adoptable, space) : make(addition, space);
+  // Last: nobody is led to a container that is not ready, and the first step to be undone.
+  publishMappings({ plan, mappings, result, log: request.log }, space);
+  return result;
 }
 
 /** Rules that hold between the bridge keys, `ipam` and the version. */

@@ -16,7 +16,8 @@ import { pluginIo } from "../../io.ts";
 import { requireLoopbackUp, setLoopbackDown, setLoopbackUp } from "./loopback.ts";
 
 const handlers: PluginHandlers = {
-  add: ({ netns, prevResult }) => {
+  add: ({ netns, prevResult, undo }) => {
+    undo.push("set the loopback down", () => inNetns(openNetns(netns), setLoopbackDown));
     const result = inNetns(openNetns(netns), (connection) => setLoopbackUp(connection, netns));
     return prevResult ?? result;
   },

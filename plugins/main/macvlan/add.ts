@@ -6,7 +6,7 @@ import { type LinkState, removeLink } from "../../../lib/host/links.ts";
 import { createMacvlan } from "../../../lib/host/macvlan.ts";
 import { openNetns, withNetns } from "../../../lib/linux/netns.ts";
 import { NetlinkError } from "../../../lib/netlink/request.ts";
-import { type UndoStack, undoOnFailure } from "../../../lib/undo.ts";
+import type { UndoStack } from "../../../lib/undo.ts";
 import type { AddressPlan } from "../../address-plan.ts";
 import { appendResult, interfaceOf, resultOf } from "../../attachment-result.ts";
 import { type ConfiguredEnd, configureContainerEnd, prepareContainerEnd } from "../../container-end.ts";
@@ -31,11 +31,8 @@ export function add(request: AddRequest): Result {
   // What no result of this version can tell must not be made.
   if (ipam === null) requireRepresentable([], request.config.cniVersion);
   const space = new MacvlanSpace(openNetns(request.netns), plan.config);
-  try {
-    return undoOnFailure(request.log, (undo) => make({ plan, ipam, request }, space, undo));
-  } finally {
-    space.close();
-  }
+  request.atEnd(() => space.close());
+  return make({ plan, ipam, request }, space, request.undo);
 }
 
 /** The link below, and the MAC address of the container's on it. */

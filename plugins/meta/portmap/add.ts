@@ -3,17 +3,18 @@ import { configurationError } from "../../../lib/cni/config.ts";
 import type { AddRequest } from "../../../lib/cni/request.ts";
 import type { Result } from "../../../lib/cni/result.ts";
 import type { FairleadError } from "../../../lib/errors.ts";
-import { undoOnFailure } from "../../../lib/undo.ts";
-import { publish } from "../../published-ports.ts";
-import { withHost } from "./host.ts";
+import { PUBLISHING_SOCKET, publish } from "../../published-ports.ts";
+import { HostNetlink } from "../../workspace.ts";
 import { planPublication } from "./plan.ts";
 
 export function add(request: AddRequest): Result {
-  const { prevResult, log } = request;
+  const { prevResult, undo } = request;
   if (prevResult === null) throw notChained();
   const publication = planPublication(request, prevResult);
   if (publication !== null) {
-    withHost((host) => undoOnFailure(log, (undo) => publish(publication, { host, undo })));
+    const host = new HostNetlink(PUBLISHING_SOCKET);
+    request.atEnd(() => host.close());
+    publish(publication, { host, undo });
   }
   return prevResult;
 }

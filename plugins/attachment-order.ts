@@ -1,0 +1,128 @@
+/**
+ * Calls for one attachment run one after another on a node, whoever makes them: a plugin's process or a worker.
+ *
+ * A runtime that gave up an ADD goes on with DEL and the next ADD, while the first may still be under way. Each waits for the one
+ * before. The locks are bytes of one file, found by a hash of the key: they leave nothing behind, and end with their holder.
+ */
+import type { Exec } from "../lib/cni/delegate.ts";
+import type { AttachmentKey } from "../lib/cni/request.ts";
+import { hash64 } from "../lib/hash.ts";
+import { LOCK_DIRECTORY } from "../lib/host/bridge-lock.ts";
+import { ENOENT, SyscallError } from "../lib/linux/errno.ts";
+import { makeDirectories } from "../lib/linux/files.ts";
+import { RangeLock } from "../lib/linux/range-lock.ts";
+import { sleepMs } from "../lib/linux/stdio.ts";
+import { seedOf } from "./attachment-names.ts";
+
+const LOCK_FILE = `${LOCK_DIRECTORY}/attachments`;
+/** Longest wait for the call before. It waits for the service as long, by default. */
+const LIMIT_MS = 10_000;
+/** Of a millisecond each. To start a process takes ten, on a machine that is not busy. */
+const MOST_SHORT_WAITS = 50;
+/** Tells a delegate, and what that runs, which attachment is held for it: it must not wait for those who wait for it. */
+const HELD_VARIABLE = "FAIRLEAD_ATTACHMENT";
+/** An offset is not negative, and its byte does not end beyond the largest: 62 bits are. */
+const SPARE_BITS = 2n;
+
+/** Held by this process, while it is. */
+let held: bigint | null = null;
+
+function offsetOf(key: AttachmentKey): bigint {
+  return hash64(seedOf(key)) >> SPARE_BITS;
+}
+
+/** Locks of attachments, for a process that takes one after another. */
+export class AttachmentLocks {
+  readonly #file: RangeLock;
+
+  /** @throws SyscallError where there is no place for them. */
+  constructor() {
+    this.#file = openLocks();
+  }
+
+  /** The function that lets go of it; null when a call for the attachment runs. */
+  tryHold(key: AttachmentKey): (() => void) | null {
+    const offset = offsetOf(key);
+    return this.#file.tryLock(offset) ? () => this.#file.unlock(offset) : null;
+  }
+
+  /** Like {@link tryHold}, but waits a few milliseconds: a call that has just been answered is about to let go. */
+  holdSoon(key: AttachmentKey): (() => void) | null {
+    for (let wait = 0; ; wait += 1) {
+      const letGo = this.tryHold(key);
+      if (letGo !== null || wait === MOST_SHORT_WAITS) return letGo;
+      sleepMs(1);
+    }
+  }
+
+  /** @throws FairleadError timeout, with the process that is in the way. */
+  hold(key: AttachmentKey): () => void {
+    const { containerId, ifname, networkName } = key;
+    const object = `${containerId} (${ifname}) of network ${networkName}`;
+    const offset = offsetOf(key);
+    this.#file.lock({ offset, object, timeoutMs: LIMIT_MS });
+    return () => this.#file.unlock(offset);
+  }
+
+  close(): void {
+    this.#file.close();
+  }
+}
+
+/** The folder is there but for the first time after a boot. */
+function openLocks(): RangeLock {
+  try {
+    return new RangeLock(LOCK_FILE);
+  } catch (thrown) {
+    if (!(thrown instanceof SyscallError) || thrown.errno !== ENOENT) throw thrown;
+    makeDirectories(LOCK_DIRECTORY, 0o700);
+    return new RangeLock(LOCK_FILE);
+  }
+}
+
+/** What a process of its own needs to run in order. */
+export interface OrderContext {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  log(message: string): void;
+}
+
+/**
+ * Runs `action` when no other ADD or DEL for `key` runs on this node. Where no lock can be had (a read-only /run), it runs all the
+ * same: order is a wish, and to be detached is a right.
+ *
+ * @throws FairleadError timeout (CNI code 11) when the call before does not end.
+ */
+export function runInOrder<T>(key: AttachmentKey, { env, log }: OrderContext, action: () => T): T {
+  const offset = offsetOf(key);
+  if (env[HELD_VARIABLE] === String(offset)) return action();
+  const locks = openLocksIfPossible(log);
+  if (locks === null) return action();
+  try {
+    locks.hold(key);
+    held = offset;
+    return action();
+  } finally {
+    held = null;
+    locks.close();
+  }
+}
+
+/** Null, and a line in the log, where there is no place for them. */
+export function openLocksIfPossible(log: (message: string) => void): AttachmentLocks | null {
+  try {
+    return new AttachmentLocks();
+  } catch (thrown) {
+    if (!(thrown instanceof SyscallError)) throw thrown;
+    log(`going on without knowing of other calls for the attachment: ${thrown.message}`);
+    return null;
+  }
+}
+
+/** `exec`, telling those whom it runs what this process holds. */
+export function passingOrderOn(exec: Exec): Exec {
+  return {
+    ...exec,
+    execFile: ({ env, ...program }) =>
+      exec.execFile({ ...program, env: held === null ? env : { ...env, [HELD_VARIABLE]: String(held) } }),
+  };
+}
