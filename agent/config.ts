@@ -33,6 +33,8 @@ export interface AgentConfig {
   readonly cniCacheDir: string;
   readonly nodeName: string;
   readonly networks: { readonly enabled: boolean };
+  /** What is done about firewalls of others that drop what containers need. */
+  readonly firewall: { readonly accept: FirewallAccept };
   readonly dns: {
     readonly enabled: boolean;
     /** IP addresses, with `#port` where it is not 53. Null: the nameservers of /etc/resolv.conf. */
@@ -43,6 +45,10 @@ export interface AgentConfig {
   readonly reaper: { readonly enabled: boolean };
   readonly log: { readonly level: LogLevel; readonly format: LogFormat };
 }
+
+export const FIREWALL_ACCEPT = ["auto", "off"] as const;
+/** "auto": rules of ours are put into chains of others that drop; "off": these are left alone. */
+export type FirewallAccept = (typeof FIREWALL_ACCEPT)[number];
 
 const DEFAULT_WORKERS = 4;
 const MAX_WORKERS = 64;
@@ -63,6 +69,12 @@ export const CONFIG_KEYS = {
   ),
   nodeName: key("text", "the host's name", "Name of this node", nodeName),
   "networks.enabled": key("true, false", "true", "Write conflists, keep bridges and firewall rules", yesOrNo),
+  "firewall.accept": key(
+    FIREWALL_ACCEPT.join(", "),
+    "auto",
+    "Let names, published ports and what containers send through firewalls of others that drop it",
+    oneOf(FIREWALL_ACCEPT),
+  ),
   "dns.enabled": key("true, false", "true", "Answer names on each network's gateway address", yesOrNo),
   "dns.upstreams": key(
     "list of addresses",
@@ -100,6 +112,7 @@ export function parseAgentConfig(text: string, file: string): AgentConfig {
     cniCacheDir: values.cniCacheDir ?? DEFAULT_CNI_CACHE_DIR,
     nodeName: values.nodeName ?? hostname(),
     networks: { enabled: values["networks.enabled"] ?? true },
+    firewall: { accept: values["firewall.accept"] ?? "auto" },
     dns: { enabled: values["dns.enabled"] ?? true, upstreams: values["dns.upstreams"] ?? null },
     workers: values.workers ?? DEFAULT_WORKERS,
     reaper: { enabled: values["reaper.enabled"] ?? true },

@@ -1,37 +1,80 @@
 /**
- * Firewalls of others that may drop what this node forwards for containers.
+ * Firewalls of others that drop what containers need: let through where the configuration says so, else told of, with the lines
+ * that would help.
  *
- * Every base chain on the forward hook has its say, and a packet that one of them drops is dropped, whatever Fairlead's
- * own table says. A chain with policy drop and no rule for our bridges is what users look for longest; Fairlead tells, and
- * leaves it alone. Chains of iptables-legacy are not in nftables and are not seen.
+ * Chains of iptables-legacy are not in nftables, cannot be seen, and are told of for that reason. What is between two containers
+ * of one bridge passes chains as well where br_netfilter is on.
  */
-
-import { type Chain, getAllChains, NF_INET_FORWARD } from "../../lib/netlink/nftables/chain.ts";
-import { NF_DROP } from "../../lib/netlink/nftables/data.ts";
-import { familyName, NFPROTO_INET, NFPROTO_IPV4, NFPROTO_IPV6 } from "../../lib/netlink/nftables/message.ts";
+import { readFileSync } from "node:fs";
+import {
+  ensureAccepted,
+  findObstacles,
+  type Obstacle,
+  removeAccepted,
+} from "../../lib/host/foreign-accept.ts";
+import type { LinkPattern } from "../../lib/host/foreign-accept-plan.ts";
+import { chainText } from "../../lib/host/foreign-chains.ts";
+import { readSysctl } from "../../lib/linux/sysctl.ts";
 import type { NFTables } from "../../lib/netlink/nftables/nftables.ts";
 import type { AgentProblem } from "../../lib/rpc/agent-api.ts";
+import type { FirewallAccept } from "../config.ts";
 
-const ROUTED_FAMILIES: ReadonlySet<number> = new Set([NFPROTO_INET, NFPROTO_IPV4, NFPROTO_IPV6]);
-
-/** One warning for each chain of somebody else that drops what no rule in it accepts. */
-export function foreignFirewallWarnings(nft: NFTables): AgentProblem[] {
-  return nft.list(getAllChains()).filter(mayDropForwarded).map(warning);
+/** Brings our rules in others' chains to what they must be. Returns the chains that were changed. @throws FairleadError */
+export function keepAccepted(
+  nft: NFTables,
+  accept: FirewallAccept,
+  patterns: readonly LinkPattern[],
+): readonly string[] {
+  return accept === "auto" ? ensureAccepted(nft, patterns) : removeAccepted(nft);
 }
 
-function mayDropForwarded({ family, hook, policy, table, type }: Chain): boolean {
-  const isOurs = table === "fairlead" && family === NFPROTO_INET;
-  const isForward = hook?.number === NF_INET_FORWARD && type === "filter";
-  return isForward && policy === NF_DROP && ROUTED_FAMILIES.has(family) && !isOurs;
+/** What is in the way of containers. @throws FairleadError */
+export function firewallProblems(nft: NFTables, patterns: readonly LinkPattern[]): AgentProblem[] {
+  if (patterns.length === 0) return [];
+  const isBridgedFiltered = BRIDGE_NETFILTER.some((key) => readSysctl(["net", "bridge", key]) === "1");
+  const obstacles = findObstacles(nft, patterns);
+  return [
+    ...obstacles.map((obstacle) => problemOf(obstacle, isBridgedFiltered)),
+    ...(usesLegacyFilter() ? [LEGACY] : []),
+  ];
 }
 
-function warning({ family, table = "", name = "" }: Chain): AgentProblem {
-  const chain = `${familyName(family)} ${table} ${name}`;
+const BRIDGE_NETFILTER = ["bridge-nf-call-iptables", "bridge-nf-call-ip6tables"];
+
+function problemOf({ chain, outcome, purposes, lines }: Obstacle, isBridgedFiltered: boolean): AgentProblem {
+  const text = chainText(chain);
+  const bridged =
+    chain.hook === "forward" && isBridgedFiltered
+      ? "; br_netfilter is on, so containers of one network do not reach each other either (sysctl net.bridge.bridge-nf-call-iptables=0 ends that)"
+      : "";
   return {
-    severity: "warning",
-    object: `chain ${chain}`,
+    severity: outcome === "drops" ? "error" : "warning",
+    object: `chain ${text}`,
     message:
-      `chain ${chain} drops forwarded packets that no rule in it accepts; containers reach nothing beyond this host ` +
-      `unless it accepts what comes from and goes to their bridges (nft list chain ${chain})`,
+      `chain ${text} ${outcome === "drops" ? "drops" : "may drop"} ${list(purposes)}${bridged}; ` +
+      `set firewall.accept to auto, or let it through with: ${lines.join("; ")}`,
   };
+}
+
+function list(words: readonly string[]): string {
+  return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
+}
+
+const LEGACY: AgentProblem = {
+  severity: "warning",
+  object: "iptables-legacy",
+  message:
+    "iptables-legacy has a filter table on this host, whose chains cannot be seen from here; if its policies are DROP, names and " +
+    "published ports need: iptables-legacy -I INPUT -i fl-+ -p udp --dport 53 -j ACCEPT; iptables-legacy -I FORWARD -i fl-+ -j ACCEPT; " +
+    "iptables-legacy -I FORWARD -o fl-+ -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -j ACCEPT",
+};
+
+/** Source: net/ipv4/netfilter/ip_tables.c: one name a line, of this network namespace; the file is of a module. */
+function usesLegacyFilter(): boolean {
+  try {
+    return readFileSync("/proc/net/ip_tables_names", "latin1").split("\n").includes("filter");
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return false;
+    throw thrown;
+  }
 }

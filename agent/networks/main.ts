@@ -12,13 +12,14 @@ import { serviceMarkOf } from "../../lib/host/bridge-identity.ts";
 import { repairIsolation } from "../../lib/host/firewall-isolation.ts";
 import type { IsolationSpec } from "../../lib/host/firewall-isolation-in-place.ts";
 import { repairSourceRules } from "../../lib/host/firewall-source.ts";
+import { type LinkPattern, patternsOf } from "../../lib/host/foreign-accept-plan.ts";
 import type { Event, Network } from "../../lib/ipam/api.ts";
 import type { AgentProblem } from "../../lib/rpc/agent-api.ts";
 import type { FeedListener } from "../feed.ts";
 import type { AgentContext, AgentPart } from "../part.ts";
-import { type ConflistSettings, conflistOf, nodeBridgeOf } from "./conflist.ts";
+import { type ConflistSettings, conflistOf, type NodeBridge, nodeBridgeOf } from "./conflist.ts";
 import { type ConfigurationFile, ConflistFiles } from "./conflist-files.ts";
-import { foreignFirewallWarnings } from "./foreign-firewall.ts";
+import { firewallProblems, keepAccepted } from "./foreign-firewall.ts";
 import {
   ensureNodeBridge,
   findLeftovers,
@@ -68,7 +69,7 @@ export async function startNetworks(context: AgentContext): Promise<AgentPart> {
   const watch = new RulesetWatch({
     isBusy: () => loop.isRunning,
     generation: () => node.rulesetGeneration(),
-    mend: () => node.mendIsolation(),
+    mend: () => node.mendRules(),
     onDamage: () => loop.request("all"),
   });
   watch.start();
@@ -76,6 +77,7 @@ export async function startNetworks(context: AgentContext): Promise<AgentPart> {
     name: "networks",
     applied: (revision) => loop.applied(revision),
     problems: () => node.problems(),
+    refresh: async () => node.lookAround(),
     close: async () => {
       unsubscribe();
       watch.close();
@@ -150,9 +152,19 @@ class NodeNetworks {
     }
   }
 
+  /** Returns whether any rule of ours was not as it should be, here or in firewalls of others. */
+  mendRules(): boolean {
+    const wasWrong = this.mendIsolation();
+    this.#keepAccepted();
+    return wasWrong;
+  }
+
   #isolation(): IsolationSpec[] {
-    const bridges = [...this.#known.values()].map(nodeBridgeOf).filter((bridge) => bridge !== null);
-    return bridges.map(isolationOf);
+    return this.#bridges().map(isolationOf);
+  }
+
+  #bridges(): NodeBridge[] {
+    return [...this.#known.values()].map(nodeBridgeOf).filter((bridge) => bridge !== null);
   }
 
   /** Brings the node to the service's state, as far as `work` goes. What is wrong with one network harms no other. */
@@ -165,7 +177,10 @@ class NodeNetworks {
       await yieldToOthers();
     }
     if (work === "all" || work.some(isRemoval)) await this.#removeStale(work);
-    if (work === "all") await this.#lookAround(networks);
+    if (work === "all") {
+      this.lookAround();
+      await this.#attempt(SOURCES, () => sweepSources(this.#host));
+    }
     this.#problems.clear(PASS);
   }
 
@@ -261,20 +276,49 @@ class NodeNetworks {
   }
 
   /** What no event tells: rules that somebody changed, firewalls of others. */
-  async #lookAround(networks: readonly Network[]): Promise<void> {
-    const bridges = networks.map(nodeBridgeOf).filter((bridge) => bridge !== null);
-    this.mendIsolation();
-    await this.#attempt(SOURCES, () => sweepSources(this.#host));
-    const forwards = bridges.some(({ internal }) => !internal);
-    await this.#attempt(FIREWALLS, () => this.#warn(forwards ? foreignFirewallWarnings(this.#host.nft) : []));
+  lookAround(): void {
+    this.mendRules();
+    const { nft } = this.#host;
+    try {
+      this.#tellAll(firewallProblems(nft, this.#patterns()));
+    } catch (thrown) {
+      this.#firewallFailed(thrown);
+    }
   }
 
-  #warn(warnings: readonly AgentProblem[]): void {
-    const before = new Set(this.#warnings.map(({ object }) => object));
-    this.#warnings = warnings;
-    for (const { object, message } of warnings) {
-      if (!before.has(object))
-        this.#context.logger.warn({ reason: message }, "agent: a foreign firewall may drop");
+  /** Lets containers through firewalls of others, where it is wanted and needed. */
+  #keepAccepted(): void {
+    const { config, logger } = this.#context;
+    try {
+      const changed = keepAccepted(this.#host.nft, config.firewall.accept, this.#patterns());
+      if (changed.length > 0)
+        logger.info({ chains: changed }, "agent: rules for containers in chains of others are as needed");
+      this.#problems.clear(FIREWALLS);
+    } catch (thrown) {
+      this.#firewallFailed(thrown);
+    }
+  }
+
+  #firewallFailed(thrown: unknown): void {
+    this.#problems.set(FIREWALLS, asFairleadError(thrown, "look at", FIREWALLS));
+    this.#host.close();
+  }
+
+  #patterns(): LinkPattern[] {
+    return patternsOf(
+      this.#bridges().map(({ bridge, prefixes }) => ({
+        bridge,
+        hasIpv6: prefixes.some(({ address }) => address.family === 6),
+      })),
+    );
+  }
+
+  #tellAll(problems: readonly AgentProblem[]): void {
+    const before = new Set(this.#warnings.map(({ message }) => message));
+    this.#warnings = problems;
+    for (const { object, message } of problems) {
+      if (!before.has(message))
+        this.#context.logger.warn({ object, reason: message }, "agent: a foreign firewall is in the way");
     }
   }
 

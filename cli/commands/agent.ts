@@ -8,8 +8,9 @@ function refuseTogether(given: {
   readonly check: boolean;
   readonly json: boolean;
   readonly "help-config": boolean;
+  readonly "remove-rules": boolean;
 }): void {
-  const modes = (["status", "check", "help-config"] as const).filter((name) => given[name]);
+  const modes = (["status", "check", "help-config", "remove-rules"] as const).filter((name) => given[name]);
   if (modes.length > 1)
     throw new UsageError("option", `conflicting options: --${modes.join(" and --")}; give one`);
   if (given.json && !given.status) throw new UsageError("option", "--json is for --status");
@@ -29,6 +30,10 @@ export const agent = defineCommand({
     check: { kind: "switch", description: "Check the configuration, then end" },
     "help-config": { kind: "switch", description: "Show every key of the configuration file" },
     status: { kind: "switch", description: "Ask the agent that runs what it has to complain about" },
+    "remove-rules": {
+      kind: "switch",
+      description: "Take Fairlead's rules out of firewalls of others, then end",
+    },
     json: { kind: "switch", description: "With --status: as JSON, nothing cut" },
   },
   manual: {
@@ -39,7 +44,10 @@ not be there yet: the agent waits for it, and what it made stays while either is
 Logs to stderr, one JSON object per line. SIGTERM or SIGINT ends it; networks and containers stay as they are.
 
 With --status it runs nothing, but asks the agent that listens where the configuration says: what its parts have to complain
-about, whether the service is there, and whether somebody else's firewall may drop what containers send.
+about, whether the service is there, and whether somebody else's firewall drops what containers need.
+
+With --remove-rules it takes out what an agent put into firewalls of others (firewall.accept), as when Fairlead is uninstalled. An agent that
+runs puts it back.
 
 Keys of the configuration file, with their defaults: see \`fairlead agent --help-config\`.`,
     examples: [
@@ -64,6 +72,7 @@ Keys of the configuration file, with their defaults: see \`fairlead agent --help
   run: async ({ options }, io) => {
     const { config, check, json, status } = options;
     refuseTogether(options);
+    if (options["remove-rules"]) return (await import("./agent-remove-rules.ts")).removeRules(io);
     const given = { ...(config !== undefined && { config }), check };
     if (status) return (await import("./agent-status.ts")).showAgentStatus(given, { json }, io);
     const { runAgent, showAgentKeys } = await import("./agent-run.ts");

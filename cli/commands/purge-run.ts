@@ -4,6 +4,7 @@ import { connect } from "node:net";
 import { Attempts } from "../../lib/attempts.ts";
 import { FairleadError } from "../../lib/errors.ts";
 import { type ChangedSetting, changedSettings, restoreSettings } from "../../lib/host/changed-settings.ts";
+import { removeAccepted } from "../../lib/host/foreign-accept.ts";
 import { drawLinkGroup } from "../../lib/host/link-group.ts";
 import { findTraces, removeTraces, type Traces, tableText } from "../../lib/host/traces.ts";
 import { removeNamedNetns } from "../../lib/linux/named-netns.ts";
@@ -63,6 +64,7 @@ interface Places {
 
 function remove({ sandboxes, traces }: Found, { registry, route, nft }: Places): void {
   const attempts = new Attempts();
+  attempts.run(() => void removeAccepted(nft));
   attempts.run(() => removeTraces(traces, { route, nft, group: drawLinkGroup(Math.random) }));
   for (const record of sandboxes) {
     if (record.netns !== "") attempts.run(() => void removeNamedNetns(record.name));

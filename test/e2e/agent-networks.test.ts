@@ -10,7 +10,7 @@ jest.setTimeout(120_000);
 
 let under: AgentLab;
 beforeEach(async () => {
-  under = await AgentLab.open("agent", { dns: { enabled: false }, workers: 0 });
+  under = await AgentLab.open("agent", { dns: { enabled: false }, workers: 0, firewall: { accept: "off" } });
 });
 afterEach(() => under?.close());
 

@@ -16,6 +16,16 @@ import {
 import { encodeComment, NFTNL_UDATA_RULE_COMMENT } from "./userdata.ts";
 
 /**
+ * What an extension of iptables is told besides its own data: some take only rules of one protocol.
+ *
+ * Source: nf_tables.h enum nft_rule_compat_attributes; net/netfilter/nft_compat.c nft_parse_compat.
+ */
+const compatTable = attributeTable("nft_rule_compat", {
+  protocol: attribute("NFTA_RULE_COMPAT_PROTO", 1, u32be),
+  flags: attribute("NFTA_RULE_COMPAT_FLAGS", 2, u32be),
+});
+
+/**
  * ```
  * |  ..|0001| NFTA_RULE_TABLE        |"fairlead\0"|
  * |  ..|0002| NFTA_RULE_CHAIN        |"postrouting\0"|
@@ -31,6 +41,7 @@ export const ruleTable = attributeTable("nft_rule", {
   chain: attribute("NFTA_RULE_CHAIN", 2, zstring),
   handle: attribute("NFTA_RULE_HANDLE", 3, u64be),
   expressions: attribute("NFTA_RULE_EXPRESSIONS", 4, expressionList),
+  compat: attribute("NFTA_RULE_COMPAT", 5, compatTable),
   position: attribute("NFTA_RULE_POSITION", 6, u64be),
   userdata: attribute("NFTA_RULE_USERDATA", 7, bytes),
   id: attribute("NFTA_RULE_ID", 9, u32be),
@@ -45,18 +56,31 @@ export interface RuleSpec extends InFamily {
   readonly chain: string;
   readonly expressions: readonly Expression[];
   readonly comment?: string;
+  /** IPPROTO_* that the rule is about, for an extension of iptables that asks. */
+  readonly compatProtocol?: number | undefined;
 }
 
 /** Adds a rule at the end of a chain. Not idempotent: rules have no name. */
-export function newRule({ family, table, chain, expressions, comment }: RuleSpec): NetlinkRequest {
+export function newRule(spec: RuleSpec): NetlinkRequest {
+  return creation(spec, NLM_F_CREATE | NLM_F_APPEND);
+}
+
+/** Adds a rule at the beginning of a chain. Not idempotent. */
+export function insertRule(spec: RuleSpec): NetlinkRequest {
+  return creation(spec, NLM_F_CREATE);
+}
+
+function creation(spec: RuleSpec, flags: number): NetlinkRequest {
+  const { family, table, chain, expressions, comment, compatProtocol: protocol } = spec;
   return nftablesRequest({
     message: NFT_MSG_NEWRULE,
     family,
-    flags: NLM_F_CREATE | NLM_F_APPEND,
+    flags,
     attributes: ruleTable.encode({
       table,
       chain,
       expressions,
+      ...(protocol !== undefined && { compat: { protocol, flags: 0 } }),
       ...(comment !== undefined && { userdata: encodeComment(comment, NFTNL_UDATA_RULE_COMMENT) }),
     }),
     operation: "create nftables rule in",

@@ -29,6 +29,7 @@ import { payloadTable } from "./payload.ts";
 import { rangeTable } from "./range.ts";
 import { redirTable } from "./redir.ts";
 import { rejectTable } from "./reject.ts";
+import { matchTable, targetTable } from "./xtables.ts";
 
 export const expressionTable = attributeTable("nft_expr", {
   name: attribute("NFTA_EXPR_NAME", 1, zstring),
@@ -45,6 +46,7 @@ export const expressionTable = attributeTable("nft_expr", {
     log: logTable,
     lookup: lookupTable,
     masq: masqTable,
+    match: matchTable,
     meta: metaTable,
     nat: natTable,
     numgen: numgenTable,
@@ -52,6 +54,7 @@ export const expressionTable = attributeTable("nft_expr", {
     range: rangeTable,
     redir: redirTable,
     reject: rejectTable,
+    target: targetTable,
   }),
 });
 

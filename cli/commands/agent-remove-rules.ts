@@ -1,0 +1,17 @@
+/** What `fairlead agent --remove-rules` does. */
+import { removeAccepted } from "../../lib/host/foreign-accept.ts";
+import { NETLINK_NETFILTER, openNetlinkSocket } from "../../lib/linux/netlink-socket.ts";
+import { NetlinkConnection } from "../../lib/netlink/connection.ts";
+import { NFTables } from "../../lib/netlink/nftables/nftables.ts";
+import type { Io } from "../io.ts";
+
+/** Idempotent. @throws FairleadError of what could not be taken out. */
+export async function removeRules(io: Io): Promise<number> {
+  const netfilter = new NetlinkConnection(openNetlinkSocket(NETLINK_NETFILTER));
+  try {
+    for (const chain of removeAccepted(new NFTables(netfilter))) await io.out(`chain ${chain}\n`);
+    return 0;
+  } finally {
+    netfilter.close();
+  }
+}
