@@ -39,20 +39,29 @@ describe("decodeJson", () => {
     );
   });
 
-  const nested = (depth: number) => "[".repeat(depth) + "]".repeat(depth);
+  const arrays = (depth: number) => "[".repeat(depth) + "]".repeat(depth);
+  const objects = (depth: number) => `${'{"a":'.repeat(depth)}0${"}".repeat(depth)}`;
+  const mixed = (depth: number) => `${'[{"a":'.repeat(depth / 2)}0${"}]".repeat(depth / 2)}`;
+  // What is closed no longer counts: many in a row are as deep as one.
+  const row = (depth: number) => `[${Array.from({ length: 10 }, () => objects(depth - 1)).join()}]`;
+  const nestings = { arrays, objects, mixed, row };
+  const kinds = Object.keys(nestings) as (keyof typeof nestings)[];
 
-  test(`takes ${MAX_JSON_DEPTH} levels`, () => {
-    expect(() => decodeJson(bytes(nested(MAX_JSON_DEPTH)), READING)).not.toThrow();
+  test.each(kinds)(`takes ${MAX_JSON_DEPTH} levels: %s`, (kind) => {
+    expect(() => decodeJson(bytes(nestings[kind](MAX_JSON_DEPTH)), READING)).not.toThrow();
   });
 
-  test.each([MAX_JSON_DEPTH + 1, 10_000, 1_000_000])("refuses %d levels", (depth) => {
-    expect(() => decodeJson(bytes(nested(depth)), READING)).toThrow(
-      expect.objectContaining({
-        code: "invalid-config",
-        message: expect.stringContaining(`${depth} levels`),
-      }),
-    );
-  });
+  test.each(kinds.flatMap((kind) => [MAX_JSON_DEPTH + 2, 20_000].map((depth) => [kind, depth] as const)))(
+    "refuses %s of %d levels",
+    (kind, depth) => {
+      expect(() => decodeJson(bytes(nestings[kind](depth)), READING)).toThrow(
+        expect.objectContaining({
+          code: "invalid-config",
+          message: expect.stringContaining(`${depth} levels`),
+        }),
+      );
+    },
+  );
 
   test("does not count brackets inside strings", () => {
     const text = JSON.stringify({ key: `${"[{".repeat(1000)}"\\`, list: ["\\", '"', "[".repeat(500)] });

@@ -287,3 +287,9 @@ describe.each(CNI_VERSIONS)("down to %s and up again", (version) => {
     );
   });
 });
+
+test("an address that cannot be read is refused with what its parser says", () => {
+  const result = { cniVersion: "1.0.0", ips: [{ address: "10.1.0.300/16" }] };
+  expect(() => parseResult(result, "1.0.0", READING)).toThrow(/ips\[0\]\.address.*10\.1\.0\.300/u);
+  expect(() => parseResult(result, "1.0.0", READING)).not.toThrow(/undefined/u);
+});

@@ -341,6 +341,14 @@ describe("DEL", () => {
     expect(done).toMatchObject({ status: 0, stdout: "", calls: [{ verb: "del", request: { netns } }] });
   });
 
+  test("says why it takes a netns for gone", () => {
+    const done = run({ verb: "DEL", netns: "a file" });
+    expect(done.stderr).toContain(
+      `taking the container's netns for gone: open ${NETNS}: it is a regular file`,
+    );
+    expect(run({ verb: "DEL", netns: "absent" }).stderr).toBe("");
+  });
+
   test("without a netns", () => {
     const done = run({ verb: "DEL", env: { CNI_NETNS: "" }, netns: "own" });
     expect(done).toMatchObject({ status: 0, calls: [{ request: { netns: null } }] });

@@ -45,6 +45,13 @@ describe("a subnet of the API", () => {
     ]);
   });
 
+  test("refuses with what would be right, ours or the parser's", () => {
+    const ours = refusalOf(() => subnetOfSpec({ subnet: "10.1.0.5/24" }));
+    expect(ours.hint).toBe("write 10.1.0.0/24");
+    expect(refusalOf(() => subnetOfSpec({ subnet: "10.1.0.0" })).hint).toBe("write it like 10.1.0.0/24");
+    expect(refusalOf(() => subnetOfSpec({ subnet: "10.1.0.0/24", gateway: "router" })).hint).toBe("");
+  });
+
   test("may have no gateway", () => {
     expect(usable(subnetOfSpec({ subnet: "10.1.0.0/30", gateway: null }))).toEqual(["10.1.0.1-10.1.0.2"]);
   });

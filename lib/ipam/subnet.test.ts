@@ -138,3 +138,20 @@ describe("a range set", () => {
     ]);
   });
 });
+
+test("declarations of one subnet are one, those of others stay apart, also behind one gateway", () => {
+  const [first, second] = [
+    { subnet: "10.1.0.0/24", rangeStart: "10.1.0.10", rangeEnd: "10.1.0.19" },
+    { subnet: "10.1.0.0/24", rangeStart: "10.1.0.30", rangeEnd: "10.1.0.39" },
+  ];
+  const gateway = "10.1.0.1";
+  const pool = poolOfRangeSet([
+    { ...first, gateway },
+    { ...second, gateway },
+    { subnet: "10.2.0.0/24", gateway },
+  ]);
+  expect(pool.subnets.map(show)).toEqual([
+    { subnet: "10.1.0.0/24", gateway, ranges: ["10.1.0.10-10.1.0.19", "10.1.0.30-10.1.0.39"] },
+    { subnet: "10.2.0.0/24", gateway, ranges: ["10.2.0.1-10.2.0.254"] },
+  ]);
+});

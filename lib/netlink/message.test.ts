@@ -111,6 +111,11 @@ describe("acknowledgements", () => {
     });
   });
 
+  test("have no extack unless they say so, whatever follows", () => {
+    const silent = message(NLMSG_ERROR, NLM_F_CAPPED, `${REFUSAL}08 00 02 00 1c 00 00 00`);
+    expect(decodeError(silent)).toEqual({ errno: 101, extack: {} });
+  });
+
   test("that are too short, or quote more than they hold, are refused", () => {
     expect(() => decodeError(message(NLMSG_ERROR, 0, "00 00 00 00"))).toThrow(FairleadError);
     const beyond = decodeError(message(NLMSG_ERROR, NLM_F_ACK_TLVS, REFUSAL));

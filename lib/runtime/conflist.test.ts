@@ -118,8 +118,13 @@ describe("a configuration directory", () => {
   test("an unknown network is told with the files that may have held it", () => {
     put("10-x.conflist", "nonsense");
     expect(() => findConflist(folder, "a")).toThrow(/find conflist of network a: .*10-x\.conflist/);
+    expect(() => findConflist(folder, "a")).toThrow(
+      expect.objectContaining({
+        reason: expect.stringContaining(`there is none in ${folder}, and some files there cannot be read: `),
+      }),
+    );
     expect(() => findConflist(`${folder}/nosuch`, "a")).toThrow(
-      expect.objectContaining({ code: "not-found" }),
+      expect.objectContaining({ code: "not-found", reason: `there is none in ${folder}/nosuch` }),
     );
   });
 });
