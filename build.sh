@@ -47,6 +47,7 @@ usage: ./build.sh [VERB]
   bench       measure against the Go reference plugins [--reference DIR] [--json FILE] [--quick] (root)
               with --networks: fairlead network beside Docker 20.10 [--json FILE] [--quick]
   bench dns   measure names against dnsmasq [--seconds N] (root)
+  mutate      [PATHS] puts faults into the sources and tells which of them no unit or contract test finds
   lint        formatter, linter, types, layers, import cycles, protocol definitions
   generate    regenerate lib/rpc/generated from the .proto files
   install     [--cni-bin DIR] [--cni-conf DIR]  default /opt/cni/bin and /etc/cni/net.d (root)
@@ -163,6 +164,17 @@ model() { # 10,000 histories take an hour or two
   "$NODE" --no-warnings test/model/main.ts "$@"
 }
 
+mutate() { # folders or files; by default all that unit and contract tests reach. Goes on where the last run left off
+  dependencies
+  local path globs=()
+  for path in "$@"; do
+    if [ -d "$path" ]; then globs+=("${path%/}/**/*.ts" "!**/*.test.ts"); else globs+=("$path"); fi
+  done
+  say "mutate (some seconds for each fault)"
+  "$NODE" --no-warnings node_modules/@stryker-mutator/core/bin/stryker.js run stryker.config.mjs \
+    ${globs[0]:+--mutate "$(IFS=,; echo "${globs[*]}")"}
+}
+
 bench_dns() {
   packages "${BENCH_PACKAGES[@]}" dnsmasq-base
   build
@@ -214,6 +226,7 @@ esac
 case $verb in
   build) build ;;
   test) run_tests "$@" ;;
+  mutate) mutate "$@" ;;
   model) model "$@" ;;
   demo) demo "$@" ;;
   bench) bench "$@" ;;

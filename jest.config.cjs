@@ -11,6 +11,8 @@ const common = {
   // Node has no such module. Nothing calls the stand-in: lib/linux takes node:ffi there.
   moduleNameMapper: { "^bun:ffi$": "<rootDir>/test/support/no-bun-ffi.ts" },
   testPathIgnorePatterns: ["/node_modules/", "/dist/"],
+  // A mutation run's copies of all this.
+  modulePathIgnorePatterns: ["<rootDir>/\\.mutation/"],
 };
 module.exports = {
   projects: [

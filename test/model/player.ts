@@ -122,7 +122,9 @@ class Player {
     if (events === null) return;
     const changes = this.#runtime.ledger.changes();
     const live = this.#runtime.ledger.those("live").filter((who) => changes[who] === this.#changes[who]);
-    this.#problems.push(...judgeReleases({ live, events }, this.#runtime.idOf));
+    const problems = judgeReleases({ live, events }, this.#runtime.idOf);
+    this.#runtime.log.push(...problems);
+    this.#problems.push(...problems);
     this.#seen = events.at(-1)?.revision ?? this.#seen;
     this.#changes = changes;
   }

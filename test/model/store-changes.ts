@@ -25,6 +25,8 @@ export class StoreChanges {
   /** Of a store at rest: a server keeps others out of its own. */
   async backup(): Promise<void> {
     await this.#world.stopServer();
+    // A server that was killed leaves part of it in the log: whoever opens the store brings that in.
+    withDatabase(this.#world.databaseFile, revisionOf);
     copyFileSync(this.#world.databaseFile, this.#backup);
     this.#revision = withDatabase(this.#backup, revisionOf);
     await this.#world.start();
