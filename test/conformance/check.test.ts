@@ -26,6 +26,18 @@ interface Attached {
   readonly check: Configuration;
 }
 
+test("an attachment without addresses is in order, whatever gateway and masquerade the keys ask for", async () => {
+  const network = lab.network();
+  const container = await lab.container();
+  const config = lab.bridge(network, { ipam: undefined, isDefaultGateway: true });
+  const prevResult = await lab.add(container, config);
+  expect(prevResult.ips ?? []).toEqual([]);
+  await lab.succeed("CHECK", container, { ...config, prevResult });
+  await lab.lab.host(["ip", "link", "set", prevResult.interfaces?.[1]?.name ?? "", "nomaster"]);
+  expect(await lab.fail("CHECK", container, { ...config, prevResult })).toMatchObject({ code: 105 });
+  await lab.succeed("DEL", container, config);
+});
+
 /** One dual-stack attachment with a route of its own, which CHECK has found to be in order. */
 async function attach(): Promise<Attached> {
   const network = lab.network();
