@@ -4,6 +4,7 @@
  * On TCP every call of every service, health and reflection too, must carry the server's token. There is no
  * TLS yet, so only loopback addresses are taken (the configuration sees to that).
  */
+import { createServer, type Socket, type Server as TcpServer } from "node:net";
 import {
   ResponderBuilder,
   Server,
@@ -18,6 +19,7 @@ import { IpamServiceService } from "../../lib/rpc/generated/fairlead/v1/ipam.ts"
 import { HealthService } from "../../lib/rpc/generated/grpc/health/v1/health.ts";
 import { ServerReflectionService } from "../../lib/rpc/generated/grpc/reflection/v1/reflection.ts";
 import { statusOf } from "../../lib/rpc/grpc-status.ts";
+import { type ConnectionLimits, connectionLimits, peerOf, TcpConnections } from "../tcp-connections.ts";
 import { type Token, unauthenticatedError } from "../token.ts";
 import { type HandlerOptions, ipamHandlers } from "./handlers.ts";
 import { healthHandlers } from "./health.ts";
@@ -41,6 +43,8 @@ export interface GrpcFrontOptions extends Omit<HandlerOptions, "signal"> {
   readonly isServing: () => Promise<boolean>;
   /** Demanded of every call; null where the file system guards the socket. */
   readonly token: Token | null;
+  /** Default: by the descriptors that the process may have. Of fronts that demand the token. */
+  readonly limits?: ConnectionLimits;
 }
 
 export interface GrpcFront {
@@ -58,13 +62,14 @@ export interface GrpcFront {
 export function createGrpcFront(options: GrpcFrontOptions): GrpcFront {
   const closing = new AbortController();
   const { signal } = closing;
+  const connections = new TcpConnections(options.limits ?? connectionLimits());
   captureLibraryLog(options.logger);
   const server = new Server({
     "grpc.max_receive_message_length": MAX_MESSAGE_BYTES,
     "grpc.max_concurrent_streams": MAX_STREAMS_PER_CONNECTION,
     "grpc.keepalive_time_ms": KEEPALIVE_MS,
     "grpc.keepalive_timeout_ms": KEEPALIVE_MS,
-    interceptors: options.token ? [tokenInterceptor(options.token)] : [],
+    interceptors: options.token ? [tokenInterceptor(options.token, connections)] : [],
   });
   server.addService(IpamServiceService, ipamHandlers({ ...options, signal }));
   server.addService(
@@ -75,7 +80,16 @@ export function createGrpcFront(options: GrpcFrontOptions): GrpcFront {
   server.addService(ServerReflectionService, reflection);
   server.addService(ServerReflectionV1AlphaService, reflection);
   return {
-    listen: (target) => listen(server, target),
+    async listen(target) {
+      if (!options.token || target.startsWith("unix:")) return listen(server, target);
+      const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+      const take = (socket: Socket): void => {
+        if (connections.take(socket)) injector.injectConnection(socket);
+      };
+      const listener = createServer(take);
+      signal.addEventListener("abort", () => listener.close());
+      return listenTcp(listener, target);
+    },
     close() {
       closing.abort();
       return new Promise((resolve) => server.tryShutdown(() => resolve()));
@@ -94,31 +108,47 @@ function captureLibraryLog(logger: GrpcFrontOptions["logger"]): void {
 function listen(server: Server, target: string): Promise<number> {
   return new Promise((resolve, reject) => {
     server.bindAsync(target, ServerCredentials.createInsecure(), (cause, port) => {
-      if (!cause) return resolve(port);
-      const reason = cause.message;
-      const hint = "choose another address in grpc.listen";
-      reject(
-        new FairleadError({
-          code: "unavailable",
-          operation: "listen for gRPC on",
-          object: target,
-          reason,
-          hint,
-          cause,
-        }),
-      );
+      if (cause) reject(cannotListen(target, cause));
+      else resolve(port);
     });
   });
 }
 
+/** The library would take every connection that there is; so it gets those that we let in. */
+function listenTcp(listener: TcpServer, target: string): Promise<number> {
+  const at = target.lastIndexOf(":");
+  const host = target.slice(0, at).replace(/^\[(.*)\]$/, "$1");
+  return new Promise((resolve, reject) => {
+    listener.once("error", (cause) => reject(cannotListen(target, cause)));
+    listener.listen({ host, port: Number(target.slice(at + 1)) }, () => {
+      const bound = listener.address();
+      resolve(typeof bound === "object" && bound ? bound.port : 0);
+    });
+  });
+}
+
+function cannotListen(object: string, cause: Error): FairleadError {
+  const hint = "choose another address in grpc.listen";
+  return new FairleadError({
+    code: "unavailable",
+    operation: "listen for gRPC on",
+    object,
+    reason: cause.message,
+    hint,
+    cause,
+  });
+}
+
 /** Ends a call without the token before its message is read. */
-function tokenInterceptor(token: Token): ServerInterceptor {
+function tokenInterceptor(token: Token, connections: TcpConnections): ServerInterceptor {
   return (method, call) => {
     const listener = new ServerListenerBuilder()
       .withOnReceiveMetadata((metadata, next) => {
         const [value] = metadata.get("authorization");
-        if (token.accepts(value === undefined ? undefined : String(value))) next(metadata);
-        else call.sendStatus(statusOf(unauthenticatedError("call", method.path)));
+        if (!token.accepts(value === undefined ? undefined : String(value)))
+          return call.sendStatus(statusOf(unauthenticatedError("call", method.path)));
+        connections.know(peerOfCall(call.getPeer()));
+        next(metadata);
       })
       .build();
     return new ServerInterceptingCall(
@@ -126,4 +156,14 @@ function tokenInterceptor(token: Token): ServerInterceptor {
       new ResponderBuilder().withStart((next) => next(listener)).build(),
     );
   };
+}
+
+/** The library says `ADDRESS:PORT`. */
+function peerOfCall(peer: string): string {
+  const at = peer.lastIndexOf(":");
+  const [remoteAddress, remotePort] = [
+    peer.slice(0, at).replace(/^\[(.*)\]$/, "$1"),
+    Number(peer.slice(at + 1)),
+  ];
+  return peerOf({ remoteAddress, remotePort });
 }

@@ -16,6 +16,7 @@ import type { Metrics, RequestOutcome } from "../metrics.ts";
 import { OPERATION_CALLS, type UnaryOperation } from "../operation-calls.ts";
 import { pickFields, ref, type Schema } from "../schema/kit.ts";
 import { SCHEMAS, type Validators, validationError } from "../schema/validation.ts";
+import { type ConnectionLimits, connectionLimits, peerOf, TcpConnections } from "../tcp-connections.ts";
 import { type Token, unauthenticatedError } from "../token.ts";
 import { addErrorHandlers, answerMalformed, answerUnroutable } from "./errors.ts";
 import { eventStreamHandler } from "./event-stream.ts";
@@ -27,6 +28,8 @@ import { ROUTES } from "./routes.ts";
 const BODY_LIMIT_BYTES = 1024 * 1024;
 /** A whole request must have come in by then. */
 const REQUEST_TIMEOUT_MS = 10_000;
+/** Silence between two requests, for whoever has the token; others have less (tcp-connections.ts). */
+const KEEP_ALIVE_MS = 60_000;
 /** How often a front that ends drops connections that have become idle. */
 const IDLE_SWEEP_MS = 20;
 /** Twice 255 characters of four bytes, percent-encoded. */
@@ -43,6 +46,8 @@ export interface HttpFrontOptions {
   readonly unreadyReasons: () => Promise<readonly string[]>;
   /** Demanded of every request; null where the file system guards the socket. */
   readonly token: Token | null;
+  /** Default: by the descriptors that the process may have. Of fronts that demand the token. */
+  readonly limits?: ConnectionLimits;
   readonly version: string;
 }
 
@@ -59,7 +64,7 @@ export async function createHttpFront(options: HttpFrontOptions): Promise<HttpFr
   const app = newApp(options);
   addErrorHandlers(app, options.logger);
   addJsonParser(app);
-  if (options.token) guard(app, options.token);
+  if (options.token) guard(app, options.token, new TcpConnections(options.limits ?? connectionLimits()));
   limitBodyTime(app);
   await app.register(swagger, openApiOptions(options.version));
   addOperations(app, options);
@@ -89,6 +94,8 @@ function newApp({ validators }: HttpFrontOptions): FastifyInstance {
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    http: { headersTimeout: REQUEST_TIMEOUT_MS },
     routerOptions: { maxParamLength: MAX_SEGMENT_CHARACTERS },
     // Requests that came in on open connections while the server ends are served, then the connection closes.
     return503OnClosing: false,
@@ -110,9 +117,11 @@ function newApp({ validators }: HttpFrontOptions): FastifyInstance {
 const PART_NAMES: Readonly<Record<string, string>> = { querystring: "query", params: "path" };
 
 /** Nothing but /healthz, which says no more than that the process is alive, is served without the token. */
-function guard(app: FastifyInstance, token: Token): void {
+function guard(app: FastifyInstance, token: Token, connections: TcpConnections): void {
+  connections.watch(app.server);
   app.addHook("onRequest", async (request) => {
-    if (request.routeOptions.url === "/healthz" || token.accepts(request.headers.authorization)) return;
+    if (token.accepts(request.headers.authorization)) return connections.know(peerOf(request.raw.socket));
+    if (request.routeOptions.url === "/healthz") return;
     throw unauthenticatedError(`serve ${request.method}`, request.url.slice(0, 200));
   });
 }

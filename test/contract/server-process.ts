@@ -4,7 +4,7 @@
  *     serverProcessContract("on Bun", ["bun", "main.ts"]);
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { createGrpcClient } from "../../lib/rpc/grpc-client.ts";
@@ -13,6 +13,9 @@ import { callSocket, TemporaryDirectory } from "../support/ipam-fronts.ts";
 
 /** Processes start slowly on a machine that does other things too. */
 const TIMEOUT_MS = 60_000;
+
+/** Connections to each listener by whoever has no token. */
+const STRANGERS = 700;
 
 const CALLER = { actor: "", node: "" };
 const key = (containerId: string) => ({ networkName: "web", containerId, ifname: "eth0" });
@@ -263,6 +266,36 @@ export function serverProcessContract(name: string, command: readonly string[]):
       const [event] = await grpc.listEvents({ kind: "network-created", networkName: "web" });
       expect(event?.actor).toBe("token");
     });
+
+    test("strangers on TCP take a bounded number of descriptors, keep nobody out, and have to go", async () => {
+      const server = start('http: {listen: "127.0.0.1:0"}\ngrpc: {listen: "127.0.0.1:0"}\n');
+      const ready = await server.ready();
+      const token = readFileSync(directory.file("state/token"), "utf8").trim();
+      const ports = ["http", "grpc"].map((name) => Number(String(ready[name]).split(":")[1]));
+      const strangers = ports.flatMap((port) =>
+        Array.from({ length: STRANGERS }, () => connect(port, "127.0.0.1")),
+      );
+      for (const one of strangers) {
+        one.on("error", () => {}).resume();
+        one.write("PRI * HTTP/2.0\r\n");
+      }
+      const closed = strangers.map(
+        (one) => new Promise<void>((resolve) => one.once("close", () => resolve())),
+      );
+      const [first = Promise.resolve()] = closed;
+      await first;
+      const endpoint = { host: "127.0.0.1", port: ports[0] ?? 0 };
+      const http = createHttpClient({ endpoint, token });
+      const grpc = createGrpcClient({ target: String(ready["grpc"]), token });
+      const local = createHttpClient({ endpoint: { socket } });
+      clients.push(http, grpc, local);
+      for (const client of [http, grpc, local]) expect((await client.info()).epoch).toBe(1);
+      const descriptors = readdirSync(`/proc/${server.child.pid}/fd`).length;
+      expect(descriptors).toBeLessThan(2 * STRANGERS);
+      // Those that were let in have ten seconds to show the token.
+      await Promise.all(closed);
+      for (const client of [http, grpc]) expect((await client.info()).epoch).toBe(1);
+    }, 60_000);
 
     test("gRPC on a unix socket is guarded by its mode", async () => {
       const path = directory.file("run/g.sock");
