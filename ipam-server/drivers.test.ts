@@ -36,6 +36,7 @@ describe("a network's driver", () => {
     [OPTION.mtu, ["67", "65536", "1500.0", "0x500", "", " 1500", "-1"], ["68", "1500", "65535"]],
     [OPTION.icc, ["yes", "", "2", "tRUE"], ["true", "false", "1", "0", "T", "FALSE"]],
     [OPTION.ipMasquerade, ["on"], ["f"]],
+    [OPTION.gatewayMode4, ["routed", "isolated", "", "NAT"], ["nat", "nat-unprotected"]],
     [OPTION.sourceCheck, ["", "yes", "ON"], ["on", "off", "true", "0"]],
     [OPTION.hostBinding, ["::1", "10.1.2", "localhost"], ["127.0.0.1", "0.0.0.0"]],
     [OPTION.bridgeName, ["", "a/b", "sixteen-characte", "a b", "..", "br%d"], ["br-web", "fifteen-charact"]],
@@ -121,6 +122,7 @@ test("options of a bridge mean what Docker's do, with its defaults", () => {
     hostBinding: null,
     mtu: null,
     sourceCheck: true,
+    routedInto: [],
   });
   const options = {
     [OPTION.bridgeName]: "br-x",
@@ -129,6 +131,7 @@ test("options of a bridge mean what Docker's do, with its defaults", () => {
     [OPTION.hostBinding]: "127.0.0.1",
     [OPTION.mtu]: "1400",
     [OPTION.sourceCheck]: "off",
+    [OPTION.gatewayMode6]: "nat-unprotected",
   };
   expect(readBridgeOptions({ id, options })).toEqual({
     bridge: "br-x",
@@ -137,5 +140,6 @@ test("options of a bridge mean what Docker's do, with its defaults", () => {
     hostBinding: "127.0.0.1",
     mtu: 1400,
     sourceCheck: false,
+    routedInto: [6],
   });
 });

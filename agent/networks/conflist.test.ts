@@ -49,6 +49,8 @@ test("a bridge network, whole", async () => {
         internal: false,
         portIsolation: false,
         sourceCheck: true,
+        directRouting4: false,
+        directRouting6: false,
         gatewayPriority: 0,
         publishPorts: true,
         ipam: { type: "fairlead-ipam" },
@@ -80,6 +82,7 @@ test("Docker's options do what they do there", async () => {
       "com.docker.network.bridge.enable_icc": "false",
       "com.docker.network.bridge.enable_ip_masquerade": "0",
       "com.docker.network.bridge.host_binding_ipv4": "127.0.0.1",
+      "com.docker.network.bridge.gateway_mode_ipv4": "nat-unprotected",
       "com.docker.network.driver.mtu": "1400",
     },
   });
@@ -87,6 +90,8 @@ test("Docker's options do what they do there", async () => {
     expect.objectContaining({
       bridge: "br-opts",
       portIsolation: true,
+      directRouting4: true,
+      directRouting6: false,
       ipMasq: false,
       mtu: 1400,
       publishPorts: true,
@@ -96,6 +101,7 @@ test("Docker's options do what they do there", async () => {
   expect(nodeBridgeOf(network)).toMatchObject({
     bridge: "br-opts",
     separate: true,
+    closed: [6],
     masquerades: false,
     mtu: 1400,
   });

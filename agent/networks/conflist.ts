@@ -33,6 +33,8 @@ export interface NodeBridge {
   readonly masquerades: boolean;
   /** icc=false */
   readonly separate: boolean;
+  /** In these families nobody outside reaches containers by a route. */
+  readonly closed: readonly (4 | 6)[];
   /** Bytes; null: what the kernel gives. */
   readonly mtu: number | null;
 }
@@ -50,7 +52,7 @@ export function hasConflist({ origin, driver }: Network): boolean {
 export function nodeBridgeOf(network: Network): NodeBridge | null {
   if (network.driver !== "bridge" || !hasConflist(network)) return null;
   const subnets = subnetsOf(network);
-  const { bridge, icc, ipMasquerade, mtu } = readBridgeOptions(network);
+  const { bridge, icc, ipMasquerade, mtu, routedInto } = readBridgeOptions(network);
   const gateways = subnets.flatMap(({ subnet, gateway }): InterfaceAddress[] =>
     gateway === null ? [] : [{ address: parseAddress(gateway), length: parsePrefix(subnet).length }],
   );
@@ -63,6 +65,7 @@ export function nodeBridgeOf(network: Network): NodeBridge | null {
     internal: network.internal,
     masquerades: !network.internal && ipMasquerade,
     separate: !icc,
+    closed: ([4, 6] as const).filter((family) => !routedInto.includes(family)),
     mtu,
   };
 }
@@ -90,7 +93,7 @@ export function conflistOf(network: Network, settings: ConflistSettings): NodeCo
 }
 
 function bridgePlugin(network: Network, bridge: NodeBridge, settings: ConflistSettings): object {
-  const { internal, masquerades, separate, mtu, gateways } = bridge;
+  const { internal, masquerades, separate, closed, mtu, gateways } = bridge;
   const { hostBinding, sourceCheck } = readBridgeOptions(network);
   const nameservers = gateways.map(({ address }) => formatAddress(address));
   return {
@@ -104,6 +107,8 @@ function bridgePlugin(network: Network, bridge: NodeBridge, settings: ConflistSe
     internal,
     portIsolation: separate,
     sourceCheck,
+    directRouting4: !closed.includes(4),
+    directRouting6: !closed.includes(6),
     gatewayPriority: 0,
     // By the bridge itself: a second plugin would be a second process for every container.
     publishPorts: true,

@@ -78,8 +78,16 @@ export function isolationOf({
   gateways,
   internal,
   separate,
+  closed,
 }: NodeBridge): IsolationSpec {
-  return { networkName, bridge, gateways: gateways.map(({ address }) => address), internal, separate };
+  return {
+    networkName,
+    bridge,
+    gateways: gateways.map(({ address }) => address),
+    internal,
+    separate,
+    closed,
+  };
 }
 
 /**

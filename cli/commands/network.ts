@@ -54,6 +54,8 @@ Options of the driver "bridge" (-o):
   com.docker.network.bridge.enable_icc            false: containers do not reach each other
   com.docker.network.bridge.enable_ip_masquerade  false: addresses are not translated on the way out
   com.docker.network.bridge.host_binding_ipv4     address of the host that ports are published on
+  com.docker.network.bridge.gateway_mode_ipv4     nat-unprotected: other hosts may reach containers by a route
+  com.docker.network.bridge.gateway_mode_ipv6     the same, in IPv6
   com.docker.network.driver.mtu                   MTU of the network
   com.fairlead.source_check                       off: containers may send from addresses that are not theirs
 

@@ -2,7 +2,7 @@
  * Is a network isolated? The one question of an ADD, apart from all that makes isolation, so that an ADD that finds it
  * in place loads none of that.
  */
-import { type Address, addressToBytes, compareAddresses } from "../addr/address.ts";
+import { type Address, addressToBytes, compareAddresses, type Family } from "../addr/address.ts";
 import { validateIfname } from "../addr/ifname.ts";
 import { FairleadError } from "../errors.ts";
 import { hashHex } from "../hash.ts";
@@ -30,6 +30,8 @@ export interface IsolationSpec {
   readonly internal: boolean;
   /** The network's containers do not reach each other by way of the host either (icc=false). Default: they do. */
   readonly separate?: boolean;
+  /** In these families nobody outside of the host gets onto the bridge by a route. Default: in none. */
+  readonly closed?: readonly Family[];
 }
 
 export const TABLE = { family: NFPROTO_INET, name: "fairlead" } as const;
@@ -48,7 +50,7 @@ export const OWN = {
  * A test compares these numbers with the rules.
  */
 export const CHAIN_USES = {
-  "isolation-forward": 5,
+  "isolation-forward": 8,
   "isolation-input": 5,
   "isolation-internal": 5 + 1,
   "isolation-gateway": 5 + 2,
@@ -67,9 +69,9 @@ const HASH_DIGITS = 16;
  * @throws invalid-config when a name cannot be used.
  */
 export function isolationComment(spec: IsolationSpec): string {
-  const { networkName, bridge, internal, separate = false } = spec;
+  const { networkName, bridge, internal, separate = false, closed = [] } = spec;
   validateIfname(bridge);
-  const content = JSON.stringify([networkName, bridge, internal, separate]);
+  const content = JSON.stringify([networkName, bridge, internal, separate, [...closed].sort()]);
   const comment = `${hashHex(content, HASH_DIGITS)} ${networkName}`;
   if (new TextEncoder().encode(comment).length <= COMMENT_MAXIMUM_BYTES) return comment;
   throw new FairleadError({

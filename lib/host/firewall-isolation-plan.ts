@@ -9,6 +9,7 @@
  *   set isolation-bridges { type ifname; elements = { "br-web" comment "<hash> web", "br-db" comment "<hash> db" } }
  *   set isolation-internal-bridges { type ifname; elements = { "br-db" } }
  *   set isolation-inside { type ifname . ifname; elements = { "br-web" . "br-web", "br-db" . "br-db" } }
+ *   set isolation-closed4 { type ifname; elements = { "br-web" } }
  *   set isolation-gateways4 { type ipv4_addr; elements = { 10.1.0.1, 10.2.0.1 } }
  *   set isolation-own4 { type ifname . ipv4_addr; elements = { "br-web" . 10.1.0.1, "br-db" . 10.2.0.1 } }
  *
@@ -17,7 +18,10 @@
  *     iifname @isolation-internal-bridges counter drop
  *     oifname @isolation-internal-bridges counter drop
  *     ct status dnat accept
- *     iifname @isolation-bridges oifname @isolation-bridges counter drop }
+ *     iifname @isolation-bridges oifname @isolation-bridges counter drop
+ *     ct state established,related accept
+ *     meta nfproto ipv4 oifname @isolation-closed4 counter drop
+ *     meta nfproto ipv6 oifname @isolation-closed6 counter drop }
  *
  *   chain isolation-input { type filter hook input priority filter; policy accept;
  *     iifname != @isolation-bridges accept
@@ -44,6 +48,10 @@
  * A network is elements, never rules: packets meet as many rules with one network as with a thousand. A network whose
  * containers shall not reach each other (icc=false) has no element in `isolation-inside`: what the host would forward
  * from its bridge back to it meets the last rule.
+ *
+ * A closed network is entered by published ports alone: what anybody else routes to its containers, by way of this host, is
+ * dropped, unless it belongs to what a container began. So a port that is published on 127.0.0.1, or not at all, is not reached
+ * by its container's address. Packets of the host itself are not forwarded.
  *
  * `ct status dnat` are packets of connections to published ports, and their replies. They cross: whoever publishes a port
  * wants to be reached. Nothing is published from an internal network.
@@ -84,12 +92,19 @@ import {
 
 export const INTERNAL: SetSpec = { ...INSIDE, name: "isolation-internal-bridges", key: [IFNAME] };
 export const WITHIN: SetSpec = { ...INSIDE, name: "isolation-inside", key: [IFNAME, IFNAME] };
+export const CLOSED = {
+  4: { ...INSIDE, name: "isolation-closed4", key: [IFNAME] },
+  6: { ...INSIDE, name: "isolation-closed6", key: [IFNAME] },
+} as const satisfies Record<4 | 6, SetSpec>;
 export const GATEWAYS = {
   4: { ...INSIDE, name: "isolation-gateways4", key: [IPV4_ADDR] },
   6: { ...INSIDE, name: "isolation-gateways6", key: [IPV6_ADDR] },
 } as const satisfies Record<4 | 6, SetSpec>;
 /** Every set, in the order in which they are made. */
-export const SETS: readonly SetSpec[] = [BRIDGES, INTERNAL, WITHIN, GATEWAYS[4], OWN[4], GATEWAYS[6], OWN[6]];
+export const SETS: readonly SetSpec[] = [
+  ...[BRIDGES, INTERNAL, WITHIN, CLOSED[4], CLOSED[6]],
+  ...[GATEWAYS[4], OWN[4], GATEWAYS[6], OWN[6]],
+];
 
 // Source: RFC 792, RFC 4443, RFC 4861; IANA "Protocol Numbers".
 const IPPROTO_ICMP = 1;
@@ -138,6 +153,9 @@ function forwardRules(): Expression[][] {
       ...[meta(NFT_META_OIFNAME, NFT_REG_1), isIn(BRIDGES)],
       ...drop(),
     ],
+    [...matchCtState(NF_CT_STATE_ESTABLISHED | NF_CT_STATE_RELATED), accept()],
+    [...matchFamily(4), meta(NFT_META_OIFNAME, NFT_REG_1), isIn(CLOSED[4]), ...drop()],
+    [...matchFamily(6), meta(NFT_META_OIFNAME, NFT_REG_1), isIn(CLOSED[6]), ...drop()],
   ];
 }
 
@@ -229,6 +247,10 @@ export function isolationElements(specs: readonly IsolationSpec[]): SetElements[
     { set: BRIDGES, elements: bridges },
     { set: INTERNAL, elements: bridgesOf(({ internal }) => internal).map((key) => ({ key })) },
     { set: WITHIN, elements: inside },
+    ...([4, 6] as const).map((family) => ({
+      set: CLOSED[family],
+      elements: bridgesOf(({ closed }) => closed?.includes(family) ?? false).map((key) => ({ key })),
+    })),
     ...([4, 6] as const).flatMap((family) => gatewayElements(specs, family)),
   ];
 }

@@ -88,13 +88,18 @@ function networksOf(elements: ReadonlyMap<SetSpec, readonly Element[]>): Isolati
   const of = (name: string) => [...elements].find(([set]) => set.name === name)?.[1] ?? [];
   const internal = new Set(of("isolation-internal-bridges").map(bridgeOf));
   const inside = new Set(of("isolation-inside").map(bridgeOf));
+  const closedTo = ([4, 6] as const).map(
+    (family) => [family, new Set(of(`isolation-closed${family}`).map(bridgeOf))] as const,
+  );
   const own = Map.groupBy([...of("isolation-own4"), ...of("isolation-own6")], bridgeOf);
   return of("isolation-bridges").flatMap((element) => {
     const networkName = networkOfComment(decodeComment(element.userdata, NFTNL_UDATA_SET_ELEM_COMMENT));
     const bridge = bridgeOf(element);
     if (networkName === null) return [];
     const gateways = (own.get(bridge) ?? []).map(gatewayOf);
-    return [{ networkName, bridge, gateways, internal: internal.has(bridge), separate: !inside.has(bridge) }];
+    const closed = closedTo.filter(([, bridges]) => bridges.has(bridge)).map(([family]) => family);
+    const flags = { internal: internal.has(bridge), separate: !inside.has(bridge) };
+    return [{ networkName, bridge, gateways, ...flags, ...(closed.length > 0 && { closed }) }];
   });
 }
 

@@ -15,6 +15,8 @@ export const OPTION = {
   bridgeName: "com.docker.network.bridge.name",
   icc: "com.docker.network.bridge.enable_icc",
   ipMasquerade: "com.docker.network.bridge.enable_ip_masquerade",
+  gatewayMode4: "com.docker.network.bridge.gateway_mode_ipv4",
+  gatewayMode6: "com.docker.network.bridge.gateway_mode_ipv6",
   hostBinding: "com.docker.network.bridge.host_binding_ipv4",
   mtu: "com.docker.network.driver.mtu",
   /** Ours. */
@@ -56,6 +58,8 @@ export const DRIVER_RULES: Readonly<Record<Driver, DriverRules>> = {
       [OPTION.icc]: booleanProblem,
       [OPTION.ipMasquerade]: booleanProblem,
       [OPTION.hostBinding]: ipv4Problem,
+      [OPTION.gatewayMode4]: gatewayModeProblem,
+      [OPTION.gatewayMode6]: gatewayModeProblem,
       [OPTION.mtu]: mtuProblem,
       [OPTION.sourceCheck]: switchProblem,
     },
@@ -89,6 +93,20 @@ function booleanProblem(value: string): string | null {
   return Object.hasOwn(BOOLEANS, value) ? null : "it is neither true nor false";
 }
 
+/** Whether hosts outside may reach containers by a route, by Docker's word for it. */
+const GATEWAY_MODES: Readonly<Record<string, boolean>> = { nat: false, "nat-unprotected": true };
+/** Docker's other words, and what comes near them. */
+const NEAREST: Readonly<Record<string, string>> = {
+  routed: "use nat-unprotected, with com.docker.network.bridge.enable_ip_masquerade=false",
+  isolated: "use an internal network",
+};
+
+function gatewayModeProblem(value: string): string | null {
+  if (Object.hasOwn(GATEWAY_MODES, value)) return null;
+  const nearest = Object.hasOwn(NEAREST, value) ? `; ${NEAREST[value]}` : "";
+  return `it is none of ${Object.keys(GATEWAY_MODES).join(", ")}${nearest}`;
+}
+
 function ipv4Problem(value: string): string | null {
   return tryParseAddress(value)?.family === 4 ? null : "it is not an IPv4 address";
 }
@@ -115,6 +133,8 @@ export interface BridgeOptions {
   readonly mtu: number | null;
   /** Containers send from their own addresses alone. */
   readonly sourceCheck: boolean;
+  /** Families in which hosts outside may reach containers by a route. */
+  readonly routedInto: readonly (4 | 6)[];
 }
 
 /** A value that does not parse (an old record may hold one) counts as not given. */
@@ -131,6 +151,9 @@ export function readBridgeOptions(network: {
     hostBinding: options[OPTION.hostBinding] ?? null,
     mtu: mtuProblem(mtu) === null ? Number(mtu) : null,
     sourceCheck: SWITCH[options[OPTION.sourceCheck] ?? ""] ?? true,
+    routedInto: ([4, 6] as const).filter(
+      (family) => GATEWAY_MODES[options[family === 4 ? OPTION.gatewayMode4 : OPTION.gatewayMode6] ?? ""],
+    ),
   };
 }
 

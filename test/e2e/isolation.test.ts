@@ -1,7 +1,7 @@
 /**
  * Isolation, with packets: who reaches whom, in both families and both directions, with the built executables.
  *
- *   a: plain   b: plain   c: internal   d: icc=false        each dual-stack, each with two containers
+ *   a: plain   b: gateway mode nat-unprotected   c: internal   d: icc=false        each dual-stack, each with two containers
  *
  * Needs root, ip, nft, ping and python3.
  */
@@ -30,7 +30,12 @@ const SUBNETS: Readonly<Record<NetworkName, Readonly<Record<Family, string>>>> =
 };
 const REQUESTS: Readonly<Record<NetworkName, object>> = {
   a: {},
-  b: {},
+  b: {
+    options: {
+      "com.docker.network.bridge.gateway_mode_ipv4": "nat-unprotected",
+      "com.docker.network.bridge.gateway_mode_ipv6": "nat-unprotected",
+    },
+  },
   c: { internal: true },
   d: { options: { "com.docker.network.bridge.enable_icc": "false" } },
 };
@@ -193,12 +198,10 @@ test("what an internal network publishes: no, but for its own containers, which 
 test("from the host to containers: yes", () =>
   matrix((to, family) => connects(lab.host, to.address[family], 80), { a: true, b: true, c: true, d: true }));
 
-test("from outside onto an internal network: no", async () => {
-  for (const family of FAMILIES) {
-    const to = containers.c[0].address[family];
-    expect(await pings(lab.internet, to, false)).toBe(false);
-    expect(await connects(lab.internet, to, 80)).toBe(false);
-  }
+test("from outside by a route to the container: only where the network is told to let it in", async () => {
+  const expected = { a: false, b: true, c: false, d: false };
+  await matrix((to, family, network) => pings(lab.internet, to.address[family], network === "b"), expected);
+  await matrix((to, family) => connects(lab.internet, to.address[family], 80), expected);
 });
 
 test("link-local addresses and multicast end at the bridge", async () => {

@@ -27,6 +27,7 @@ const WEB: IsolationSpec = {
   bridge: "br-web",
   gateways: addresses("10.1.0.1", "fd00:1::1"),
   internal: false,
+  closed: [4, 6],
 };
 const DB: IsolationSpec = {
   networkName: "db",
@@ -41,6 +42,7 @@ const ALONE: IsolationSpec = {
   gateways: addresses("10.1.0.1"),
   internal: false,
   separate: true,
+  closed: [4],
 };
 
 let host: NftNetns;
@@ -70,6 +72,9 @@ const RULES = `
     oifname @isolation-internal-bridges counter drop
     ct status dnat accept
     iifname @isolation-bridges oifname @isolation-bridges counter drop
+    ct state established,related accept
+    meta nfproto ipv4 oifname @isolation-closed4 counter drop
+    meta nfproto ipv6 oifname @isolation-closed6 counter drop
   }
   chain isolation-input { type filter hook input priority filter; policy accept;
     iifname != @isolation-bridges accept
@@ -85,6 +90,8 @@ const SCRIPT_OF_ALL = `table inet fairlead {
     "br-alone" comment "${isolationComment(ALONE)}" } }
   set isolation-internal-bridges { type ifname; elements = { "br-db" } }
   set isolation-inside { type ifname . ifname; elements = { "br-web" . "br-web", "br-db" . "br-db" } }
+  set isolation-closed4 { type ifname; elements = { "br-web", "br-alone" } }
+  set isolation-closed6 { type ifname; elements = { "br-web" } }
   set isolation-gateways4 { type ipv4_addr; elements = { 10.1.0.1, 10.2.0.1 } }
   set isolation-own4 { type ifname . ipv4_addr
     elements = { "br-web" . 10.1.0.1, "br-db" . 10.2.0.1, "br-alone" . 10.1.0.1 } }

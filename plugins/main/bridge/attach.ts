@@ -303,6 +303,9 @@ export function isolationOf(
     gateways: gateways.map(({ address }) => address),
     internal: config.internal,
     separate: config.portIsolation,
+    closed: ([4, 6] as const).filter(
+      (family) => !(family === 4 ? config.directRouting4 : config.directRouting6),
+    ),
   };
 }
 

@@ -28,6 +28,8 @@ test("every key has the default of the reference", () => {
     hostBinding: null,
     snat: true,
     sourceCheck: false,
+    directRouting4: true,
+    directRouting6: true,
   });
 });
 

@@ -52,6 +52,9 @@ const BRIDGE_FIELDS = {
   portIsolation: flag(),
   /** Ours: the network is kept apart from all other isolated networks of the host. */
   isolation: flag(),
+  /** Ours, with `isolation`: hosts outside reach containers by a route, and not by published ports alone. */
+  directRouting4: flag(true),
+  directRouting6: flag(true),
   /** Ours: nothing is forwarded onto or off the bridge. Implies `isolation`. */
   internal: flag(),
   /** Ours: the container takes addresses and routes from router advertisements. Default: unless the bridge is its gateway. */
