@@ -270,6 +270,6 @@ function lockTimeout(bridgeName: string): FairleadError {
     operation: "lock bridge",
     object: bridgeName,
     reason: `others have used it for ${LOCK_WAIT_MS} ms`,
-    hint: `see who does with: fuser -v ${LOCK_DIRECTORY}/bridge-${bridgeName}.lock`,
+    hint: `see who does with: fuser -v ${LOCK_DIRECTORY}/bridges`,
   });
 }

@@ -1,12 +1,23 @@
-/** The lock that keeps a bridge in place while somebody attaches to it. */
+/**
+ * The lock that keeps a bridge in place while somebody attaches to it.
+ *
+ * The locks of all bridges are bytes of one file, found by a hash of the name, so that bridges that come and go leave no files.
+ */
+import { hash64 } from "../hash.ts";
+import { ENOENT, SyscallError } from "../linux/errno.ts";
 import { makeDirectories } from "../linux/files.ts";
-import { LockFile, type LockMode } from "../linux/lock-file.ts";
+import type { LockMode } from "../linux/lock-file.ts";
+import { RangeLock } from "../linux/range-lock.ts";
 
 /** Where plugins and the agent keep them. A reboot empties it. */
 export const LOCK_DIRECTORY = "/run/fairlead/locks";
 
+const FILE = "bridges";
+/** An offset is not negative, and its byte does not end beyond the largest: 62 bits are. */
+const SPARE_BITS = 2n;
+
 export interface BridgeLockSpec {
-  /** Directory of the lock files; made when it is missing. On a file system that a reboot empties. */
+  /** Directory of the lock file; made when it is missing. On a file system that a reboot empties. */
   readonly directory: string;
   readonly bridgeName: string;
   /**
@@ -18,15 +29,21 @@ export interface BridgeLockSpec {
   readonly timeoutMs: number;
 }
 
+/** A lock that is held until it is closed. Closing it twice is harmless. */
+export interface HeldLock {
+  close(): void;
+}
+
 /**
  * Takes the lock of one bridge. Close it when done; the end of the process does the same.
  *
- * @throws FairleadError timeout
+ * @throws FairleadError timeout, naming the process that holds it
  */
-export function lockBridge({ directory, bridgeName, mode, timeoutMs }: BridgeLockSpec): LockFile {
-  const lock = openLock(directory, bridgeName);
+export function lockBridge({ directory, bridgeName, mode, timeoutMs }: BridgeLockSpec): HeldLock {
+  const lock = openLocks(directory);
   try {
-    lock.lock(mode, timeoutMs);
+    const offset = bridgeLockOffset(bridgeName);
+    lock.lock({ offset, mode, timeoutMs, operation: "lock bridge", object: bridgeName });
     return lock;
   } catch (error) {
     lock.close();
@@ -36,17 +53,27 @@ export function lockBridge({ directory, bridgeName, mode, timeoutMs }: BridgeLoc
 
 /** Takes the lock, by default exclusively, if nobody's stands in the way; null otherwise, without waiting. */
 export function tryLockBridge(
-  spec: Pick<BridgeLockSpec, "directory" | "bridgeName">,
+  { directory, bridgeName }: Pick<BridgeLockSpec, "directory" | "bridgeName">,
   mode: LockMode = "exclusive",
-): LockFile | null {
-  const lock = openLock(spec.directory, spec.bridgeName);
-  if (lock.tryLock(mode)) return lock;
+): HeldLock | null {
+  const lock = openLocks(directory);
+  if (lock.tryLock(bridgeLockOffset(bridgeName), mode)) return lock;
   lock.close();
   return null;
 }
 
-/** A link name holds no slash, so it is a file name as it stands. */
-function openLock(directory: string, bridgeName: string): LockFile {
-  makeDirectories(directory, 0o700);
-  return new LockFile(`${directory}/bridge-${bridgeName}.lock`);
+function bridgeLockOffset(bridgeName: string): bigint {
+  return hash64(bridgeName) >> SPARE_BITS;
+}
+
+/** The directory is there but for the first time after a boot. */
+function openLocks(directory: string): RangeLock {
+  const path = `${directory}/${FILE}`;
+  try {
+    return new RangeLock(path);
+  } catch (thrown) {
+    if (!(thrown instanceof SyscallError) || thrown.errno !== ENOENT) throw thrown;
+    makeDirectories(directory, 0o700);
+    return new RangeLock(path);
+  }
 }

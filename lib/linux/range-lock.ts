@@ -7,10 +7,12 @@
 import { FairleadError } from "../errors.ts";
 import { closeFd, EAGAIN, invoke, SyscallError } from "./errno.ts";
 import { listDirectory, O_CREAT, O_RDWR, openFile, readTextFile } from "./files.ts";
+import type { LockMode } from "./lock-file.ts";
 import { sleepMs } from "./stdio.ts";
 
 // Source: include/uapi/asm-generic/fcntl.h.
 const F_OFD_SETLK = 37;
+const F_RDLCK = 0;
 const F_WRLCK = 1;
 const F_UNLCK = 2;
 /** `struct flock` of 64-bit machines: l_type, l_whence (SEEK_SET), l_start, l_len, l_pid. */
@@ -21,9 +23,13 @@ const LONGEST_PAUSE_MS = 8;
 /** What is locked, for the error of who waits in vain. */
 export interface RangeWait {
   readonly offset: bigint;
-  /** "attachment c1 (eth0) of network web" */
+  /** "c1 (eth0) of network web" */
   readonly object: string;
   readonly timeoutMs: number;
+  /** Default: "exclusive". */
+  readonly mode?: LockMode;
+  /** Of the error. Default: "wait for an earlier call for". */
+  readonly operation?: string;
 }
 
 /** An open file of locks. It stays on the disk for ever. Two of one process exclude each other as those of two processes do. */
@@ -38,8 +44,8 @@ export class RangeLock {
   }
 
   /** Takes the lock at `offset` (0 to 2^63 - 2) if that needs no waiting; false otherwise. */
-  tryLock(offset: bigint): boolean {
-    const result = this.#set(F_WRLCK, offset);
+  tryLock(offset: bigint, mode: LockMode = "exclusive"): boolean {
+    const result = this.#set(mode === "shared" ? F_RDLCK : F_WRLCK, offset);
     if (result === -EAGAIN) return false;
     if (result < 0) throw new SyscallError({ syscall: "fcntl", object: this.path, errno: -result });
     return true;
@@ -49,10 +55,14 @@ export class RangeLock {
    * Takes the lock. The kernel cannot wait with a limit, so this asks again and again, at most 8 ms apart.
    * @throws FairleadError timeout, naming who holds it.
    */
-  lock({ offset, object, timeoutMs }: RangeWait): void {
-    const deadline = performance.now() + timeoutMs;
-    for (let pauseMs = 1; !this.tryLock(offset); pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
-      if (performance.now() >= deadline) throw this.#timeout({ offset, object, timeoutMs });
+  lock(wait: RangeWait): void {
+    const deadline = performance.now() + wait.timeoutMs;
+    for (
+      let pauseMs = 1;
+      !this.tryLock(wait.offset, wait.mode);
+      pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)
+    ) {
+      if (performance.now() >= deadline) throw this.#timeout(wait);
       sleepMs(pauseMs);
     }
   }
@@ -76,11 +86,16 @@ export class RangeLock {
     return invoke((c) => c.fcntl(this.#fd, F_OFD_SETLK, flock));
   }
 
-  #timeout({ offset, object, timeoutMs }: RangeWait): FairleadError {
+  #timeout({
+    offset,
+    object,
+    timeoutMs,
+    operation = "wait for an earlier call for",
+  }: RangeWait): FairleadError {
     const holder = findHolder(this.#fd, offset);
     return new FairleadError({
       code: "timeout",
-      operation: "wait for an earlier call for",
+      operation,
       object,
       reason: `${holder === null ? "somebody" : `process ${holder}`} has worked on it for ${timeoutMs} ms`,
       hint: holder === null ? "try again" : `try again; if the process hangs, end it: kill -9 ${holder}`,

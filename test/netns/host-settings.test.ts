@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { lockBridge, tryLockBridge } from "../../lib/host/bridge-lock.ts";
@@ -96,8 +96,13 @@ describe("the lock of a bridge", () => {
     const alone = tryLockBridge(spec);
     expect(alone).not.toBeNull();
     expect(() => lockBridge({ ...spec, mode: "shared", timeoutMs: 20 })).toThrow(
-      expect.objectContaining({ code: "timeout" }),
+      expect.objectContaining({ code: "timeout", object: "br.0", details: { pid: process.pid } }),
     );
     alone?.close();
+  });
+
+  test("bridges that come and go leave one file", () => {
+    for (let n = 0; n < 100; n++) tryLockBridge({ directory, bridgeName: `fl-${n}` })?.close();
+    expect(readdirSync(directory)).toEqual(["bridges"]);
   });
 });
