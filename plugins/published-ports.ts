@@ -7,6 +7,7 @@ import type { Address } from "../lib/addr/address.ts";
 import type { AttachmentKey, GcRequest, PluginRequest } from "../lib/cni/request.ts";
 import type { Result } from "../lib/cni/result.ts";
 import { FairleadError } from "../lib/errors.ts";
+import { listAttachmentPorts } from "../lib/host/attachment-ports.ts";
 import { forgetConnections } from "../lib/host/connections.ts";
 import { type PublishSpec, publishPorts } from "../lib/host/firewall-portmap.ts";
 import { checkPublishedPorts } from "../lib/host/firewall-portmap-check.ts";
@@ -14,11 +15,13 @@ import { formatHostPort, isOfEveryAddress, type PortProtocol } from "../lib/host
 import { isKeptForHost } from "../lib/host/firewall-portmap-kept.ts";
 import { PROTOCOL_NUMBERS, type PublishedPort, targetsOf } from "../lib/host/firewall-portmap-plan.ts";
 import { removeUnusedPortmap } from "../lib/host/firewall-portmap-table.ts";
-import { unpublishPorts, unpublishStalePorts } from "../lib/host/firewall-portmap-unpublish.ts";
+import { findOwnLink, unpublishPorts, unpublishStalePorts } from "../lib/host/firewall-portmap-unpublish.ts";
+import { findLink as findLinkByName } from "../lib/host/links.ts";
 import { describeListener, findListeners, type Listener } from "../lib/host/listeners.ts";
 import { findDirectLink } from "../lib/host/routes.ts";
 import { checkLoopbackRouting, routeLoopback } from "../lib/host/settings.ts";
 import type { NetlinkSocketOptions } from "../lib/linux/netlink-socket.ts";
+import { aliasOf, hostIfnameOf } from "./attachment-names.ts";
 import { containerAddresses, type Mapping, planPorts } from "./port-mappings.ts";
 import type { HostNetlink, Workspace } from "./workspace.ts";
 
@@ -49,13 +52,52 @@ export function publish(publication: Publication, { host, undo }: Omit<Workspace
   const { key } = publication;
   const { ports, findLink } = planPublication(publication);
   for (const port of ports) refuseListeners(port, key.containerId, host);
-  const spec = specOf(publication, ports, findLink(host));
-  publishPorts(host.nft, spec);
+  const spec = { ...specOf(publication, ports, findLink(host)), ...ownLinkOf(key, host) };
+  publishInstead(spec, host, publication.log);
   undo.push("unpublish ports", () => unpublishPorts(host.nft, key));
   // A port that is published while old connections pass it by would seem to work, for some.
   forgetFlows(ports, host);
   // Last, when the chain that keeps others out of the loopback is there.
   if (needsLoopback(spec)) routeLoopback(spec.link);
+}
+
+/** The link that this attachment has on the host, where it has one of ours. */
+function ownLinkOf(key: AttachmentKey, host: HostNetlink): Pick<PublishSpec, "ownLink"> {
+  const ownLink = hostIfnameOf(key);
+  return findLinkByName(host.route, ownLink)?.alias === aliasOf(key) ? { ownLink } : {};
+}
+
+/** Holders that are gone may be in the way of one port each. */
+const MOST_GONE = 64;
+
+/** Publishes; takes ports over from attachments whose links are gone: a container was killed, and no DEL came. */
+function publishInstead(spec: PublishSpec, host: HostNetlink, log: Publication["log"]): void {
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      publishPorts(host.nft, spec);
+      return;
+    } catch (thrown) {
+      const holder = attempt < MOST_GONE ? holderInTheWay(thrown) : null;
+      if (holder === null || !isGone(holder, host)) throw thrown;
+      unpublish(holder, host);
+      log(`took published ports over from ${holder.networkName}/${holder.containerId}, whose link is gone`);
+    }
+  }
+}
+
+function holderInTheWay(thrown: unknown): AttachmentKey | null {
+  if (!(thrown instanceof FairleadError) || thrown.code !== "in-use") return null;
+  const { networkName, containerId, ifname } = thrown.details;
+  const isKey = [networkName, containerId, ifname].every((part) => typeof part === "string");
+  return isKey ? ({ networkName, containerId, ifname } as AttachmentKey) : null;
+}
+
+/** Only when it had a link of ours when it published, and no link of this host is that one any more, whatever its name. */
+function isGone(holder: AttachmentKey, { nft, route }: HostNetlink): boolean {
+  const link = findOwnLink(nft, holder);
+  if (link === null || findLinkByName(route, link) !== null) return false;
+  const alias = aliasOf(holder);
+  return ![...listAttachmentPorts(route).values()].some((port) => port.alias === alias);
 }
 
 /** Makes sure that every port leads to the container, by the rules that `publish` made. @throws FairleadError check-failed. */

@@ -58,6 +58,8 @@ describe("the comment of an attachment", () => {
   test("names its ports, those in a row as a range, and is read back", () => {
     expect(formatAttachment("web/c1/eth0", ports)).toBe(TEXT);
     expect(parseAttachment(TEXT)).toEqual({ holder: "web/c1/eth0", ports });
+    const linked = formatAttachment("web/c1/eth0", ports, "veth1");
+    expect(parseAttachment(linked)).toEqual({ holder: "web/c1/eth0", link: "veth1", ports });
   });
 
   test("ends where no more fits, and then names none", () => {

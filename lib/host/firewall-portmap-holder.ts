@@ -4,7 +4,7 @@
  * Every element has `NETWORK/CONTAINER/IFNAME` as its comment. The set `portmap-attachments` has one element for each
  * attachment, found by a hash of the same, whose comment goes on with all that the attachment holds:
  *
- *     "3f9c0d21b7a4e58" comment "web/4be1…/eth0 tcp/0.0.0.0:8080 tcp/[::]:8080 udp/127.0.0.1:5000-5009"
+ *     "3f9c0d21b7a4e58" comment "web/4be1…/eth0 link/veth0a1b tcp/0.0.0.0:8080 tcp/[::]:8080 udp/127.0.0.1:5000-5009"
  *
  * So DEL finds everything by the key alone, whatever else the runtime remembers. What does not fit ends in `…`; then
  * the maps are looked through.
@@ -38,6 +38,7 @@ const LONGEST_HOLDER_BYTES = 150;
 const TAG_DIGITS = 15;
 
 const TRUNCATED = "…";
+const LINK = "link/";
 const encoder = new TextEncoder();
 
 /** `NETWORK/CONTAINER/IFNAME`; no part can hold a slash. One that is too long is there as a hash, after its network. */
@@ -83,9 +84,12 @@ function formatAuthority(address: Address): string {
   return address.family === 4 ? formatAddress(address) : `[${formatAddress(address)}]`;
 }
 
-/** The comment of an attachment's element: its text, then its ports, ports in a row as a range. */
-export function formatAttachment(holder: string, ports: readonly HostPort[]): string {
-  let comment = holder;
+/**
+ * The comment of an attachment's element: its text, the host's link that it has if it is known, then its ports, ports in a row as a
+ * range.
+ */
+export function formatAttachment(holder: string, ports: readonly HostPort[], link = ""): string {
+  let comment = link === "" ? holder : `${holder} ${LINK}${link}`;
   for (const token of rangesOf(ports)) {
     const longer = `${comment} ${token}`;
     if (encoder.encode(longer).length > COMMENT_MAXIMUM_BYTES - 4) return `${comment} ${TRUNCATED}`;
@@ -115,17 +119,21 @@ export interface AttachmentRecord {
   readonly holder: string;
   /** Null: not all of them are written down, or they cannot be read. */
   readonly ports: readonly HostPort[] | null;
+  /** The attachment's own link on the host, which was there when it published: it lives as long as the attachment. */
+  readonly link?: string;
 }
 
 export function parseAttachment(comment: string): AttachmentRecord {
-  const [holder = "", ...tokens] = comment.split(" ");
+  const [holder = "", ...words] = comment.split(" ");
+  const [first = ""] = words;
+  const known = first.startsWith(LINK) ? { link: first.slice(LINK.length) } : {};
   const ports: HostPort[] = [];
-  for (const token of tokens) {
+  for (const token of first.startsWith(LINK) ? words.slice(1) : words) {
     const run = parseRange(token);
-    if (run === null) return { holder, ports: null };
+    if (run === null) return { holder, ...known, ports: null };
     ports.push(...run);
   }
-  return { holder, ports };
+  return { holder, ...known, ports };
 }
 
 const TOKEN = /^(tcp|udp|sctp)\/(?:\[([0-9a-f:.]+)\]|([0-9.]+)):([0-9]{1,5})(?:-([0-9]{1,5}))?$/;

@@ -62,6 +62,16 @@ export function unpublishPorts(nft: NFTables, holder: PortHolder): readonly Publ
   return (elements && removeElements(nft, elements)) ?? forgetByText(nft, holder);
 }
 
+/**
+ * The link that an attachment had when it published, if it is written down: evidence, when it is gone, that the attachment is, too.
+ * Null: it published nothing, or nobody knows.
+ */
+export function findOwnLink(nft: NFTables, holder: PortHolder): string | null {
+  const own = nft.find(wanted(ATTACHMENTS, attachmentKey(holder)))?.elements?.[0];
+  const { holder: text, link = null } = parseAttachment(commentOf(own));
+  return text === holderText(holder) ? link : null;
+}
+
 function forgetByText(nft: NFTables, holder: PortHolder): readonly PublishedPort[] {
   const text = holderText(holder);
   return forgetPorts(nft, `unpublish ports of ${text}`, (held) => held === text);

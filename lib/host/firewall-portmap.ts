@@ -63,6 +63,8 @@ export interface PublishSpec {
   readonly link: string | null;
   /** Hides every client from the container behind this host. */
   readonly masqueradeAll: boolean;
+  /** The attachment's own link on this host, if it is known: when it is gone, so is the attachment. */
+  readonly ownLink?: string;
 }
 
 /** How often an attachment may be replaced, or changed by somebody else, before giving up. */
@@ -206,7 +208,7 @@ function requestsToAdd(spec: PublishSpec, standby: ReadonlySet<PublishedPort>): 
     if (standby.has(port)) own.add(standbySet(port), portElement(standbyKey(holder, port), port, text));
     else own.add(mapOf(port), portElement(portKey(port), port, text));
   }
-  const comment = formatAttachment(text, ports);
+  const comment = formatAttachment(text, ports, spec.ownLink);
   own.add(ATTACHMENTS, element({ key: attachmentKey(holder), comment }));
   return [...own.requests(newElements), ...requestsToShare(spec, standby.size > 0)];
 }

@@ -92,6 +92,18 @@ test("the container's own port is not reached past the published one from an iso
   expect(await askOnce(netnsOf("b1"), { host: address, port: 80 })).toMatch(NO_ANSWER);
 });
 
+test("a port of a container that was killed, for which no DEL came, is taken over; one of a live container is not", async () => {
+  const port = [{ hostPort: 8905, containerPort: 80, protocol: "tcp" }];
+  await attach("front", "dead", port);
+  await expect(attach("front", "waiting", port)).rejects.toThrow(/id-dead/);
+  // As when its namespace ends.
+  await command(inNetns(netnsOf("dead"), "ip", "link", "del", "eth0"));
+  await attach("front", "heir", port);
+  const map = await under.lab.host(["nft", "list", "map", "inet", "fairlead", "portmap4"]);
+  expect(map).toContain('tcp . 8905 comment "front/id-heir/eth0"');
+  expect(map).not.toContain("id-dead");
+});
+
 describe("port 53, which the agent serves names on at every gateway", () => {
   test("can be published all the same, and is reached on the host's address", async () => {
     expect(await ask(internet, { protocol: "udp", host: HOST_IPV4, port: 53 })).toBe(`f1 ${INTERNET_IPV4}`);
