@@ -51,6 +51,58 @@ describe("declared networks", () => {
     expect(pools).toEqual([["10.1.0.10-10.1.0.19"], ["10.1.0.20-10.1.0.29"]]);
   });
 
+  test("a corrected subnet takes the place of the one that holds nothing, cooling or not", async () => {
+    await declare("a", one("172.16.0.0/12"));
+    await release("a");
+    expect(await declare("b", one("10.5.0.0/24"))).toEqual(["10.5.0.2"]);
+    const { pools } = await s.f.service.getNetwork("web");
+    expect(pools.map(({ subnets }) => subnets[0]?.subnet)).toEqual(["10.5.0.0/24"]);
+    await s.f.service.createNetwork({ name: "mine", subnets: [{ subnet: "172.20.0.0/24" }] }, ADMIN);
+  });
+
+  test("but not while anything is held there, or kept out of use", async () => {
+    await declare("a", one("10.1.0.0/24"));
+    expect(await declare("b", one("10.2.0.0/24"))).toEqual(["10.2.0.2"]);
+    await release("a");
+    await s.f.service.quarantine({ address: "10.1.0.9", reason: "printer" }, ADMIN);
+    expect(await declare("c", one("10.3.0.0/24"))).toEqual(["10.3.0.2"]);
+    expect((await s.f.service.getNetwork("web")).pools).toHaveLength(3);
+  });
+
+  test("a network that holds nothing gives its subnet to another, one that holds something does not", async () => {
+    await declare("a", one("10.1.0.0/24"));
+    const taken = { code: "subnet-overlap" };
+    await expect(declare("b", one("10.1.0.0/24"), "renamed")).rejects.toMatchObject(taken);
+    await release("a");
+    expect(await declare("b", one("10.1.0.0/24"), "renamed")).toEqual(["10.1.0.2"]);
+    expect((await s.f.service.listNetworks()).map(({ name }) => name)).toEqual(["renamed"]);
+    await expect(declare("a", one("10.1.0.0/24"))).rejects.toMatchObject(taken);
+  });
+
+  test("an undone acquire undoes its declaration, a release and the undo of a later one do not", async () => {
+    const acquire = async (containerId: string) => {
+      const request = { key: keyOf(containerId), declaration: one("10.1.0.0/24") };
+      return (await s.f.service.acquire(request, NODE1)).addresses.map(({ sequence }) => sequence);
+    };
+    const undo = (containerId: string, sequences: number[]) =>
+      s.f.service.release({ key: keyOf(containerId), sequences }, NODE1);
+    await undo("a", await acquire("a"));
+    expect(await s.f.service.listNetworks()).toEqual([]);
+    await acquire("b");
+    await undo("c", await acquire("c"));
+    await release("b");
+    expect(await s.f.service.listNetworks()).toHaveLength(1);
+  });
+
+  test("exclude keeps addresses out, and may be changed", async () => {
+    const exclude = ["10.1.0.0/30", "10.1.0.5-10.1.0.7"];
+    expect(await declare("a", one("10.1.0.0/24", { exclude }))).toEqual(["10.1.0.4"]);
+    expect(await declare("b", one("10.1.0.0/24", { exclude }))).toEqual(["10.1.0.8"]);
+    expect(await declare("c", one("10.1.0.0/24", { exclude: ["10.1.0.2"] }))).toEqual(["10.1.0.3"]);
+    const outside = one("10.1.0.0/24", { exclude: ["10.2.0.0/30"] });
+    await expect(declare("d", outside)).rejects.toMatchObject({ code: "invalid-config" });
+  });
+
   test("changed bounds replace the old ones; leases outside stay until they are released", async () => {
     await declare("a", one("10.1.0.0/24"));
     const late = { rangeStart: "10.1.0.100" };

@@ -4,7 +4,8 @@
  * A declared range set is one of the network's pools when their ranges overlap; then its bounds replace the
  * pool's. A set that overlaps none is added, also where it shares a subnet with one: several nodes may each
  * declare a part of a subnet, or a subnet of their own, under one network name. An attachment gets addresses
- * of the sets that its own conflist declares. Pools are never removed by a declaration.
+ * of the sets that its own conflist declares. A set that is new takes the place of a pool that nobody declares with it
+ * and that holds nothing (a typing error that was corrected); otherwise pools are never removed by a declaration.
  *
  * Leases outside changed ranges stay valid until they are released, but their subnet cannot be taken away
  * from under them. A network made through the API is not changed by a conflist.
@@ -12,7 +13,7 @@
 
 import { formatAddress } from "../lib/addr/address.ts";
 import { prefixContains } from "../lib/addr/prefix.ts";
-import { rangeContains, rangesOverlap } from "../lib/addr/range.ts";
+import { formatRange, rangeContains, rangesOverlap } from "../lib/addr/range.ts";
 import { FairleadError } from "../lib/errors.ts";
 import type { NetworkDeclaration } from "../lib/ipam/api.ts";
 import type { NetworkRecord, PoolRecord } from "../lib/ipam/store.ts";
@@ -20,7 +21,7 @@ import { checkDisjointPools, describePool, poolOfRangeSet, withheldOf } from "..
 import { checkInteger, checkName } from "../lib/ipam/validate.ts";
 import type { NetworkState } from "./network-state.ts";
 import { checkCooling, createDeclaredNetwork, DEFAULT_ADDRESS_SPACE, type Settings } from "./networks.ts";
-import { refuseOverlap } from "./overlap.ts";
+import { isHeld, makeRoom } from "./overlap.ts";
 import type { Transaction, Unversioned } from "./transaction.ts";
 import { stateAt } from "./views.ts";
 
@@ -82,14 +83,14 @@ function readRangeSets({ rangeSets }: NetworkDeclaration): PoolRecord[] {
 function update(tx: Transaction, network: NetworkState, declaration: NetworkDeclaration): Declared {
   const { record } = network;
   refuseOtherSpace(record, declaration.addressSpace);
-  const { pools, chosen } = mergePools(network, readRangeSets(declaration));
+  const { pools, chosen } = mergePools(network, readRangeSets(declaration), tx.nowMs);
   const coolingSeconds = checkCooling(OPERATION, declaration.coolingSeconds ?? record.coolingSeconds);
   if (pools === record.pools && coolingSeconds === record.coolingSeconds) {
     return { network, pools: chosen, isNew: false };
   }
   if (record.origin !== "conflist") throw madeByApi(network, declaration);
   checkDisjointPools(pools);
-  refuseOverlap(tx.state, { networkName: record.name, addressSpace: record.addressSpace }, pools);
+  makeRoom(tx, { networkName: record.name, addressSpace: record.addressSpace }, pools);
   const isNew = pools.length > record.pools.length;
   applyChange(tx, network, { ...record, pools, coolingSeconds });
   return { network, pools: chosen, isNew };
@@ -99,15 +100,14 @@ function update(tx: Transaction, network: NetworkState, declaration: NetworkDecl
 function mergePools(
   network: NetworkState,
   declared: readonly PoolRecord[],
+  nowMs: number,
 ): { pools: readonly PoolRecord[]; chosen: number[] } {
   const pools = [...network.record.pools];
+  const matches = declared.map((pool) => matchingPool(network, pool));
+  const idle = matches.includes(null) ? idlePools(network, nowMs).filter((at) => !matches.includes(at)) : [];
   let changed = false;
-  const chosen = declared.map((pool) => {
-    const at = matchingPool(network, pool);
-    if (at === null) {
-      changed = true;
-      return pools.push(pool) - 1;
-    }
+  const chosen = declared.map((pool, index) => {
+    const at = matches[index] ?? idle.shift() ?? pools.length;
     if (describeFully(pools[at]) !== describeFully(pool)) {
       changed = true;
       pools[at] = pool;
@@ -117,6 +117,17 @@ function mergePools(
   if (new Set(chosen).size < chosen.length)
     throw ambiguous(network, "two declared range sets overlap the same pool");
   return { pools: changed ? pools : network.record.pools, chosen };
+}
+
+/** Numbers of the pools that hold nothing but what cools down. */
+function idlePools(network: NetworkState, nowMs: number): number[] {
+  const busy = new Set<number>();
+  for (const { record, pool } of network.slots()) {
+    if (!isHeld(record, nowMs)) continue;
+    busy.add(record.pool);
+    if (pool !== null) busy.add(pool.index);
+  }
+  return [...network.pools.keys()].filter((at) => !busy.has(at));
 }
 
 function matchingPool({ record, networkName }: NetworkState, wanted: PoolRecord): number | null {
@@ -136,7 +147,8 @@ function matchingPool({ record, networkName }: NetworkState, wanted: PoolRecord)
 function describeFully(pool: PoolRecord | undefined): string {
   if (pool === undefined) return "";
   const gateways = pool.subnets.map(({ gateway }) => (gateway === null ? "-" : formatAddress(gateway)));
-  return `${describePool(pool)} ${gateways.join()}`;
+  const exclusions = pool.subnets.map((subnet) => subnet.exclusions.map(formatRange).join());
+  return `${describePool(pool)} ${gateways.join()} ${exclusions.join(";")}`;
 }
 
 /** Changes the definition, after making sure that nobody loses the ground under their feet. */
@@ -148,8 +160,8 @@ function applyChange(tx: Transaction, network: NetworkState, after: Unversioned<
     const isInSubnet = subnets.some((subnet) => prefixContains(subnet, record.address));
     const isWithheld = withheld.some((range) => rangeContains(range, record.address));
     if (isInSubnet && !(isWithheld && !network.isWithheld(record.address))) continue;
-    const state = stateAt(record, tx.nowMs);
-    if (state !== null) throw stillUsed(network, formatAddress(record.address), state);
+    if (isHeld(record, tx.nowMs))
+      throw stillUsed(network, formatAddress(record.address), stateAt(record, tx.nowMs) ?? "held");
     if (!isInSubnet)
       tx.changeLease(network, record, null, { kind: "lease-freed", reason: "its subnet is gone" });
   }
@@ -196,7 +208,7 @@ function stillUsed({ networkName }: NetworkState, address: string, state: string
     operation: OPERATION,
     object: networkName,
     reason: `the change takes away ${address}, which is ${state}`,
-    hint: "remove the containers outside the new subnets first, and let their addresses cool down",
+    hint: "remove the containers outside the new subnets first; see them with: fairlead ipam leases",
     details: { address, state },
   });
 }

@@ -13,7 +13,7 @@ import { type BlockPool, freeBlock } from "./default-pools.ts";
 import { checkAddressing, checkDriver, refuseSecond } from "./drivers.ts";
 import { viewEndpoint } from "./endpoints.ts";
 import type { NetworkState } from "./network-state.ts";
-import { refuseOverlap } from "./overlap.ts";
+import { makeRoom } from "./overlap.ts";
 import { isReservedName, PREDEFINED_NETWORKS, predefinedRefusal } from "./predefined.ts";
 import { networkNotFound } from "./state.ts";
 import type { Transaction } from "./transaction.ts";
@@ -97,7 +97,7 @@ function insertNetwork(
   refuseSecond(tx.state, facts);
   const pools = poolsOfSubnets(chooseSubnets(tx, request, { driver, addressSpace, settings }));
   checkDisjointPools(pools);
-  refuseOverlap(tx.state, { networkName: name, addressSpace }, pools);
+  makeRoom(tx, { networkName: name, addressSpace }, pools);
   return tx.createNetwork({ ...facts, pools });
 }
 
@@ -107,7 +107,7 @@ export function createDeclaredNetwork(
   { name, addressSpace, coolingSeconds, pools }: DeclaredNetwork,
   settings: Settings,
 ): NetworkState {
-  refuseOverlap(tx.state, { networkName: name, addressSpace }, pools);
+  makeRoom(tx, { networkName: name, addressSpace }, pools);
   return tx.createNetwork({
     id: settings.newNetworkId(),
     name,

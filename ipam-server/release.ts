@@ -45,8 +45,21 @@ export function release(tx: Transaction, request: ReleaseRequest, caller: Caller
   const meant = isDone ? [] : held.filter((lease) => isTheirs(lease) && isMeant(lease));
   const reason = checkText(OPERATION, "reason", request.reason);
   for (const lease of meant) releaseLease(tx, network, lease, reason);
+  if (isUndo(request)) undoDeclaration(tx, network, meant);
   const kept = held.filter((lease) => !meant.includes(lease));
   return { released: addressesOf(meant), kept: addressesOf(kept) };
+}
+
+/** Whoever names a grant takes it back; a DEL means whatever its container holds. */
+function isUndo({ sequences, onlyAttempts }: ReleaseRequest): boolean {
+  return sequences !== undefined || onlyAttempts === true;
+}
+
+/** A network that was declared by the very grant that is taken back, and had no other, was never there. */
+function undoDeclaration(tx: Transaction, network: NetworkState, taken: readonly LeaseRecord[]): void {
+  const { origin, createdAtMs } = network.record;
+  const isOwn = taken.length > 0 && taken.every(({ acquiredAtMs }) => acquiredAtMs === createdAtMs);
+  if (origin === "conflist" && isOwn && network.slotCount === taken.length) tx.removeNetwork(network);
 }
 
 /** Which leases of its key a request means. */

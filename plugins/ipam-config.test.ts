@@ -93,3 +93,39 @@ test.each([
 ])("%s is refused with its place", (_name, ipam, place) => {
   expect(() => read({ ipam: { type: "fairlead-ipam", ...ipam } } as unknown as JsonObject)).toThrow(place);
 });
+
+test.each([
+  [{ "range-start": "10.1.0.5" }, "ipam.range-start", "rangeStart"],
+  [{ gatway: "10.1.0.1" }, "ipam.gatway", "gateway"],
+  [
+    { ranges: [[{ subnet: "10.1.0.0/24", range_end: "10.1.0.9" }]] },
+    "ipam.ranges[0][0].range_end",
+    "rangeEnd",
+  ],
+  [{ ranges: [[{ subnet: "10.1.0.0/24", excludes: [] }]] }, "ipam.ranges[0][0].excludes", "exclude"],
+])("a misspelt key %j is refused with the right one", (keys, place, meant) => {
+  const raw = { ipam: { type: "fairlead-ipam", ...keys } } as unknown as JsonObject;
+  expect(() => read(raw)).toThrow(place);
+  expect(() => read(raw)).toThrow(`did you mean "${meant}"?`);
+});
+
+test("keys of others, and ours in any case, are no slips", () => {
+  const ipam = {
+    type: "fairlead-ipam",
+    dataDir: "/x",
+    RANGESTART: "10.1.0.5",
+    Subnet: "10.1.0.0/24",
+    vendor: 1,
+    "": 2,
+  };
+  expect(read({ ipam } as unknown as JsonObject).declaration?.rangeSets[0]).toMatchObject([
+    { rangeStart: "10.1.0.5" },
+  ]);
+});
+
+test("exclude is declared with its range", () => {
+  const ipam = { type: "fairlead-ipam", subnet: "10.1.0.0/24", exclude: ["10.1.0.0/28"] };
+  expect(read({ ipam }).declaration?.rangeSets).toEqual([
+    [{ subnet: "10.1.0.0/24", exclude: ["10.1.0.0/28"] }],
+  ]);
+});

@@ -20,7 +20,8 @@ import {
   readLeniently,
   text,
 } from "../lib/cni/fields.ts";
-import type { JsonObject } from "../lib/cni/json.ts";
+import { isObject, type JsonObject } from "../lib/cni/json.ts";
+import { misspelt } from "../lib/cni/misspelt.ts";
 import { type ResultRoute, ROUTE_FIELDS, routeOf } from "../lib/cni/result.ts";
 import {
   ARGS,
@@ -98,6 +99,7 @@ export interface IpamConfigSource {
  */
 export function readIpamConfig({ raw, networkName, args }: IpamConfigSource): IpamConfig {
   const { ipam, runtimeConfig, args: metadata } = readFields(SURROUNDING_FIELDS, raw);
+  refuseMisspelt(ipam.raw);
   const read = readFields(IPAM_FIELDS, ipam.raw, { path: "ipam", reading: NETWORK_CONFIGURATION });
   const requested = [...listOf(args.get("IP")), ...metadata.cni.ips, ...runtimeConfig.ips];
   return {
@@ -137,6 +139,37 @@ export function readIpamLeniently(raw: JsonObject, complain: Complain): IpamConf
     stateDir,
     timeoutMs: timeoutSeconds * 1000,
   };
+}
+
+const RANGE_KEYS = Object.keys(IP_RANGE);
+const KEYS = ["type", "dataDir", ...Object.keys(IPAM_FIELDS)];
+
+/**
+ * A key that is nearly one of ours would be a wish that is dropped: a range that is not kept to. Others may be there.
+ *
+ * @throws FairleadError invalid-config with the right spelling
+ */
+function refuseMisspelt(ipam: JsonObject): void {
+  checkSpelling(ipam, KEYS, "ipam");
+  const { ranges } = ipam;
+  if (!Array.isArray(ranges)) return;
+  for (const [at, set] of ranges.entries()) {
+    if (!Array.isArray(set)) continue;
+    for (const [index, range] of set.entries())
+      if (isObject(range)) checkSpelling(range, RANGE_KEYS, `ipam.ranges[${at}][${index}]`);
+  }
+}
+
+function checkSpelling(section: JsonObject, known: readonly string[], path: string): void {
+  for (const key in section) {
+    const meant = misspelt(key, known);
+    if (meant === null) continue;
+    throw configurationError(
+      `${path}.${key}`,
+      "there is no such key",
+      `did you mean ${JSON.stringify(meant)}?`,
+    );
+  }
 }
 
 /** A route of the `ipam` section. @throws FairleadError invalid-config when it names no destination. */
@@ -187,7 +220,10 @@ function declarationOf(
   };
 }
 
-function rangeOf({ subnet, rangeStart, rangeEnd, gateway }: IpRange, index: number): RangeDeclaration {
+function rangeOf(
+  { subnet, rangeStart, rangeEnd, gateway, exclude }: IpRange,
+  index: number,
+): RangeDeclaration {
   if (subnet === "") {
     throw configurationError(
       `ipam.ranges[${index}]`,
@@ -200,5 +236,6 @@ function rangeOf({ subnet, rangeStart, rangeEnd, gateway }: IpRange, index: numb
     ...(rangeStart !== "" && { rangeStart }),
     ...(rangeEnd !== "" && { rangeEnd }),
     ...(gateway !== "" && { gateway }),
+    ...(exclude.length > 0 && { exclude }),
   };
 }

@@ -96,6 +96,9 @@ const rangeDeclaration = object<RangeDeclaration>("One range of a conflist, in h
   rangeStart: optional(address("First address handed out, inclusive. Default: the first host")),
   rangeEnd: optional(address("Last address handed out, inclusive. Default: the last host")),
   gateway: optional(address("Never handed out. Default: the first host")),
+  exclude: optional(
+    array("Never handed out: prefixes, ranges, addresses", { type: "string", ...ADDRESS }, { maxItems: 256 }),
+  ),
 });
 
 const rangeSet = array("Ranges of which an attachment gets one address", ref("RangeDeclaration"), {

@@ -56,7 +56,14 @@ const PORT_MAPPING = {
 export type PortMapping = Read<typeof PORT_MAPPING>;
 
 /** One range in the words of host-local. Empty text: not given. */
-export const IP_RANGE = { subnet: text(), rangeStart: text(), rangeEnd: text(), gateway: text() };
+export const IP_RANGE = {
+  subnet: text(),
+  rangeStart: text(),
+  rangeEnd: text(),
+  gateway: text(),
+  /** Ours, in the words of whereabouts: prefixes, ranges and addresses that are never handed out. */
+  exclude: list(text()),
+};
 
 export type IpRange = Read<typeof IP_RANGE>;
 

@@ -28,6 +28,8 @@ export interface RangeDeclaration {
   readonly rangeEnd?: string;
   /** Never handed out. Default: the first host of `subnet`. */
   readonly gateway?: string;
+  /** Never handed out, each inside `subnet`: a prefix, a range `first-last`, or one address. */
+  readonly exclude?: readonly string[];
 }
 
 /** Range sets of a conflist: an attachment gets one address out of each set. */

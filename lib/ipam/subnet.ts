@@ -25,6 +25,7 @@ import {
 import {
   type AddressRange,
   formatRange,
+  parseRange,
   rangeOfPrefix,
   rangesOverlap,
   subtractRanges,
@@ -93,6 +94,12 @@ function hostBelow(subnet: Prefix, within: Prefix): Address {
   return end.value > host.value ? host : end;
 }
 
+function parseExcluded(subnet: Prefix, text: string): AddressRange {
+  const range = parseRange(text);
+  if (prefixContains(subnet, range.first) && prefixContains(subnet, range.last)) return range;
+  throw invalid(formatPrefix(subnet), `exclude ${text} is not in it`);
+}
+
 /** One range of a conflist. A gateway outside the subnet is allowed, as the reference allows it. */
 export function subnetOfDeclaration(declaration: RangeDeclaration): SubnetRecord {
   const subnet = parseSubnet(declaration.subnet);
@@ -108,7 +115,7 @@ export function subnetOfDeclaration(declaration: RangeDeclaration): SubnetRecord
     ipRange: null,
     ranges: [range],
     askable: [range],
-    exclusions: [],
+    exclusions: (declaration.exclude ?? []).map((text) => parseExcluded(subnet, text)),
     auxAddresses: {},
     fromDefaultPool: false,
   };
@@ -178,7 +185,8 @@ function mergeEqual(subnets: readonly SubnetRecord[]): SubnetRecord[] {
     if (twin === undefined) merged.push(subnet);
     else {
       const ranges = [...twin.ranges, ...subnet.ranges];
-      merged[at] = { ...twin, ranges, askable: [...twin.askable, ...subnet.askable] };
+      const exclusions = [...twin.exclusions, ...subnet.exclusions];
+      merged[at] = { ...twin, ranges, askable: [...twin.askable, ...subnet.askable], exclusions };
     }
   }
   return merged;

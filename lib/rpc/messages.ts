@@ -74,6 +74,7 @@ const rangeDeclaration = record<api.RangeDeclaration, proto.RangeDeclaration>({
   rangeStart: optional(text),
   rangeEnd: optional(text),
   gateway: optional(text),
+  exclude: optionalTexts,
 });
 
 const networkDeclaration = record<api.NetworkDeclaration, proto.NetworkDeclaration>({

@@ -167,6 +167,21 @@ export function leaseStoreContract(
       expect((await contentOf(await reopen(store))).leases).toEqual([]);
     });
 
+    contractTest("a network gives way to another with the same addresses in one batch", async () => {
+      const store = await openWithLease();
+      const other = { ...networkRecord("other", 4), id: "e".repeat(64) };
+      const taken = leaseRecord(other, "10.1.0.2", { version: 5 });
+      await store.commit({
+        changes: [
+          { kind: "network", before: network, after: null },
+          { kind: "network", before: null, after: other },
+          { kind: "lease", before: null, after: taken },
+        ],
+        events: [eventRecord(3, network), eventRecord(4, other), eventRecord(5, taken)],
+      });
+      expect(await contentOf(await reopen(store))).toMatchObject({ networks: [other], leases: [taken] });
+    });
+
     contractTest("removing a network removes its leases, and the name can be used again", async () => {
       const store = await openWithLease();
       const change: Change = { kind: "network", before: network, after: null };

@@ -160,11 +160,13 @@ export class MemoryStore implements LeaseStore {
     networks.set(id, after);
   }
 
-  #applyLease({ networks, leases }: Draft, before: LeaseRecord | null, after: LeaseRecord | null): void {
+  #applyLease(draft: Draft, before: LeaseRecord | null, after: LeaseRecord | null): void {
+    const { networks, leases, removedNetworks } = draft;
     const record = after ?? before;
     if (record === null) return;
     const key = keyOf(record);
-    const stored = leases.has(key) ? leases.get(key) : this.#disk.leases.get(key);
+    const known = leases.has(key) ? leases.get(key) : this.#disk.leases.get(key);
+    const stored = known && removedNetworks.has(known.networkId) ? null : known;
     if ((stored?.version ?? null) !== (before?.version ?? null)) {
       throw this.#error("conflict", `lease ${formatAddress(record.address)} is not what memory holds`);
     }

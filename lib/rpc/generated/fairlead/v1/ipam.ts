@@ -411,7 +411,11 @@ export interface RangeDeclaration {
     | string
     | undefined;
   /** Never handed out. Default: the first host of the subnet. */
-  gateway?: string | undefined;
+  gateway?:
+    | string
+    | undefined;
+  /** Never handed out: prefixes, ranges, addresses. */
+  exclude: string[];
 }
 
 /** Ranges of which an attachment gets one address. */
@@ -1423,7 +1427,7 @@ export const AttachmentKey: MessageFns<AttachmentKey> = {
 };
 
 function createBaseRangeDeclaration(): RangeDeclaration {
-  return { subnet: "", rangeStart: undefined, rangeEnd: undefined, gateway: undefined };
+  return { subnet: "", rangeStart: undefined, rangeEnd: undefined, gateway: undefined, exclude: [] };
 }
 
 export const RangeDeclaration: MessageFns<RangeDeclaration> = {
@@ -1439,6 +1443,9 @@ export const RangeDeclaration: MessageFns<RangeDeclaration> = {
     }
     if (message.gateway !== undefined) {
       writer.uint32(34).string(message.gateway);
+    }
+    for (const v of message.exclude) {
+      writer.uint32(42).string(v!);
     }
     return writer;
   },
@@ -1486,6 +1493,14 @@ export const RangeDeclaration: MessageFns<RangeDeclaration> = {
             }
 
             message.gateway = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.exclude.push(reader.string());
             continue;
           }
         }
