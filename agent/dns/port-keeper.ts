@@ -65,8 +65,10 @@ export class NodePortKeeper implements PortKeeper {
       action(new NFTables(this.#connection));
     } catch (thrown) {
       this.close();
-      const reason = thrown instanceof Error ? thrown.message : String(thrown);
-      this.#logger.warn({ address, reason }, `dns: cannot ${verb} the port for this host`);
+      this.#logger.warn(
+        { address, reason: (thrown as Error).message },
+        `dns: cannot ${verb} the port for this host`,
+      );
     }
   }
 }

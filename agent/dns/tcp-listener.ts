@@ -134,6 +134,7 @@ class Connection {
     if (reply === null || this.#socket.destroyed) return;
     this.#socket.write(frameMessage(reply));
     if (this.#socket.writableLength > clients.limits.unreadBytes) clients.evict(this.#client);
-    else clients.active(this.#client);
+    // A message that has begun keeps its limit, whatever is answered meanwhile.
+    else if (!this.#frames.isPartial) clients.active(this.#client);
   }
 }

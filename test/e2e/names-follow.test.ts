@@ -1,9 +1,8 @@
 /** When a command that changes who is on a network returns, everybody there knows. */
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { FairleadNode } from "../support/fairlead-node.ts";
 import { Lab } from "../support/lab.ts";
-import { waitUntil } from "../support/lab-process.ts";
+import { command, waitUntil } from "../support/lab-process.ts";
 
 jest.setTimeout(90_000);
 
@@ -58,10 +57,14 @@ test("a command waits for an agent that is late", async () => {
     isOver = true;
   });
   try {
-    const isOn = async (): Promise<boolean> => (await node.run("ipam", "endpoints", "--json")).includes(name);
-    expect(await waitUntil(isOn, 10_000)).toBe(true);
-    // The rest of the command takes some milliseconds.
-    await sleep(500);
+    // The attachment is made, and the command waits at the agent's socket: the first of two numbers are its callers.
+    const isWaiting = async (): Promise<boolean> => {
+      const listening = await command(lab.inHost("ss", "-lxH"));
+      const line = listening.split("\n").find((one) => one.includes(node.agentSocket)) ?? "";
+      return Number(line.split(/\s+/)[2]) > 0;
+    };
+    expect(await waitUntil(isWaiting, 20_000)).toBe(true);
+    expect(await node.run("ipam", "endpoints", "--json")).toContain(name);
     expect(isOver).toBe(false);
   } finally {
     process.kill(node.pid, "SIGCONT");

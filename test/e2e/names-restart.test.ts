@@ -86,8 +86,9 @@ test("what is attached after a restart is known, and the ports of names are stil
   const late = await lab.attach("frontend", "late");
   expect(await lab.dig(asker, GATEWAY, "late")).toEqual(late.addresses);
   await late.detach();
-  const kept = await lab.under.lab.host(["nft", "list", "table", "inet", "fairlead"]);
-  expect(kept).toContain('comment "fairlead agent"');
+  const kept = await lab.under.lab.host(["nft", "list", "set", "inet", "fairlead", "portmap-kept4"]);
+  const ports = [...kept.matchAll(/(\w+) \. 10\.61\.0\.1 \. (\w+) comment "fairlead agent"/g)];
+  expect(ports.map(([, protocol]) => protocol).sort()).toEqual(["tcp", "udp"]);
 });
 
 test("a process for names that dies is started again, and the agent waits for it", async () => {

@@ -76,23 +76,45 @@ describe("TCP", () => {
     expect(ids).toEqual([2, 3, 4, 1]);
   });
 
-  test("silence, a message that comes too slowly, and what is no DNS end a connection", async () => {
-    const tcpLimits = { connections: 100, perClient: 10, idleMs: 500, messageMs: 300, unreadBytes: 1_000 };
-    const server = await start({ tcpLimits });
-    const idle = await dial("127.77.1.2");
+  const LIMITS = { connections: 100, perClient: 10, idleMs: 600_000, messageMs: 600_000, unreadBytes: 1_000 };
+  const ended = async (stream: Stream): Promise<void> => {
+    stream.resume();
+    if (!stream.destroyed) await once(stream, "close");
+  };
+
+  test("silence ends a connection", async () => {
+    const server = await start({ tcpLimits: { ...LIMITS, idleMs: 300 } });
+    await ended(await dial("127.77.1.2"));
+    expect(server.figures()).toMatchObject({ connections: 0, connectionsClosed: 1 });
+  });
+
+  test("a message that comes too slowly ends it, however often a byte of it comes", async () => {
+    const server = await start({ tcpLimits: { ...LIMITS, messageMs: 300 } });
     const slow = await dial("127.77.1.2");
-    const wrong = await dial("127.77.1.2");
     const drip = setInterval(() => slow.write("\0"), 50);
     slow.write(Uint8Array.of(1, 0));
-    wrong.write("GET / HTTP/1.1\r\n\r\n".replace("GE", "\0\u0002"));
-    const long = await dial("127.77.1.2");
-    long.write(Uint8Array.of(0x10, 1));
-    const streams = [idle, slow, wrong, long];
-    for (const stream of streams) stream.resume();
-    await Promise.all(streams.map((stream) => stream.destroyed || once(stream, "close")));
+    await ended(slow);
     clearInterval(drip);
-    expect(await waitUntil(async () => server.figures().connections === 0, 10_000)).toBe(true);
-    expect(server.figures()).toMatchObject({ connectionsClosed: 4 });
+    expect(server.figures()).toMatchObject({ connections: 0, connectionsClosed: 1 });
+  });
+
+  test("so does the second message of a connection", async () => {
+    const server = await start({ tcpLimits: { ...LIMITS, messageMs: 300 } });
+    const slow = await dial("127.77.1.2");
+    slow.write(Uint8Array.from([...frameMessage(queryOf("web")), 0]));
+    await ended(slow);
+    expect(server.figures()).toMatchObject({ connectionsClosed: 1, answered: 1 });
+  });
+
+  test.each([
+    ["what is no DNS", "\0\u0002T / HTTP/1.1\r\n\r\n"],
+    ["a message that no query is as long as", Uint8Array.of(0x10, 1)],
+  ])("%s ends it at once", async (_what, bytes) => {
+    const server = await start({ tcpLimits: LIMITS });
+    const wrong = await dial("127.77.1.2");
+    wrong.write(bytes);
+    await ended(wrong);
+    expect(server.figures()).toMatchObject({ connections: 0, connectionsClosed: 1 });
   });
 
   test("a client that takes no answers is cut off", async () => {
@@ -182,6 +204,16 @@ describe("listening", () => {
     await server.applied();
     expect(await waitUntil(async () => server.problems().length === 0, 20_000)).toBe(true);
     expect(count(await ask(queryOf("web"), "127.77.1.2"))).toBe(1);
+  });
+
+  test("an address that cannot be bound for another reason is an error that gives it", async () => {
+    // A link-local address without its interface: EINVAL.
+    networks.push(networkOf("odd", { subnets: { "fe80::/64": "fe80::77" } }));
+    const server = await start();
+    networks.pop();
+    expect(server.problems()).toMatchObject([{ severity: "error", object: "odd" }]);
+    expect(server.problems()[0]?.message).toMatch(/EINVAL|invalid argument/i);
+    expect(server.problems()[0]?.message).not.toContain("another program");
   });
 
   test("an address that is not there is a warning, and not waited for without end", async () => {
