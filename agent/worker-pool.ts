@@ -12,6 +12,8 @@ import { bindPrivately } from "../lib/daemon/unix-socket.ts";
 import { listenAt } from "../lib/linux/listening-socket.ts";
 import { makePipe, type Pipe } from "../lib/linux/pipe.ts";
 import type { LogFields, Logger } from "../lib/log.ts";
+import { clearLeftovers, workerArguments } from "./worker-leftovers.ts";
+import { watchWorker } from "./worker-watch.ts";
 
 /** Requests that may wait for a worker. A client that finds no room runs its plugin itself. */
 const BACKLOG = 1024;
@@ -62,11 +64,12 @@ export interface WorkerPool {
  */
 export async function startWorkerPool(options: WorkerPoolOptions): Promise<WorkerPool> {
   let listening = -1;
+  clearLeftovers(options.socketPath, options.logger);
   await bindPrivately(options.socketPath, async () => {
     listening = listenAt(options.socketPath, BACKLOG);
   });
   const toReapers = makePipe();
-  const workers = slotsOf(options, ["plugin-worker"], workerStdio(listening, toReapers));
+  const workers = slotsOf(options, workerArguments(options.socketPath), workerStdio(listening, toReapers));
   const reapers = slotsOf(
     { ...options, count: REAPERS_PER_WORKER * options.count },
     ["link-reaper"],
@@ -122,6 +125,7 @@ class Slot {
   #timer: NodeJS.Timeout | undefined;
   #pauseMs = FIRST_PAUSE_MS;
   #ended: (() => void) | null = null;
+  #endWatch = (): void => {};
 
   constructor(options: WorkerPoolOptions, args: readonly string[], stdio: Stdio) {
     this.#options = options;
@@ -158,6 +162,7 @@ class Slot {
       detached: true,
     });
     this.#worker = worker;
+    this.#endWatch = watchWorker(worker, this.#options.logger);
     let reason: unknown = null;
     worker.once("error", (cause) => {
       reason = cause;
@@ -170,6 +175,7 @@ class Slot {
 
   #replace(startedAt: number, facts: WorkerEnd): void {
     this.#worker = null;
+    this.#endWatch();
     const ranMs = performance.now() - startedAt;
     if (this.#ended !== null) this.#ended();
     else if (facts.status === 0 && ranMs > LEAST_LIFE_MS) this.#start();

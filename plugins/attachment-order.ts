@@ -80,6 +80,14 @@ function openLocks(): RangeLock {
   }
 }
 
+/** Keeps other calls for one more attachment away; null where one runs, or there is no place for locks. */
+export function tryHoldAttachment(key: AttachmentKey): (() => void) | null {
+  const locks = openLocksIfPossible(() => {});
+  if (locks?.tryHold(key)) return () => locks.close();
+  locks?.close();
+  return null;
+}
+
 /** What a process of its own needs to run in order. */
 export interface OrderContext {
   readonly env: Readonly<Record<string, string | undefined>>;

@@ -15,14 +15,19 @@ import { isCompleteResponse } from "../lib/ipam/http-message.ts";
 import { type ReleaseIntent, requestOf } from "../lib/ipam/release-intent.ts";
 import { pathExists, readTextFile } from "../lib/linux/files.ts";
 import { bootId } from "../lib/linux/machine.ts";
+import { sleepMs } from "../lib/linux/stdio.ts";
 import { beginExchange } from "../lib/linux/stream-socket.ts";
+import { tryHoldAttachment } from "./attachment-order.ts";
 import { namesOrId } from "./container-names.ts";
 import { type IpamConfig, type IpamConfigSource, readIpamConfig } from "./ipam-config.ts";
+import { beginPatiently } from "./patient-exchange.ts";
 import { PendingGrant } from "./pending-grant.ts";
 import { replayReleaseIntents, writeReleaseIntent } from "./release-intents.ts";
 import { parseResolvConf } from "./resolv-conf.ts";
 import { surveyNetwork } from "./survey.ts";
 
+/** A restart of the service takes a second or two, and five with 150,000 leases. */
+const LONGEST_PATIENCE_MS = 5_000;
 const LONGEST_RESOLV_CONF_BYTES = 64 * 1024;
 
 /** Addresses that were asked for. */
@@ -60,10 +65,17 @@ export class CentralIpam {
     this.#networkName = source.networkName;
     this.#raw = source.raw;
     this.#log = log;
+    this.#client = new IpamClient((request, isRepeatable) => this.#beginExchange(request, isRepeatable));
+  }
+
+  #beginExchange(request: Uint8Array, isRepeatable: boolean): () => Uint8Array {
     const { socket, timeoutMs } = this.#config;
-    this.#client = new IpamClient(
-      (request) => beginExchange(socket, request, { timeoutMs, isComplete: isCompleteResponse }).finish,
-    );
+    return beginPatiently({
+      send: () => beginExchange(socket, request, { timeoutMs, isComplete: isCompleteResponse }).finish,
+      patienceMs: () => (isRepeatable && this.isInUse ? Math.min(timeoutMs / 2, LONGEST_PATIENCE_MS) : 0),
+      log: this.#log,
+      sleepMs,
+    });
   }
 
   /**
@@ -73,10 +85,10 @@ export class CentralIpam {
    * @throws FairleadError as {@link PendingAddresses.finish}; then there is nothing to undo.
    */
   beginAcquire(key: AttachmentKey, mac?: string): PendingAddresses {
-    const { declaration, requestedAddresses, stateDir, stickyName } = this.#config;
+    const { declaration, requestedAddresses, stickyName } = this.#config;
     const names = namesOrId(this.#config.names, key.containerId);
     const dns = this.#readDns();
-    replayReleaseIntents({ stateDir, client: this.#client, log: this.#log }, key);
+    this.#replayIntents(key);
     const attempt = newAttempt();
     const request: AcquireRequest = {
       key,
@@ -104,6 +116,11 @@ export class CentralIpam {
     return { finish, isWarm: () => isWarm, undo: () => this.#undo(grant) };
   }
 
+  #replayIntents(own?: AttachmentKey): void {
+    const { stateDir } = this.#config;
+    replayReleaseIntents({ stateDir, client: this.#client, tryHold: tryHoldAttachment, log: this.#log }, own);
+  }
+
   #resultOf({ addresses }: AcquireResponse, dns: ResultDns): Result {
     const ips = addresses.map(({ address, gateway }) =>
       gateway === null ? { address } : { address, gateway },
@@ -113,7 +130,16 @@ export class CentralIpam {
 
   #undo(grant: PendingGrant): void {
     const undoing = grant.undoing();
-    if (undoing !== null) this.#releaseOrIntend({ ...undoing, attempt: newAttempt() });
+    if (undoing === null) return;
+    const intent = { ...undoing, attempt: newAttempt() };
+    if (grant.isSilent) this.#intend(intent);
+    else this.#releaseOrIntend(intent);
+  }
+
+  #intend(intent: ReleaseIntent): void {
+    const { stateDir } = this.#config;
+    writeReleaseIntent(stateDir, { ...intent, at: new Date().toISOString() });
+    this.#log(`the release is kept in ${stateDir} and will be made up for`);
   }
 
   /** The answer; where the service wants to know first what is in use, we look, and ask again. */
@@ -144,14 +170,13 @@ export class CentralIpam {
   }
 
   #releaseOrIntend(intent: ReleaseIntent): boolean {
-    const at = new Date().toISOString();
     try {
       return this.#client.release(requestOf(intent)).released.length > 0;
     } catch (thrown) {
       const error = asFairleadError(thrown, "release");
       if (error.code !== "unavailable" && error.code !== "timeout") throw error;
-      writeReleaseIntent(this.#config.stateDir, { ...intent, at });
-      this.#log(`${error.message}; the release is kept in ${this.#config.stateDir} and will be made up for`);
+      this.#log(error.message);
+      this.#intend(intent);
       return false;
     }
   }
@@ -174,8 +199,7 @@ export class CentralIpam {
 
   /** Releases every attachment of the network on this node that is not in the list. Returns those. */
   gc(validAttachments: readonly AttachmentId[]): readonly AttachmentId[] {
-    const { stateDir } = this.#config;
-    replayReleaseIntents({ stateDir, client: this.#client, log: this.#log });
+    this.#replayIntents();
     return this.#client.gc({ networkName: this.#networkName, validAttachments }).released;
   }
 

@@ -14,9 +14,12 @@ function grantOf(answer: () => AcquireResponse, isForInterface = false): Pending
   return new PendingGrant({ key, attempt: "add", isForInterface, answer });
 }
 
-function failing(code: "timeout" | "unavailable" | "pool-exhausted"): () => AcquireResponse {
+function failing(
+  code: "timeout" | "unavailable" | "pool-exhausted",
+  details: Record<string, unknown> = {},
+): () => AcquireResponse {
   return () => {
-    throw new FairleadError({ code, operation: "acquire", reason: "told to fail" });
+    throw new FairleadError({ code, operation: "acquire", reason: "told to fail", details });
   };
 }
 
@@ -36,10 +39,17 @@ test("a question that was refused leaves nothing to undo", () => {
   expect(grantOf(failing("pool-exhausted")).undoing()).toBeNull();
 });
 
+test("neither does one that nobody heard", () => {
+  const grant = grantOf(failing("unavailable", { wasSent: false }));
+  expect(() => grant.finish()).toThrow();
+  expect(grant.undoing()).toBeNull();
+});
+
 test.each(["timeout", "unavailable"] as const)("after %s nobody knows: the attempt is given up", (code) => {
   const grant = grantOf(failing(code));
   expect(() => grant.finish()).toThrow(expect.objectContaining({ code }));
   expect(grant.undoing()).toEqual({ key, attempts: ["add"], onlyAttempts: true });
+  expect(grant.isSilent).toBe(code === "timeout");
 });
 
 test("whoever made the interface before waiting knows that nothing alive had the addresses", () => {

@@ -23,6 +23,7 @@ export class PendingGrant {
   readonly #question: GrantQuestion;
   #outcome: Outcome = "open";
   #isInterfaceMade = false;
+  #isSilent = false;
 
   constructor(question: GrantQuestion) {
     this.#question = question;
@@ -42,8 +43,14 @@ export class PendingGrant {
     } catch (thrown) {
       const error = asFairleadError(thrown, "acquire address");
       this.#outcome = isUnanswered(error) ? "unknown" : "refused";
+      this.#isSilent = error.code === "timeout";
       throw error;
     }
+  }
+
+  /** True when the service let the time limit pass: to ask it again would take as long again. */
+  get isSilent(): boolean {
+    return this.#isSilent;
   }
 
   /**
@@ -75,6 +82,6 @@ export class PendingGrant {
 }
 
 /** Whether the service may have done what it was asked all the same. */
-function isUnanswered({ code }: FairleadError): boolean {
-  return code === "timeout" || code === "unavailable";
+function isUnanswered({ code, details }: FairleadError): boolean {
+  return code === "timeout" || (code === "unavailable" && details["wasSent"] !== false);
 }

@@ -31,9 +31,15 @@ function recordingClient(status = 200, done = '{"released":["10.1.0.2"],"kept":[
   return { client, asked };
 }
 
-function replay(client: IpamClient): string[] {
+/** Attachments that somebody works on. */
+let busy: string[] = [];
+
+function replay(client: IpamClient, own?: string): string[] {
   const log: string[] = [];
-  replayReleaseIntents({ stateDir, client, log: (message) => log.push(message) });
+  const tryHold = ({ containerId }: { containerId: string }) =>
+    busy.includes(containerId) ? null : () => {};
+  const context = { stateDir, client, tryHold, log: (message: string) => log.push(message) };
+  replayReleaseIntents(context, own === undefined ? undefined : key(own));
   return log;
 }
 
@@ -69,7 +75,7 @@ test("an ADD carries out what the service has taken, if it is of the same attach
     renameSync(join(directory, name), join(directory, `${name}.taken`));
   }
   const { client, asked } = recordingClient();
-  replayReleaseIntents({ stateDir, client, log: () => {} }, key("a"));
+  replay(client, "a");
   expect(asked.map(({ key: { containerId } }) => containerId)).toEqual(["a"]);
   expect(readdirSync(directory)).toHaveLength(1);
 });
@@ -83,9 +89,21 @@ test("what an older program left stays, where its clock spares something", () =>
   expect(readdirSync(directory)).toEqual(["x.json"]);
 });
 
-test("what the service does not take stays", () => {
+test("what the service does not take stays; only that of the own attachment is in an ADD's way", () => {
   writeReleaseIntent(stateDir, intent("a"));
-  expect(() => replay(recordingClient(503).client)).toThrow(expect.objectContaining({ code: "unavailable" }));
+  const { client } = recordingClient(503);
+  expect(() => replay(client, "a")).toThrow(expect.objectContaining({ code: "unavailable" }));
+  expect(replay(client, "b")).toEqual([expect.stringContaining("left to the service")]);
+  expect(readdirSync(directory)).toHaveLength(1);
+});
+
+test("of others only those are carried out that nobody works on", () => {
+  for (const id of ["a", "b", "c"]) writeReleaseIntent(stateDir, intent(id));
+  busy = ["a", "b"];
+  const { client, asked } = recordingClient();
+  replay(client, "a");
+  busy = [];
+  expect(asked.map(({ key: { containerId } }) => containerId).sort()).toEqual(["a", "c"]);
   expect(readdirSync(directory)).toHaveLength(1);
 });
 

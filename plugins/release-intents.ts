@@ -8,6 +8,7 @@
  * one that is still there is newer than all that its attachment holds; and the service bounds what it replays by the newest
  * grant that it knew when it took the file.
  */
+import { asFairleadError } from "../lib/errors.ts";
 import { hashHex } from "../lib/hash.ts";
 import type { AttachmentKey } from "../lib/ipam/api.ts";
 import type { IpamClient } from "../lib/ipam/client.ts";
@@ -55,7 +56,7 @@ export function writeReleaseIntent(stateDir: string, intent: ReleaseIntent): voi
   makeDirectories(directory, DIRECTORY_MODE);
   syncDirectory(stateDir);
   const path = `${directory}/${fileNameOf(intent.key)}`;
-  const attempts = [...(readIntent(path)?.attempts ?? []), ...(intent.attempts ?? [])];
+  const attempts = [...(readIntent(path, () => {})?.attempts ?? []), ...(intent.attempts ?? [])];
   const whole = attempts.length > 0 ? { ...intent, attempts } : intent;
   writeFileDurable(path, new TextEncoder().encode(JSON.stringify(whole)));
 }
@@ -64,6 +65,8 @@ export function writeReleaseIntent(stateDir: string, intent: ReleaseIntent): voi
 export interface Replay {
   readonly stateDir: string;
   readonly client: IpamClient;
+  /** Keeps other calls for the attachment away, and returns the function that ends that; null while there is one. */
+  tryHold(key: AttachmentKey): (() => void) | null;
   log(message: string): void;
 }
 
@@ -72,34 +75,51 @@ export interface Replay {
  * service, which sets it aside: it must not stop an ADD.
  *
  * @param own whose ADD asks: its intent is carried out even if the service has taken it already, and may not live to do it.
- * @throws whatever the service answers; the intents that were not taken stay.
+ * @throws whatever the service answers about the own one. Intents that were not taken stay.
  */
 export function replayReleaseIntents(replay: Replay, own?: AttachmentKey): void {
   const directory = directoryOf(replay.stateDir);
   if (!pathExists(directory)) return;
-  const ownTaken = own && `${fileNameOf(own)}${TAKEN}`;
+  const ownName = own && fileNameOf(own);
+  const ownTaken = own && `${ownName}${TAKEN}`;
   for (const name of listDirectory(directory)) {
-    if (name.endsWith(ENDING) || name === ownTaken) carryOut(replay, `${directory}/${name}`);
+    const path = `${directory}/${name}`;
+    if (name === ownName || name === ownTaken) carryOut(replay, path);
+    else if (name.endsWith(ENDING)) carryOutForOther(replay, path);
   }
   removeIfEmpty(directory);
 }
 
+/** Of an attachment that nobody works on now: else a new one may get its addresses between two of our steps. */
+function carryOutForOther(replay: Replay, path: string): void {
+  const intent = readIntent(path, replay.log);
+  const letGo = intent && replay.tryHold(intent.key);
+  if (!letGo) return;
+  try {
+    carryOut(replay, path);
+  } catch (thrown) {
+    replay.log(`left to the service: ${asFairleadError(thrown, "replay release", path).message}`);
+  } finally {
+    letGo();
+  }
+}
+
 function carryOut({ client, log }: Replay, path: string): void {
-  const bytes = readFileIfExists(path, { maxBytes: LONGEST_INTENT_BYTES });
-  // Absent: somebody else replayed it in the meantime.
-  const intent = bytes && parseReleaseIntent(new TextDecoder().decode(bytes));
-  if (bytes && !intent) log(`${path} is no release intent`);
+  const intent = readIntent(path, log);
   if (!intent) return;
-  const outcome = judge(intent, client.release(requestOf(intent)));
+  const outcome = judge(intent, client.release(requestOf(intent), true));
   // The service looks again, and sets it aside.
   if (outcome === "doubtful") return;
-  if (outcome === "all") client.release(requestForAll(intent));
+  if (outcome === "all") client.release(requestForAll(intent), true);
   removeFile(path);
 }
 
-function readIntent(path: string): ReleaseIntent | null {
+/** Null when there is none: somebody else replayed it in the meantime, or it is something else, which is logged. */
+function readIntent(path: string, log: (message: string) => void): ReleaseIntent | null {
   const bytes = readFileIfExists(path, { maxBytes: LONGEST_INTENT_BYTES });
-  return bytes && parseReleaseIntent(new TextDecoder().decode(bytes));
+  const intent = bytes && parseReleaseIntent(new TextDecoder().decode(bytes));
+  if (bytes && !intent) log(`${path} is no release intent`);
+  return intent;
 }
 
 /** A new intent may appear between the last removal and this: then the directory stays. */

@@ -20,10 +20,11 @@ import type {
 import { encodeRequest, parseResponse } from "./http-message.ts";
 
 /**
- * Sends `request` over a fresh connection, and returns the function that waits for the whole answer.
+ * Sends `request` over a fresh connection, and returns the function that waits for the whole answer. A request that is repeatable
+ * may be sent again when its answer is lost.
  * @throws FairleadError (either part) `unavailable` when nobody listens, `timeout` when no whole answer came in time.
  */
-export type BeginExchange = (request: Uint8Array) => () => Uint8Array;
+export type BeginExchange = (request: Uint8Array, isRepeatable: boolean) => () => Uint8Array;
 
 /** A subset of `IpamService` (api.ts), call by call the same, without promises and without a caller. */
 export class IpamClient {
@@ -35,16 +36,17 @@ export class IpamClient {
 
   /** Sends the request; the function returned waits for the answer, and is to be called once. */
   beginAcquire(request: AcquireRequest): () => AcquireResponse {
-    const answer = this.#begin("/v1/attachments/acquire", request);
+    const answer = this.#begin("/v1/attachments/acquire", request, request.attempt !== undefined);
     return () => answer() as AcquireResponse;
   }
 
-  release(request: ReleaseRequest): ReleaseResponse {
-    return this.#post("/v1/attachments/release", request) as ReleaseResponse;
+  /** @param isRepeatable only where nobody acquires for the key meanwhile. */
+  release(request: ReleaseRequest, isRepeatable = false): ReleaseResponse {
+    return this.#post("/v1/attachments/release", request, isRepeatable) as ReleaseResponse;
   }
 
   verify(request: VerifyRequest): void {
-    this.#post("/v1/attachments/verify", request);
+    this.#post("/v1/attachments/verify", request, true);
   }
 
   gc(request: GcRequest): GcResponse {
@@ -58,16 +60,16 @@ export class IpamClient {
   /** What the container holds, and what it held of late: addresses that cool down say whose they were. */
   leasesOf(containerId: string): readonly Lease[] {
     const path = `/v1/leases?containerId=${encodeURIComponent(containerId)}`;
-    const answer = readAnswer(this.#beginExchange(encodeRequest("GET", path))());
+    const answer = readAnswer(this.#beginExchange(encodeRequest("GET", path), false)());
     return (answer as { readonly leases: readonly Lease[] }).leases;
   }
 
-  #post(path: string, body: unknown): unknown {
-    return this.#begin(path, body)();
+  #post(path: string, body: unknown, isRepeatable = false): unknown {
+    return this.#begin(path, body, isRepeatable)();
   }
 
-  #begin(path: string, body: unknown): () => unknown {
-    const receive = this.#beginExchange(encodeRequest("POST", path, body));
+  #begin(path: string, body: unknown, isRepeatable = false): () => unknown {
+    const receive = this.#beginExchange(encodeRequest("POST", path, body), isRepeatable);
     return () => readAnswer(receive());
   }
 }

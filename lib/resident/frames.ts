@@ -25,6 +25,9 @@ export const TAKEN = 1;
 /** What a client says when it has passed on the result of an ADD that succeeded. */
 export const RECEIVED = 1;
 
+/** What the agent asks a worker over its control pipe, and what that answers when it has no request under way. */
+export const LIFE_SIGN = new Uint8Array([1]);
+
 /** The variables that plugins read. No other one of a client's environment reaches a worker. */
 export const CNI_VARIABLES = [
   "CNI_COMMAND",

@@ -5,9 +5,10 @@
  * in for: it may enter a container's namespace, and nothing else happens meanwhile. It ends by itself when its control pipe
  * does, which is when the agent ends, however that happens.
  */
-import { acceptConnection, Readiness } from "../../lib/linux/listening-socket.ts";
+import { invoke } from "../../lib/linux/errno.ts";
+import { acceptConnection, Readiness, receiveNow } from "../../lib/linux/listening-socket.ts";
 import { residentMib, strayThreads } from "../../lib/linux/own-process.ts";
-import type { ResidentRequest } from "../../lib/resident/frames.ts";
+import { LIFE_SIGN, type ResidentRequest } from "../../lib/resident/frames.ts";
 import { type AttachmentLocks, openLocksIfPossible } from "../attachment-order.ts";
 import { attachmentOf, reasonToDecline } from "./admission.ts";
 import { Connection } from "./connection.ts";
@@ -17,6 +18,7 @@ import { type InvocationEnd, type PluginMain, runInvocation } from "./invocation
 const MOST_REQUESTS = 20_000;
 /** And when it has grown larger than this; it begins with some 60. */
 const MOST_RESIDENT_MIB = 256;
+const MSG_NOSIGNAL = 0x4000;
 /** Requests that may pass before the worker looks whether it is still in order. */
 const MOST_REQUESTS_UNSEEN = 16;
 
@@ -33,6 +35,14 @@ export interface WorkerOptions {
 
 /** Why a worker ended. */
 export type WorkerEnd = "told" | "used-up" | "stray-thread";
+
+/** Answers the agent, which wants to know whether the worker hangs. False when the pipe has ended. */
+function givesLifeSign(control: number): boolean {
+  const question = new Uint8Array(LIFE_SIGN.length);
+  if (receiveNow(control, question) === "end") return false;
+  invoke((c) => c.send(control, LIFE_SIGN, LIFE_SIGN.length, MSG_NOSIGNAL));
+  return true;
+}
 
 export class Worker {
   readonly #options: WorkerOptions;
@@ -58,7 +68,7 @@ export class Worker {
         if (reason !== null) return reason;
       }
       if (ready.length === 0) ready = readiness.wait(-1);
-      if (ready.includes(control)) return "told";
+      if (ready.includes(control) && !givesLifeSign(control)) return "told";
       if (!ready.includes(listening)) continue;
       this.#acceptOne();
       sinceLook += 1;

@@ -144,6 +144,22 @@ test("a client that is killed while a worker attaches: the attachment is taken b
   expect(await lab.containerLinks(container)).toEqual([]);
 });
 
+test("a service that is away for a moment: an ADD waits for it", async () => {
+  const [container, network] = [await lab.container(), lab.network()];
+  const socket = join(lab.lab.directory, "restarted.sock");
+  // A folder of the service tells that there is one, or was.
+  const ipam = { ...lab.plugins.ipam([network.subnet]), socket, stateDir: lab.lab.folder("state") };
+  const call = lab.call({ verb: "ADD", container, config: lab.bridge(network, { ipam }) });
+  // It has asked, in vain, and goes on with what needs no address.
+  expect(await waitUntil(async () => (await ports(network)) === 1, PATIENCE_MS)).toBe(true);
+  const { socket: target } = lab.plugins.ipam([]) as { socket: string };
+  const back = await startSlowIpam(socket, target, 0);
+  lab.lab.defer("close the restarted service", () => back.close());
+  expectSuccess(await call);
+  expect(await lab.plugins.boundAddresses(network.name)).toHaveLength(1);
+  await lab.succeed("DEL", container, lab.bridge(network, { ipam }));
+});
+
 test("an ADD that was given up is late: DEL and the next ADD wait for it, and keep what is theirs", async () => {
   const container = await lab.container();
   const { slow, network, config } = await slowNetwork(700);
@@ -297,6 +313,34 @@ test("workers end with their keeper, however it ends; the socket that it leaves 
   expect(await socketsOf("ADD", container, config)).toContain("AF_NETLINK");
   workers = await startWorkers(1);
   expect(await socketsOf("DEL", container, config)).toEqual(["AF_UNIX"]);
+});
+
+test("a worker that is stopped is ended, with what it held, and replaced", async () => {
+  const [container, network] = [await lab.container(), lab.network()];
+  const { slow, config } = await slowNetwork(null);
+  const plain = { ...lab.bridge(network), name: config["name"] as string };
+  const call = lab.call({ verb: "ADD", container, config });
+  expect(await waitUntil(async () => slow.asked > 0, PATIENCE_MS)).toBe(true);
+  const pids = workers.pids();
+  for (const pid of pids) process.kill(pid, "SIGSTOP");
+  // Until then the attachment is the stopped worker's.
+  expect(expectFailure(await call)).toMatchObject({ code: 11 });
+  await lab.succeed("DEL", container, plain);
+  expect(await waitUntil(async () => pids.every(hasEnded), PATIENCE_MS)).toBe(true);
+  expect(workers.log()).toContain("ending a plugin worker that hangs");
+  expect(await waitUntil(async () => workers.pids().length === pids.length, PATIENCE_MS)).toBe(true);
+});
+
+test("a stopped worker does not keep the next keeper from starting", async () => {
+  const [container, config] = [await lab.container(), lab.bridge(lab.network())];
+  const [stopped = 0] = workers.pids();
+  process.kill(stopped, "SIGSTOP");
+  process.kill(workers.keeperPid, "SIGKILL");
+  expect(await waitUntil(async () => hasEnded(workers.keeperPid), PATIENCE_MS)).toBe(true);
+  workers = await startWorkers(1);
+  expect(await waitUntil(async () => hasEnded(stopped), PATIENCE_MS)).toBe(true);
+  expect(await socketsOf("ADD", container, config)).toEqual(["AF_UNIX"]);
+  await lab.succeed("DEL", container, config);
 });
 
 test("workers that are told to end finish what they do", async () => {
