@@ -56,6 +56,10 @@ const LINES: Readonly<Record<string, readonly (readonly string[])[]>> = {
   "ipam history": [["10.0.0.1"]],
   "ipam check": [[]],
   "ipam release": [["10.0.0.1"]],
+  "ipam reserve": [["bridge", "10.0.0.1"]],
+  "ipam unreserve": [["bridge", "10.0.0.1"]],
+  "ipam quarantine": [["10.0.0.1"]],
+  "ipam unquarantine": [["10.0.0.1"]],
   "ipam recover": [[]],
   // One that cannot be bound: the daemon ends before it begins.
   dev: [["--socket", `/${"x".repeat(200)}`]],

@@ -264,6 +264,7 @@ describe("ipam", () => {
       "ADDRESS",
       "NETWORK",
       "STATE",
+      "NAMES",
       "CONTAINER",
       "IFNAME",
       "NODE",
@@ -272,17 +273,85 @@ describe("ipam", () => {
       "REASON",
     ]);
     expect(first).toBe(
-      `10.1.0.2  web      bound    ${longId}  eth0    n1    2023-11-14 22:13:20  -                    -`,
+      `10.1.0.2  web      bound    -      ${longId.slice(0, 12)}  eth0    n1    2023-11-14 22:13:20  -                    -`,
     );
-    expect(second).toContain("10.1.0.3  web      cooling  c2 ");
+    expect((await ipam("leases", "--no-trunc")).out).toContain(longId);
+    expect(second).toContain("10.1.0.3  web      cooling  -      c2 ");
     expect(second).toMatch(/2023-11-14 22:13:22 {2}2023-11-14 22:14:22 {2}-$/);
   });
 
-  test("leases, cut where there is one", async () => {
+  /** Long names, both families, all states: what is widest in practice. */
+  async function crowd(): Promise<void> {
+    const { service } = under;
+    const node = { ...caller, node: "a-node-with-a-long-name.example.org" };
+    const subnets = ["10.110.0.0/16", "fd00:110:2222:3333::/64"].map((subnet) => ({ subnet }));
+    await service.createNetwork({ name: "a-network-with-a-long-name", subnets }, caller);
+    const key = { networkName: "a-network-with-a-long-name", containerId: longId, ifname: "eth0" };
+    const names = ["a-container-with-a-long-name", "its-alias", "another"];
+    await service.acquire({ key, names, mac: "02:00:00:00:00:01" }, node);
+    await service.quarantine(
+      { address: "10.110.0.9", reason: "something answered ARP there, twice" },
+      caller,
+    );
+    await service.reserve({ networkName: key.networkName, address: "10.110.0.8", reason: "printer" }, caller);
+  }
+
+  test.each([
+    ["leases", "10.110.0.9", "quarantined"],
+    ["endpoints", "10.110.0.2/16 +1"],
+    ["networks", "10.110.0.0/16 +1"],
+    ["status", "10.110.0.0/16"],
+    ["history 10.110.0.2", longId.slice(0, 12)],
+  ])("%s fits a terminal of 80 columns, with what matters whole", async (words, ...whole) => {
+    await crowd();
+    const { out } = await run(["ipam", ...words.split(" "), "--socket", front.socket], 80);
+    const table = out.split("\n").filter((line) => !/^(Service|Store|Leases) /.test(line));
+    for (const line of table) expect([line, line.length <= 80]).toEqual([line, true]);
+    for (const text of whole) expect(out).toContain(text);
+  });
+
+  test("addresses are set aside and given back", async () => {
     await populate();
-    const { out } = await run(["ipam", "leases", "--socket", front.socket], 110);
-    for (const line of out.split("\n")) expect(line.length).toBeLessThanOrEqual(110);
-    expect(out).not.toContain(longId);
+    const states = async (): Promise<string[]> =>
+      (await under.service.listLeases({})).map(({ address, state }) => `${address} ${state}`);
+    expect(await ipam("reserve", "web", "10.1.0.9", "--reason", "printer", "--for", "db")).toEqual({
+      status: 0,
+      out: "10.1.0.9\n",
+      err: "",
+    });
+    expect((await ipam("quarantine", "10.1.0.8", "--json")).out).toBe('{\n  "address": "10.1.0.8"\n}\n');
+    expect(await states()).toEqual(expect.arrayContaining(["10.1.0.9 reserved", "10.1.0.8 quarantined"]));
+    expect((await ipam("leases", "--state", "reserved")).out).toContain("printer");
+    expect((await ipam("leases", "--state", "quarantined")).out).toContain("by hand");
+    const key = { networkName: "web", containerId: "c8", ifname: "eth0" };
+    const { addresses } = await under.service.acquire({ key, stickyName: "db" }, caller);
+    expect(addresses.map(({ address }) => address)).toEqual(["10.1.0.9/24"]);
+    expect(await ipam("unreserve", "web", "10.1.0.9")).toMatchObject({ status: 0 });
+    expect(await ipam("unquarantine", "10.1.0.8")).toMatchObject({ status: 0 });
+    expect((await states()).filter((text) => !/bound|cooling/.test(text))).toEqual([]);
+    expect(await ipam("reserve", "nope", "10.1.0.9")).toMatchObject({ status: 4, out: "" });
+    expect(await ipam("quarantine", "10.9.9.9")).toMatchObject({ status: 4, out: "" });
+  });
+
+  test("names and instants filter, and names are in history while they are known", async () => {
+    const { service, clock } = under;
+    await populate();
+    clock.advance(60_000);
+    const key = { networkName: "web", containerId: "c5", ifname: "eth0" };
+    const { addresses } = await service.acquire({ key, names: ["db"] }, caller);
+    const [address = ""] = (addresses[0]?.address ?? "").split("/");
+    const found = async (...filter: string[]): Promise<string[]> =>
+      JSON.parse((await ipam("leases", ...filter, "--json")).out).leases.map(
+        (lease: { containerId: string }) => lease.containerId,
+      );
+    expect(await found("--name", "DB")).toEqual(["c5"]);
+    expect(await found("--container", "db")).toEqual(["c5"]);
+    expect(await found("--container", longId.slice(0, 12))).toEqual([longId]);
+    expect(await found("--since", "2023-11-14T22:14:00Z")).toEqual(["c5"]);
+    expect((await ipam("history", address)).out).toMatch(/^.* web {6}db {5}c5 /m);
+    const since = ["--since", "2023-11-14T22:14:00Z"];
+    expect((await ipam("history", "10.1.0.3", ...since)).out).toMatch(/^Nobody had 10\.1\.0\.3 then/);
+    expect(await ipam("leases", "--since", "soon")).toMatchObject({ status: 2 });
   });
 
   test.each([
@@ -304,8 +373,8 @@ describe("ipam", () => {
     await populate();
     expect((await ipam("history", "10.1.0.3")).out).toBe(
       [
-        "FROM                 TO                   NETWORK  CONTAINER  IFNAME  NODE  MAC",
-        "2023-11-14 22:13:21  2023-11-14 22:13:22  web      c2         eth0    n1    02:00:00:00:00:01",
+        "FROM                 TO                   NETWORK  NAMES  CONTAINER  IFNAME  NODE  MAC",
+        "2023-11-14 22:13:21  2023-11-14 22:13:22  web      -      c2         eth0    n1    02:00:00:00:00:01",
         "",
       ].join("\n"),
     );
@@ -346,8 +415,8 @@ test("a check that finds an error has status 1", async () => {
   expect([status, out]).toEqual([
     1,
     [
-      "SEVERITY  OBJECT    PROBLEM      REMEDY",
-      "error     10.1.0.2  bound twice  release one",
+      "SEVERITY  OBJECT    PROBLEM",
+      "error     10.1.0.2  bound twice; release one",
       "",
       "1 finding (1 network, 2 leases, revision 7).",
       "",

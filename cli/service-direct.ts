@@ -36,6 +36,10 @@ function directService(socket: string, onSlow: OnSlow): CliService {
     listEndpoints: (filter) => list("listEndpoints", "endpoints", filter),
     whoHad: (filter) => list("whoHad", "tenancies", filter),
     checkConsistency: () => call("checkConsistency"),
+    reserve: (request) => call("reserve", request),
+    unreserve: (networkName, address) => call("unreserve", { networkName, address }),
+    quarantine: (request) => call("quarantine", request),
+    unquarantine: (address, addressSpace) => call("unquarantine", { address, addressSpace }),
     recover: (request) => call("recover", request),
     release: (request) => call("release", request),
   };

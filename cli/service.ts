@@ -15,6 +15,10 @@ export type CliService = Pick<
   | "listEndpoints"
   | "whoHad"
   | "checkConsistency"
+  | "reserve"
+  | "unreserve"
+  | "quarantine"
+  | "unquarantine"
   | "recover"
   | "release"
 >;

@@ -44,8 +44,8 @@ function describe(
     [
       { heading: "PART", value: ({ part }) => part },
       { heading: "STATE", value: ({ state }) => state },
-      { heading: "ABOUT", value: ({ object }) => object },
-      { heading: "MESSAGE", value: ({ message }) => message },
+      { heading: "ABOUT", value: ({ object }) => object, cut: "text" },
+      { heading: "MESSAGE", value: ({ message }) => message, cut: "wrap" },
     ],
     rows,
     width,

@@ -141,10 +141,10 @@ function describe(
   const table = formatTable<Judged>(
     [
       { heading: "ADDRESS", value: ({ lease }) => lease.address },
-      { heading: "NETWORK", value: ({ lease }) => lease.networkName, cut: true },
-      { heading: "CONTAINER", value: ({ lease }) => lease.containerId, cut: true },
+      { heading: "NETWORK", value: ({ lease }) => lease.networkName, cut: "text" },
+      { heading: "CONTAINER", value: ({ lease }) => lease.containerId, cut: "text" },
       { heading: "IFNAME", value: ({ lease }) => lease.ifname },
-      { heading: "EVIDENCE", value: ({ evidence }) => evidence, cut: true },
+      { heading: "EVIDENCE", value: ({ evidence }) => evidence, cut: "text" },
     ],
     released,
     width,

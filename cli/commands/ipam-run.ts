@@ -1,15 +1,11 @@
 /** What `fairlead ipam …` does: asks the service and prints a table or JSON. Each returns the exit status. */
 import { systemClock } from "../../lib/clock.ts";
 import type {
-  Endpoint,
   EndpointFilter,
-  Finding,
   Lease,
   LeaseFilter,
   LeaseState,
-  Network,
   NetworkStatus,
-  PoolUsage,
   ServiceInfo,
   Tenancy,
 } from "../../lib/ipam/api.ts";
@@ -19,43 +15,73 @@ import { type Column, formatTable } from "../output/table.ts";
 import { formatInstant, parseInstant } from "../output/time.ts";
 import { CLI_CALLER, type CliService } from "../service.ts";
 import { withService } from "../with-service.ts";
+import {
+  endpointColumns,
+  FINDING_COLUMNS,
+  leaseColumns,
+  type NamedTenancy,
+  networkColumns,
+  POOL_COLUMNS,
+  type ShowId,
+  showId,
+  tenancyColumns,
+} from "./ipam-columns.ts";
 
 export interface CommonOptions {
   readonly socket: string;
   readonly json?: boolean;
+  /** IDs whole, nothing cut. */
+  readonly wholeIds?: boolean;
 }
 
 export interface LeaseOptions {
   readonly network?: string;
   readonly state?: LeaseState;
+  /** Its name, its ID or the beginning of its ID. */
   readonly container?: string;
   readonly node?: string;
   readonly address?: string;
+  readonly name?: string;
+  /** In its state since then or later. */
+  readonly since?: string;
+}
+
+export interface EndpointOptions {
+  readonly network?: string;
+  readonly container?: string;
+  readonly node?: string;
+  readonly name?: string;
 }
 
 export interface HistoryOptions {
   readonly at?: string;
+  /** Stays that lasted then, or began later. */
+  readonly since?: string;
   readonly addressSpace?: string;
 }
 
 /** Runs `body` with a client of the service at the socket. */
 export async function withIpam(
   io: Io,
-  { socket, json = false }: CommonOptions,
+  { socket, json = false, wholeIds = false }: CommonOptions,
   body: (run: IpamRun) => Promise<number>,
 ): Promise<number> {
-  return withService(io, socket, (service) => body(new IpamRun(service, io, json)));
+  return withService(io, socket, (service) => body(new IpamRun(service, io, { json, wholeIds })));
 }
 
 export class IpamRun {
   readonly #service: CliService;
   readonly #io: Io;
   readonly #json: boolean;
+  readonly #width: number | null;
+  readonly #id: ShowId;
 
-  constructor(service: CliService, io: Io, json: boolean) {
+  constructor(service: CliService, io: Io, { json, wholeIds }: { json: boolean; wholeIds: boolean }) {
     this.#service = service;
     this.#io = io;
     this.#json = json;
+    this.#width = wholeIds ? null : io.columns;
+    this.#id = showId(wholeIds);
   }
 
   async status(network: string | undefined): Promise<number> {
@@ -79,40 +105,51 @@ export class IpamRun {
 
   async networks(): Promise<number> {
     const networks = await this.#service.listNetworks();
-    return this.#list("networks", networks, NETWORK_COLUMNS, "No networks.");
+    return this.#list("networks", networks, networkColumns(this.#id), "No networks.");
   }
 
   async leases(options: LeaseOptions): Promise<number> {
-    const { network, container, state, node, address } = options;
+    const { network, container, state, node, address, name, since } = options;
+    const from = since === undefined ? "" : parseInstant(since, systemClock.now());
     const filter: LeaseFilter = {
       ...(network !== undefined && { networkName: await this.#nameOf(network) }),
-      ...(container !== undefined && { containerId: container }),
       ...(state !== undefined && { state }),
       ...(node !== undefined && { node }),
       ...(address !== undefined && { address }),
     };
-    return this.#list("leases", await this.#service.listLeases(filter), LEASE_COLUMNS, "No leases.");
+    const found = await this.#service.listLeases({ ...filter, ...wholeId(container) });
+    const leases = found.filter(
+      (lease) =>
+        isMeant(lease, container) && (name === undefined || isCalled(lease, name)) && lease.since >= from,
+    );
+    return this.#list("leases", leases, leaseColumns(this.#id), "No leases.");
   }
 
-  async endpoints({ networkName, ...filter }: EndpointFilter): Promise<number> {
-    const endpoints = await this.#service.listEndpoints({
-      ...filter,
-      ...(networkName !== undefined && { networkName: await this.#nameOf(networkName) }),
-    });
-    return this.#list("endpoints", endpoints, ENDPOINT_COLUMNS, "No endpoints.");
+  async endpoints({ network, container, node, name }: EndpointOptions): Promise<number> {
+    const filter: EndpointFilter = {
+      ...(network !== undefined && { networkName: await this.#nameOf(network) }),
+      ...(node !== undefined && { node }),
+    };
+    const found = await this.#service.listEndpoints({ ...filter, ...wholeId(container) });
+    const endpoints = found.filter(
+      (endpoint) => isMeant(endpoint, container) && (name === undefined || isCalled(endpoint, name)),
+    );
+    return this.#list("endpoints", endpoints, endpointColumns(this.#id), "No endpoints.");
   }
 
-  async history(address: string, { at, addressSpace }: HistoryOptions): Promise<number> {
+  async history(address: string, { at, since, addressSpace }: HistoryOptions): Promise<number> {
     const tenancies = await this.#service.whoHad({
       address,
       ...(addressSpace !== undefined && { addressSpace }),
       ...(at !== undefined && { at: parseInstant(at, systemClock.now()) }),
     });
-    const when = at === undefined ? "" : " then";
+    const from = since === undefined ? "" : parseInstant(since, systemClock.now());
+    const stays = tenancies.filter(({ to }) => to === null || to >= from);
+    const when = at === undefined && since === undefined ? "" : " then";
     return this.#list(
       "tenancies",
-      tenancies,
-      TENANCY_COLUMNS,
+      namedTenancies(stays, await this.#service.listLeases({ address })),
+      tenancyColumns(this.#id),
       `Nobody had ${address}${when}, as far as the log goes.`,
     );
   }
@@ -147,13 +184,43 @@ export class IpamRun {
   }
 
   #table<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string {
-    return formatTable(columns, rows, this.#io.columns);
+    return formatTable(columns, rows, this.#width);
   }
 
   async #print(text: string): Promise<number> {
     await this.#io.out(text);
     return 0;
   }
+}
+
+interface Named {
+  readonly containerId: string;
+  readonly names: readonly string[];
+}
+
+/** A whole ID is looked up by the service; anything else may be a name, or the beginning of an ID. */
+function wholeId(container: string | undefined): { readonly containerId?: string } {
+  return container !== undefined && /^[0-9a-f]{64}$/.test(container) ? { containerId: container } : {};
+}
+
+/** By a name, the ID or the beginning of the ID; nobody asked: everyone. */
+function isMeant(one: Named, reference: string | undefined): boolean {
+  return reference === undefined || isCalled(one, reference) || one.containerId.startsWith(reference);
+}
+
+/** Case does not matter, as where names are looked up. */
+function isCalled({ names }: Named, name: string): boolean {
+  return names.some((one) => one.toLowerCase() === name.toLowerCase());
+}
+
+/** The log has no names; the lease has those of the last holder until somebody else gets the address. */
+function namedTenancies(stays: readonly Tenancy[], leases: readonly Lease[]): NamedTenancy[] {
+  return stays.map((stay) => {
+    const lease = leases.find(
+      ({ sequence, addressSpace }) => sequence === stay.sequence && addressSpace === stay.addressSpace,
+    );
+    return { ...stay, names: lease?.names ?? [] };
+  });
 }
 
 function count(number: number, noun: string): string {
@@ -174,81 +241,3 @@ function describeService(info: ServiceInfo): string {
     "",
   ].join("\n");
 }
-
-/** As many characters of an ID as Docker shows. */
-const SHORT_ID = 12;
-
-interface PoolRow {
-  readonly status: NetworkStatus;
-  readonly usage: PoolUsage;
-}
-
-const POOL_COLUMNS: readonly Column<PoolRow>[] = [
-  { heading: "NETWORK", value: ({ status }) => status.networkName, cut: true },
-  { heading: "POOL", value: ({ usage }) => String(usage.pool), align: "right" },
-  { heading: "SUBNETS", value: ({ usage }) => usage.subnets.join(" "), cut: true },
-  { heading: "SIZE", value: ({ usage }) => usage.size, align: "right" },
-  { heading: "BOUND", value: ({ usage }) => String(usage.bound), align: "right" },
-  { heading: "COOLING", value: ({ usage }) => String(usage.cooling), align: "right" },
-  { heading: "QUARANTINED", value: ({ usage }) => String(usage.quarantined), align: "right" },
-  { heading: "WITHHELD", value: ({ usage }) => usage.withheld, align: "right" },
-  { heading: "FREE", value: ({ usage }) => usage.free, align: "right" },
-];
-
-const NETWORK_COLUMNS: readonly Column<Network>[] = [
-  { heading: "NETWORK", value: ({ name }) => name, cut: true },
-  { heading: "ID", value: ({ id }) => id.slice(0, SHORT_ID) },
-  { heading: "DRIVER", value: ({ driver }) => driver },
-  { heading: "ORIGIN", value: ({ origin }) => origin },
-  { heading: "SUBNETS", value: ({ pools }) => subnetsOf(pools), cut: true },
-  { heading: "GATEWAYS", value: ({ pools }) => gatewaysOf(pools), cut: true },
-  { heading: "ATTACHMENTS", value: ({ attachments }) => String(attachments), align: "right" },
-];
-
-function subnetsOf(pools: Network["pools"]): string {
-  return pools.flatMap(({ subnets }) => subnets.map(({ subnet }) => subnet)).join(" ");
-}
-
-function gatewaysOf(pools: Network["pools"]): string {
-  return pools.flatMap(({ subnets }) => subnets.flatMap(({ gateway }) => gateway ?? [])).join(" ");
-}
-
-const LEASE_COLUMNS: readonly Column<Lease>[] = [
-  { heading: "ADDRESS", value: ({ address }) => address },
-  { heading: "NETWORK", value: ({ networkName }) => networkName, cut: true },
-  { heading: "STATE", value: ({ state }) => state },
-  { heading: "CONTAINER", value: ({ containerId }) => containerId, cut: true },
-  { heading: "IFNAME", value: ({ ifname }) => ifname },
-  { heading: "NODE", value: ({ node }) => node, cut: true },
-  { heading: "SINCE", value: ({ since }) => formatInstant(since) },
-  { heading: "UNTIL", value: ({ until }) => formatInstant(until) },
-  { heading: "REASON", value: ({ reason }) => reason, cut: true },
-];
-
-const ENDPOINT_COLUMNS: readonly Column<Endpoint>[] = [
-  { heading: "NETWORK", value: ({ networkName }) => networkName, cut: true },
-  { heading: "NAMES", value: ({ names }) => names.join(" "), cut: true },
-  { heading: "ADDRESSES", value: ({ addresses }) => addresses.map(({ address }) => address).join(" ") },
-  { heading: "CONTAINER", value: ({ containerId }) => containerId, cut: true },
-  { heading: "IFNAME", value: ({ ifname }) => ifname },
-  { heading: "NODE", value: ({ node }) => node, cut: true },
-  { heading: "MAC", value: ({ mac }) => mac },
-  { heading: "SINCE", value: ({ acquiredAt }) => formatInstant(acquiredAt) },
-];
-
-const TENANCY_COLUMNS: readonly Column<Tenancy>[] = [
-  { heading: "FROM", value: ({ from }) => formatInstant(from) },
-  { heading: "TO", value: ({ to }) => formatInstant(to) },
-  { heading: "NETWORK", value: ({ networkName }) => networkName, cut: true },
-  { heading: "CONTAINER", value: ({ containerId }) => containerId, cut: true },
-  { heading: "IFNAME", value: ({ ifname }) => ifname },
-  { heading: "NODE", value: ({ node }) => node, cut: true },
-  { heading: "MAC", value: ({ mac }) => mac },
-];
-
-const FINDING_COLUMNS: readonly Column<Finding>[] = [
-  { heading: "SEVERITY", value: ({ severity }) => severity },
-  { heading: "OBJECT", value: ({ object }) => object, cut: true },
-  { heading: "PROBLEM", value: ({ problem }) => problem, cut: true },
-  { heading: "REMEDY", value: ({ remedy }) => remedy, cut: true },
-];

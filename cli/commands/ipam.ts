@@ -1,23 +1,30 @@
 /** `fairlead ipam …`: what the IPAM service knows. */
 import type { LeaseState } from "../../lib/ipam/api.ts";
 import type { Io } from "../io.ts";
-import { defineCommand, type GroupSpec } from "../spec.ts";
+import { defineCommand, type GroupSpec, type Options } from "../spec.ts";
 import { COMMON_OPTIONS } from "./common-options.ts";
 import { recover } from "./ipam-recover.ts";
 import { release } from "./ipam-release.ts";
 import type { IpamRun } from "./ipam-run.ts";
+import { quarantine, reserve, unquarantine, unreserve } from "./ipam-set-aside.ts";
 
 const LEASE_STATES: readonly LeaseState[] = ["bound", "cooling", "quarantined", "reserved"];
 
 /** Loads what the commands do, and hands it a client. */
 async function run(
   io: Io,
-  options: { readonly socket: string; readonly json: boolean },
+  options: { readonly socket: string; readonly json: boolean; readonly "no-trunc"?: boolean },
   body: (ipam: IpamRun) => Promise<number>,
 ): Promise<number> {
   const { withIpam } = await import("./ipam-run.ts");
-  return withIpam(io, options, body);
+  const { socket, json, "no-trunc": wholeIds = false } = options;
+  return withIpam(io, { socket, json, wholeIds }, body);
 }
+
+const LIST_OPTIONS = {
+  ...COMMON_OPTIONS,
+  "no-trunc": { kind: "switch", description: "Whole IDs, nothing cut or left out" },
+} as const satisfies Options;
 
 const status = defineCommand({
   name: "status",
@@ -50,7 +57,7 @@ const networks = defineCommand({
   name: "networks",
   summary: "List the networks and their subnets",
   arguments: [],
-  options: COMMON_OPTIONS,
+  options: LIST_OPTIONS,
   manual: {
     description: `
 ORIGIN is "api" for a network made by an admin, "conflist" for one that a node's configuration declared, "predefined" for one
@@ -66,7 +73,7 @@ const leases = defineCommand({
   summary: "List the addresses that are not free",
   arguments: [],
   options: {
-    ...COMMON_OPTIONS,
+    ...LIST_OPTIONS,
     network: { kind: "text", value: "name", complete: "network", description: "Of this network" },
     state: {
       kind: "text",
@@ -75,9 +82,19 @@ const leases = defineCommand({
       complete: LEASE_STATES,
       description: "In this state",
     },
-    container: { kind: "text", value: "id", description: "Of this container, by its whole ID" },
+    container: {
+      kind: "text",
+      value: "id",
+      description: "Of this container: name, ID or beginning of an ID",
+    },
+    name: { kind: "text", value: "name", description: "Of those that have this name" },
     node: { kind: "text", value: "name", description: "Of this node" },
     address: { kind: "text", value: "address", description: "Of this address" },
+    since: {
+      kind: "text",
+      value: "instant",
+      description: "In their state since then or later; 2h: two hours ago",
+    },
   },
   manual: {
     description: `
@@ -93,7 +110,7 @@ All given filters must match. States: bound (an attachment holds it), cooling (r
     seeAlso: ["ipam history", "network inspect"],
   },
   run: ({ options }, io) => {
-    const { network, container, node, address } = options;
+    const { network, container, node, address, name, since } = options;
     // The parser let nothing but these words through.
     const state = options.state as LeaseState | undefined;
     const filter = {
@@ -102,6 +119,8 @@ All given filters must match. States: bound (an attachment holds it), cooling (r
       ...(state !== undefined && { state }),
       ...(node !== undefined && { node }),
       ...(address !== undefined && { address }),
+      ...(name !== undefined && { name }),
+      ...(since !== undefined && { since }),
     };
     return run(io, options, (ipam) => ipam.leases(filter));
   },
@@ -112,9 +131,13 @@ const endpoints = defineCommand({
   summary: "List who is on which network, with all addresses",
   arguments: [],
   options: {
-    ...COMMON_OPTIONS,
+    ...LIST_OPTIONS,
     network: { kind: "text", value: "name", complete: "network", description: "On this network" },
-    container: { kind: "text", value: "id", description: "Of this container, by its whole ID" },
+    container: {
+      kind: "text",
+      value: "id",
+      description: "Of this container: name, ID or beginning of an ID",
+    },
     name: { kind: "text", value: "name", description: "Found under this name" },
     node: { kind: "text", value: "name", description: "On this node" },
   },
@@ -134,8 +157,8 @@ name.`,
   run: ({ options }, io) => {
     const { network, container, name, node } = options;
     const filter = {
-      ...(network !== undefined && { networkName: network }),
-      ...(container !== undefined && { containerId: container }),
+      ...(network !== undefined && { network }),
+      ...(container !== undefined && { container }),
       ...(name !== undefined && { name }),
       ...(node !== undefined && { node }),
     };
@@ -148,7 +171,8 @@ const history = defineCommand({
   summary: "Show who has had an address, and when",
   arguments: [{ name: "ADDRESS", description: "The address, without prefix length" }],
   options: {
-    ...COMMON_OPTIONS,
+    ...LIST_OPTIONS,
+    since: { kind: "text", value: "instant", description: "Stays that lasted then, or began later" },
     at: {
       kind: "text",
       value: "instant",
@@ -157,7 +181,9 @@ const history = defineCommand({
     "address-space": { kind: "text", value: "name", description: "In this address space" },
   },
   manual: {
-    description: "The oldest stay comes first; a stay without an end lasts. Instants are in UTC.",
+    description: `
+The oldest stay comes first; a stay without an end lasts. Instants are in UTC. NAMES are those of the last holder: the log has
+IDs.`,
     examples: [
       { text: "Everybody who had it", command: "fairlead ipam history 10.77.0.5" },
       { text: "Who had it at lunch", command: 'fairlead ipam history 10.77.0.5 --at "2026-01-27 12:30"' },
@@ -166,8 +192,12 @@ const history = defineCommand({
     seeAlso: ["ipam leases"],
   },
   run: ({ args: [address = ""], options }, io) => {
-    const { at, "address-space": addressSpace } = options;
-    const filter = { ...(at !== undefined && { at }), ...(addressSpace !== undefined && { addressSpace }) };
+    const { at, since, "address-space": addressSpace } = options;
+    const filter = {
+      ...(at !== undefined && { at }),
+      ...(since !== undefined && { since }),
+      ...(addressSpace !== undefined && { addressSpace }),
+    };
     return run(io, options, (ipam) => ipam.history(address, filter));
   },
 });
@@ -195,9 +225,23 @@ const check = defineCommand({
 export const ipam: GroupSpec = {
   name: "ipam",
   summary: "Show what the IPAM service knows: pools, leases, who had which address",
-  commands: [status, networks, leases, endpoints, history, check, release, recover],
+  commands: [
+    status,
+    networks,
+    leases,
+    endpoints,
+    history,
+    reserve,
+    unreserve,
+    quarantine,
+    unquarantine,
+    release,
+    check,
+    recover,
+  ],
   manual: {
-    description: "All but `release` and `recover` read only.",
+    description:
+      "`reserve`, `quarantine`, their counterparts, `release` and `recover` change something; the others read only.",
     examples: [
       { text: "How full the pools are", command: "fairlead ipam status" },
       { text: "Who had an address", command: "fairlead ipam history 10.77.0.5" },

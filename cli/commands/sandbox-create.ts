@@ -7,7 +7,7 @@ import { openNode } from "../node/node.ts";
 import { pathsOf } from "../node/options.ts";
 import { formatJson } from "../output/json.ts";
 import { createSandbox, type SandboxWishes } from "../sandbox/create.ts";
-import { inspectSandbox } from "../sandbox/inspect.ts";
+import { sandboxJson } from "../sandbox/json.ts";
 import { parseExpose, parsePublish } from "../sandbox/publish.ts";
 import type { SandboxRecord } from "../sandbox/registry.ts";
 import { sandboxContainer } from "../sandbox/source.ts";
@@ -30,7 +30,7 @@ export async function runCreate({ args, options }: CreateInput, io: Io): Promise
   const record = createSandbox(node, wishes);
   await followNames(io, node.paths.socket);
   await warnOfUnserved(io, namesLookedUp(record, wishes));
-  await io.out(json ? formatJson(inspectSandbox(node.cache, record)) : `${record.id}\n`);
+  await io.out(json ? formatJson(sandboxJson(node.cache, record)) : `${record.id}\n`);
   return 0;
 }
 

@@ -50,7 +50,10 @@ export const LIST_OPTIONS = {
   "no-trunc": { kind: "switch", description: "Whole IDs, nothing cut" },
 } as const satisfies Options;
 
-export const INSPECT_OPTIONS = { ...LOCAL } as const satisfies Options;
+export const INSPECT_OPTIONS = {
+  ...LOCAL,
+  json: { kind: "switch", description: "As JSON in the shape of all commands, not in Docker's" },
+} as const satisfies Options;
 
 export const PORT_OPTIONS = { ...LOCAL, json: JSON_OPTION } as const satisfies Options;
 

@@ -24,8 +24,10 @@ beforeAll(async () => {
   await node.run("sandbox", "create", "--network", NETWORK, own("asker"));
 });
 afterAll(async () => {
-  const left = JSON.parse(await node.run("sandbox", "ls", "--json")) as { Name: string }[];
-  for (const { Name } of left) await node.try("sandbox", "rm", "-f", Name);
+  const { sandboxes: left } = JSON.parse(await node.run("sandbox", "ls", "--json")) as {
+    sandboxes: { name: string }[];
+  };
+  for (const { name } of left) await node.try("sandbox", "rm", "-f", name);
   await lab.close();
 });
 

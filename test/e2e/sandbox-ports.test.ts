@@ -118,7 +118,7 @@ test("exposed ports are shown, and published with -P", async () => {
   const [shown, all] = [own("shown"), own("all")];
   await create(shown, "--network", "front", "--expose", "80", "--expose", "90-91/udp");
   expect(await portsOf(shown)).toEqual({ "80/tcp": null, "90/udp": null, "91/udp": null });
-  expect(await node.run("sandbox", "ls", "--no-trunc")).toContain("80/tcp, 90/udp, 91/udp");
+  expect(await node.run("sandbox", "ls", "--no-trunc")).toContain("80/tcp 90/udp 91/udp");
   await create(all, "--network", "front", "-P", "--expose", "80-81", "-p", "18600:81");
   const ports = await portsOf(all);
   expect(ports["81/tcp"]).toEqual([{ HostIp: "0.0.0.0", HostPort: "18600" }]);

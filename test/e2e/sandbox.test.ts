@@ -23,8 +23,10 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  const left = JSON.parse(await node.run("sandbox", "ls", "--json")) as { Name: string }[];
-  for (const { Name } of left) await node.try("sandbox", "rm", "-f", Name);
+  const { sandboxes: left } = JSON.parse(await node.run("sandbox", "ls", "--json")) as {
+    sandboxes: { name: string }[];
+  };
+  for (const { name } of left) await node.try("sandbox", "rm", "-f", name);
   await lab.close();
 });
 
