@@ -2,7 +2,7 @@
  * Taking back rules that another program made with iptables, by the comments that they carry.
  *
  * What iptables-nft writes are chains and rules of nf_tables, in tables `ip nat` and `ip6 nat`. Its match `comment` is one of
- * xtables' own, kept as bytes: the text and a NUL, padded. A jump is native.
+ * xtables' own: the text and a NUL, padded. A jump is native.
  *
  * The tables of iptables-legacy are reached by socket options that iptables alone knows the layout of. They stay;
  * {@link hasLegacyNat} tells whether there are any.
@@ -25,7 +25,7 @@ const FAMILIES = [NFPROTO_IPV4, NFPROTO_IPV6] as const;
 export interface CommentedRules {
   /** Chains of table `nat` that hold them. */
   readonly chains: readonly string[];
-  /** Whole comments; each is some text that no other comment is. */
+  /** Whole comments. */
   readonly comments: readonly string[];
   /** How the names of chains begin that such rules lead to, and that nobody else uses. */
   readonly ownChains: string;
@@ -74,24 +74,16 @@ function targetsOf({ expressions = [] }: Rule): string[] {
   });
 }
 
-function carries({ expressions = [], userdata }: Rule, comment: string): boolean {
-  const text = new TextEncoder().encode(`${comment}\0`);
-  return [...expressions.flatMap(bytesOf), ...(userdata ? [userdata] : [])].some((bytes) =>
-    contains(bytes, text),
-  );
+function carries({ expressions = [] }: Rule, comment: string): boolean {
+  return expressions.some((expression) => commentIn(expression) === comment);
 }
 
-/** What of an expression we have no table for: matches and targets of xtables. */
-function bytesOf(expression: Expression): Uint8Array[] {
-  return (expression.unknown ?? []).map(({ payload }) => payload);
-}
-
-function contains(bytes: Uint8Array, part: Uint8Array): boolean {
-  const first = part[0] as number;
-  for (let at = bytes.indexOf(first); at >= 0; at = bytes.indexOf(first, at + 1)) {
-    if (part.every((byte, index) => bytes[at + index] === byte)) return true;
-  }
-  return false;
+/** The text of a match `comment`; null for every other expression. */
+function commentIn(expression: Expression): string | null {
+  if (expression.name !== "match" || expression.data?.name !== "comment") return null;
+  const { info = new Uint8Array() } = expression.data;
+  const end = info.indexOf(0);
+  return new TextDecoder().decode(end < 0 ? info : info.subarray(0, end));
 }
 
 /** True when iptables-legacy has made a table `nat` of either family. */

@@ -343,6 +343,54 @@ test("macvlan, which has no bridge, goes by host-local's leases", async () => {
   expect(await holdersOf(network)).toEqual({});
 });
 
+/** Rules as version 1.6 of the reference makes them with its nftables back ends, which no package here has. */
+const nativeRules = (network: string, container: string) => `
+table inet cni_plugins_masquerade {
+  chain masq_checks {
+    ip saddr 10.0.0.2 masquerade comment "${`1111111111111111-2222222222222222, net: ${network}, if: eth0, id: ${container}`.slice(0, 128)}"
+    ip saddr 10.0.0.3 masquerade comment "1111111111111111-3333333333333333, net: ${network}, if: eth1, id: native"
+    ip saddr 10.0.0.4 masquerade comment "net: ${network}, if: eth0, id: native"
+  }
+}
+table ip cni_hostport {
+  chain hostports {
+    tcp dport 8080 accept comment "${container}"
+    tcp dport 8081 accept comment "another"
+  }
+  chain masquerading {
+    ip saddr 10.0.0.2 masquerade comment "${container}"
+  }
+}
+table ip6 cni_hostport {
+  chain hostip_hostports {
+    tcp dport 8080 accept comment "${container}"
+  }
+}
+`;
+
+test("rules of the reference's nftables back ends go with their container", async () => {
+  const network = lab.network();
+  const containerId = `native-${"c".repeat(80)}`;
+  writeLease(network, network.subnet.replace("0/24", "2"), `${containerId}\r\neth0`);
+  await lab.lab.host(["nft", "-f", lab.lab.file("native.nft", nativeRules(network.name, containerId))]);
+  const old = { containerId, netns: "", ifname: "eth0" };
+  await lab.succeed("DEL", old, ours(network));
+  const left = await lab.lab.host(["nft", "list", "ruleset"]);
+  const sources = [...left.matchAll(/ip saddr 10\.0\.0\.(\d)|dport (\d+) accept/g)].map(([all]) => all);
+  expect(sources).toEqual(["ip saddr 10.0.0.3", "ip saddr 10.0.0.4", "dport 8081 accept"]);
+});
+
+test("a table of iptables-legacy is out of reach, and the log says what to look for", async () => {
+  const network = lab.network();
+  writeLease(network, network.subnet.replace("0/24", "2"), "legacy\r\neth0");
+  await lab.lab.host(["iptables-legacy", "-t", "nat", "-N", "CNI-0123456789abcdef01234567"]);
+  const old = { containerId: "legacy", netns: "", ifname: "eth0" };
+  const answer = await lab.call({ verb: "DEL", container: old, config: ours(network) });
+  expectSilence(answer);
+  expect(answer.stderr).toContain(`name: "${network.name}" id: "legacy"`);
+  await lab.lab.host(["iptables-legacy", "-t", "nat", "-X", "CNI-0123456789abcdef01234567"]);
+});
+
 test("a pair that cannot be told to be this network's is left, and so are its rules", async () => {
   const network = lab.network();
   const old = await attachOld(network);
