@@ -8,6 +8,9 @@ const MOST_PREFIXES = 4096;
 /** Source: linux/route.h, RTF_UP. */
 const RTF_UP = 0x1;
 
+/** A half of everything is a default route, too: VPNs lay two of them over the host's own. Source: OpenVPN, redirect-gateway def1. */
+const LONGEST_DEFAULT = 1;
+
 /** Prefixes of the routes of this network namespace, and addresses of the name servers. Default routes are left out. */
 export function readHostPrefixes(): string[] {
   const routes = [
@@ -37,7 +40,7 @@ export function parseRoutes(text: string): Prefix[] {
     .map(([, destination = "", , , , , , mask = ""]) =>
       prefixOf(addressFromBytes(littleEndian(destination)), maskLength(littleEndian(mask))),
     )
-    .filter(({ length }) => length > 0);
+    .filter(({ length }) => length > LONGEST_DEFAULT);
 }
 
 function littleEndian(hex: string): Uint8Array {
@@ -63,7 +66,7 @@ export function parseRoutes6(text: string): Prefix[] {
     .map(([destination = "", length = ""]) =>
       prefixOf(addressFromBytes(Uint8Array.from(bytesOf(destination))), Number.parseInt(length, 16)),
     )
-    .filter(({ length }) => length > 0);
+    .filter(({ length }) => length > LONGEST_DEFAULT);
 }
 
 /** Source: resolv.conf(5). A zone (`fe80::1%eth0`) is no part of the address. */

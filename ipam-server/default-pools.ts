@@ -42,7 +42,9 @@ export interface Obstacles {
 }
 
 /**
- * The lowest block of the default pools of `family`, in their order, that touches nothing taken or avoided.
+ * The lowest block of the default pools of `family`, in their order, that touches nothing taken or avoided. Where the host has
+ * other uses for all of them, as with a VPN that routes every private address, one of its least specific uses is overlapped: the
+ * most specific are hosts that it talks to.
  *
  * Lowest first, so that the same commands give the same subnets on every machine; but a block whose network has
  * just gone rests as long as an address would, because whoever still talks to its old containers must not meet
@@ -53,16 +55,23 @@ export interface Obstacles {
 export function freeBlock(pools: readonly BlockPool[], family: 4 | 6, obstacles: Obstacles): Prefix {
   const { taken, avoided, resting } = obstacles;
   const candidates = pools.filter(({ base }) => base.address.family === family);
-  for (const used of [
-    [...taken, ...avoided, ...resting],
-    [...taken, ...avoided],
-  ]) {
+  const attempts = [[...avoided, ...resting], ...withoutTheWidest(avoided)];
+  for (const unwanted of attempts) {
+    const used = [...taken, ...unwanted];
     for (const { base, size } of candidates) {
       const block = lowestBlockIn(base, size, used);
       if (block !== null) return block;
     }
   }
   throw noBlock(candidates, family, obstacles);
+}
+
+/** All ranges, then all but the widest, then all but the two widest sizes, … and none. */
+function withoutTheWidest(ranges: readonly AddressRange[]): AddressRange[][] {
+  const sizeOf = ({ first, last }: AddressRange) => last.value - first.value;
+  const sizes = [...new Set(ranges.map(sizeOf))].sort((a, b) => (a < b ? 1 : -1));
+  const narrower = sizes.map((size) => ranges.filter((range) => sizeOf(range) < size));
+  return [[...ranges], ...narrower];
 }
 
 /** Blocks of a pool up to which they are counted one by one; beyond, the gaps between used ranges are measured. */

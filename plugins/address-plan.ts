@@ -10,14 +10,7 @@ import {
   parseInterfaceAddress,
   prefixOf,
 } from "../lib/addr/prefix.ts";
-import {
-  familyOf,
-  hasDns,
-  type Result,
-  type ResultDns,
-  type ResultIp,
-  type ResultRoute,
-} from "../lib/cni/result.ts";
+import { familyOf, type Result, type ResultDns, type ResultIp, type ResultRoute } from "../lib/cni/result.ts";
 import { FairleadError } from "../lib/errors.ts";
 import type { RouteSpec } from "../lib/host/routes.ts";
 
@@ -41,8 +34,8 @@ export interface AddressRules {
   readonly isGateway: boolean;
   /** Adds a default route through the gateway where IPAM gave none. */
   readonly isDefaultGateway: boolean;
-  /** The configuration's own `dns`. */
-  readonly dns: ResultDns;
+  /** The configuration's own `dns`; null: it says nothing. */
+  readonly dns: ResultDns | null;
 }
 
 /**
@@ -61,7 +54,7 @@ export function completeAddresses({ dns, ...rules }: AddressRules, ipam: Result)
   }
   const ips = ipam.ips.map((ip) => plannedIp(ip, rules.isGateway));
   const defaults = rules.isDefaultGateway ? missingDefaults(ips, ipam.routes) : [];
-  return { ips, routes: [...ipam.routes, ...defaults], dns: hasDns(dns) ? dns : ipam.dns };
+  return { ips, routes: [...ipam.routes, ...defaults], dns: dns ?? ipam.dns };
 }
 
 function plannedIp({ address, gateway }: ResultIp, isGateway: boolean): PlannedIp {

@@ -2,6 +2,7 @@
 import { formatAddress } from "../lib/addr/address.ts";
 import { formatPrefix } from "../lib/addr/prefix.ts";
 import {
+  EMPTY_RESULT,
   hasDns,
   type Result,
   type ResultDns,
@@ -23,12 +24,12 @@ export interface AttachmentOutcome {
   readonly containerInterface: number;
   /** Null: layer 2 only. */
   readonly addresses: AddressPlan | null;
-  /** The configuration's own `dns`, for layer 2. */
-  readonly dns: ResultDns;
+  /** The configuration's own `dns`, for layer 2; null: it says nothing. */
+  readonly dns: ResultDns | null;
 }
 
 export function resultOf({ interfaces, containerInterface, addresses, dns }: AttachmentOutcome): Result {
-  if (addresses === null) return { interfaces, ips: [], routes: [], dns };
+  if (addresses === null) return { interfaces, ips: [], routes: [], dns: dns ?? EMPTY_RESULT.dns };
   const ips = addresses.ips.map(
     ({ address, gateway }): ResultIp => ({
       address: formatPrefix(address),

@@ -5,9 +5,10 @@
  * plugin bridge.
  */
 import { parseInterfaceMac } from "../lib/addr/mac.ts";
-import { object, readFields } from "../lib/cni/fields.ts";
+import { type Field, readFields } from "../lib/cni/fields.ts";
+import { isObject } from "../lib/cni/json.ts";
 import type { AttachmentRequest } from "../lib/cni/request.ts";
-import { DNS_FIELDS, type ResultDns } from "../lib/cni/result.ts";
+import { dnsField, hasDns, type ResultDns } from "../lib/cni/result.ts";
 import { ARGS, GATEWAY_PRIORITY, INTERFACE_RUNTIME_CONFIG, IPAM_SECTION } from "../lib/cni/sections.ts";
 import { IPAM_ARG_KEYS } from "./ipam-config.ts";
 import { FAIRLEAD_STATIC, STATIC_ARG_KEYS } from "./static-ipam.ts";
@@ -17,10 +18,29 @@ export const INTERFACE_ARG_KEYS: readonly string[] = [
   ...new Set([...IPAM_ARG_KEYS, ...STATIC_ARG_KEYS, "MAC"]),
 ];
 
+const DNS_LISTS: readonly string[] = ["nameservers", "search", "options"];
+
+/**
+ * The configuration's own `dns`; null when it says nothing. A list says something even when it is empty: that there are none.
+ * Source: `dnsConfSet` of the reference plugin bridge.
+ */
+const OWN_DNS: Field<ResultDns | null> = {
+  expected: dnsField.expected,
+  absent: null,
+  read: (value, at) => {
+    const dns = dnsField.read(value, at);
+    if (dns === undefined || !isObject(value)) return undefined;
+    const hasList = Object.entries(value).some(
+      ([key, member]) => Array.isArray(member) && DNS_LISTS.includes(key.toLowerCase()),
+    );
+    return hasList || hasDns(dns) ? dns : null;
+  },
+};
+
 const WISH_FIELDS = {
   runtimeConfig: INTERFACE_RUNTIME_CONFIG,
   args: ARGS,
-  dns: object(DNS_FIELDS),
+  dns: OWN_DNS,
   ipam: IPAM_SECTION,
   gatewayPriority: GATEWAY_PRIORITY,
 };
@@ -33,8 +53,8 @@ export interface AttachmentWishes {
   readonly asksForAddress: boolean;
   /** True when a certain IPv6 address was asked for. */
   readonly asksForIpv6: boolean;
-  /** The configuration's own `dns`; wins over that of IPAM when it says anything. */
-  readonly dns: ResultDns;
+  /** The configuration's own `dns`, which wins over that of IPAM; null: it says nothing. */
+  readonly dns: ResultDns | null;
   /** The highest among a container's networks has the default route; undefined: the first one has, as with the reference. */
   readonly gatewayPriority: number | undefined;
 }

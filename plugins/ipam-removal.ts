@@ -5,7 +5,13 @@
  * for what it holds under the key in any case; and once it has said that it gave the addresses, a delegate that is not
  * there, or does not understand, keeps nothing from going.
  */
-import { type Delegation, delegateDel, delegateGc, type Exec } from "../lib/cni/delegate.ts";
+import {
+  type Delegation,
+  delegateDel,
+  delegateGc,
+  type Exec,
+  isInterfacePlugin,
+} from "../lib/cni/delegate.ts";
 import { readLeniently, TOP } from "../lib/cni/fields.ts";
 import type { AttachmentRequest, GcRequest, PluginRequest } from "../lib/cni/request.ts";
 import { IPAM_SECTION } from "../lib/cni/sections.ts";
@@ -115,7 +121,8 @@ function ipamTypeOf({ config, log }: PluginRequest): string {
 }
 
 function isDelegated(type: string): boolean {
-  return type !== "" && type !== FAIRLEAD_IPAM && type !== FAIRLEAD_STATIC;
+  // No ADD ever came to anything with an interface plugin for IPAM.
+  return type !== "" && type !== FAIRLEAD_IPAM && type !== FAIRLEAD_STATIC && !isInterfacePlugin(type);
 }
 
 function serviceFor({ config: { raw, networkName }, log }: PluginRequest, longestMs = Infinity): CentralIpam {

@@ -1,5 +1,7 @@
 /** What `fairlead network create` does. */
+
 import { tryParsePrefix } from "../../lib/addr/prefix.ts";
+import { parseRange, rangesOverlap } from "../../lib/addr/range.ts";
 import type { CreateNetworkRequest, Network, SubnetSpec } from "../../lib/ipam/api.ts";
 import type { AgentProblem } from "../../lib/rpc/agent-api.ts";
 import { readHostPrefixes } from "../host-prefixes.ts";
@@ -49,7 +51,20 @@ async function create(
   const errors = problems.filter(({ severity }) => severity === "error");
   if (errors.length > 0) return takeBack(service, network, errors, io, options);
   for (const { message } of problems) await warn(io, message);
+  for (const message of hiddenWays(network, request.avoid ?? [])) await warn(io, message);
   return network;
+}
+
+/** What a subnet out of the default pools takes from this host, where every pool is routed elsewhere. */
+function hiddenWays({ pools }: Network, ways: readonly string[]): string[] {
+  const subnets = pools.flatMap((pool) => pool.subnets.map(({ subnet }) => subnet));
+  return subnets.flatMap((subnet) => {
+    const way = ways.find((text) => rangesOverlap(parseRange(text), parseRange(subnet)));
+    if (way === undefined) return [];
+    return [
+      `all default pools are routed elsewhere; ${subnet} hides a part of ${way}: name another one with --subnet if you need it`,
+    ];
+  });
 }
 
 async function createOrRefuse(service: CliService, request: CreateNetworkRequest): Promise<Network> {

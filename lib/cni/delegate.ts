@@ -6,7 +6,7 @@
  * Source: CNI SPEC 1.1.0, section 4 "Plugin Delegation"; pkg/invoke of the reference library.
  */
 import { FairleadError } from "../errors.ts";
-import { checkPluginType, readDelegateResult } from "./config.ts";
+import { checkPluginType, configurationError, readDelegateResult } from "./config.ts";
 import type { Verb } from "./environment.ts";
 import { delegateFailure } from "./errors.ts";
 import type { PluginRequest } from "./request.ts";
@@ -48,6 +48,17 @@ export interface Delegation {
   readonly exec: Exec;
 }
 
+/** Plugins that make interfaces: ours and the reference's. They have no addresses to give, and would delegate in their turn. */
+const INTERFACE_PLUGINS: ReadonlySet<string> = new Set([
+  ...["fairlead-bridge", "fairlead-macvlan", "fairlead-loopback", "fairlead-portmap"],
+  ...["bridge", "macvlan", "ipvlan", "ptp", "vlan", "host-device", "dummy", "tap", "loopback", "portmap"],
+]);
+
+/** Whether a plugin of this name can be asked for addresses. */
+export function isInterfacePlugin(type: string): boolean {
+  return INTERFACE_PLUGINS.has(type);
+}
+
 /**
  * The path of a plugin: the first regular file named `type` in the directories of `CNI_PATH`.
  *
@@ -55,6 +66,7 @@ export interface Delegation {
  */
 export function findPlugin({ type, key = "ipam.type", request, exec }: Delegation): string {
   checkPluginType(key, type);
+  if (isInterfacePlugin(type) || type === request.config.raw["type"]) throw noIpam(key, type);
   const { path } = request.environment;
   const found = path.map((directory) => `${directory}/${type}`).find((file) => exec.isRegularFile(file));
   if (found !== undefined && type !== "") return found;
@@ -65,6 +77,14 @@ export function findPlugin({ type, key = "ipam.type", request, exec }: Delegatio
     reason: `failed to find plugin "${type}" in path [${path.join(" ")}]`,
     hint: "install it there, or name its directory in CNI_PATH",
   });
+}
+
+function noIpam(key: string, type: string): FairleadError {
+  return configurationError(
+    key,
+    `${JSON.stringify(type)} is a plugin that makes interfaces, and would call itself for addresses without end`,
+    'name one that gives addresses, like "fairlead-ipam"',
+  );
 }
 
 /**

@@ -1,5 +1,6 @@
 /** Addresses of links, many at once. */
-import { formatPrefix, type InterfaceAddress } from "../addr/prefix.ts";
+import type { Address } from "../addr/address.ts";
+import { formatPrefix, type InterfaceAddress, lastAddress, prefixOf } from "../addr/prefix.ts";
 import { FairleadError } from "../errors.ts";
 import { sleepMs } from "../linux/stdio.ts";
 import type { NetlinkConnection } from "../netlink/connection.ts";
@@ -14,6 +15,14 @@ import {
   localAddress,
   newAddress,
 } from "../netlink/route/address.ts";
+
+/**
+ * The address by which all on the link are meant, which many programs ask the interface for. Undefined where there is none: in
+ * IPv6, and on links of two (RFC 3021) or of one.
+ */
+export function broadcastOf({ address, length }: InterfaceAddress): Address | undefined {
+  return address.family === 4 && length < 31 ? lastAddress(prefixOf(address, length)) : undefined;
+}
 
 export interface AddressOptions {
   /** Lets IPv6 ask the link whether somebody else has the address. Default false. */
@@ -30,7 +39,10 @@ export function addressRequests(
   { duplicateAddressDetection = false }: AddressOptions = {},
 ): NetlinkRequest[] {
   const flags = duplicateAddressDetection ? 0 : IFA_F_NODAD;
-  return addresses.map((address) => newAddress({ ifindex, address, flags }));
+  return addresses.map((address) => {
+    const broadcast = broadcastOf(address);
+    return newAddress({ ifindex, address, flags, ...(broadcast && { broadcast }) });
+  });
 }
 
 /** Puts addresses on a link in one round trip. One that is there is left. @throws NetlinkError */

@@ -10,16 +10,10 @@ import {
 import { FairleadError } from "../errors.ts";
 import type { NetlinkConnection } from "../netlink/connection.ts";
 import { isAbsent, isPresent, type NetlinkRequest } from "../netlink/request.ts";
-import {
-  type AddressRequest,
-  deleteAddress,
-  getAddresses,
-  IFA_F_NODAD,
-  localAddress,
-  newAddress,
-} from "../netlink/route/address.ts";
+import { type AddressRequest, deleteAddress, getAddresses, localAddress } from "../netlink/route/address.ts";
 import { IF_OPER_UP, IFF_PROMISC, IFF_UP, type LinkChange, newLink, setLink } from "../netlink/route/link.ts";
 import { RT_SCOPE_LINK } from "../netlink/route/route.ts";
+import { addressRequests } from "./addresses.ts";
 import { checkMtu, findLink, getLinkState, type LinkState, listBridgePorts, removeLink } from "./links.ts";
 
 /** A bridge as it shall be. */
@@ -204,7 +198,7 @@ export function ensureGatewayAddresses(connection: NetlinkConnection, spec: Gate
   });
   const changes = [
     ...obstacles.map((address) => deleteAddress(on(address))),
-    ...missing.map((address) => newAddress({ ...on({ address }), flags: IFA_F_NODAD })),
+    ...addressRequests(link.ifindex, missing),
   ];
   applyAddressChanges(connection, changes);
 }

@@ -183,15 +183,31 @@ describe("dns", () => {
       { domain: "a.test" },
       { domain: "a.test" },
     ],
+    ["with an empty list of name servers, there are none", { nameservers: [] }, {}],
     ["with other name servers", { nameservers: ["192.0.2.1"] }, { nameservers: ["192.0.2.1"] }],
   ])("%s", async (_, dns, expected) => {
     const network = lab.network();
     const resolvConf = lab.lab.file("resolv.conf", RESOLV_CONF);
     const config = withIpam(network, { resolvConf }, dns === undefined ? {} : { dns });
     const { container, result } = await addTo(config);
-    expect(result.dns).toEqual(expected);
+    expect(result.dns ?? {}).toEqual(expected);
     await lab.succeed("DEL", container, config);
   });
+});
+
+test("the address has its broadcast address, on the container's link and on the bridge; single ones have none", async () => {
+  const network = lab.network();
+  const config = lab.bridge(network);
+  const { container } = await addTo(config);
+  interface Shown {
+    readonly addr_info: readonly { readonly broadcast?: string }[];
+  }
+  const own = await lab.inContainer<Shown>(container, "-4", "addr", "show", "dev", "eth0");
+  const gateway = await lab.onHost<Shown>("-4", "addr", "show", "dev", network.bridge);
+  const broadcast = network.subnet.replace("0/24", "255");
+  for (const links of [own, gateway])
+    expect(links.flatMap(({ addr_info }) => addr_info)).toMatchObject([{ broadcast }]);
+  await lab.succeed("DEL", container, config);
 });
 
 describe("MAC address", () => {

@@ -197,3 +197,19 @@ describe("a delegate that is missing", () => {
     expect(JSON.parse(answer.stdout)).toMatchObject({ code: 111 });
   });
 });
+
+test.each(["fairlead-bridge", "fairlead-macvlan", "bridge"])(
+  "%s gives no addresses: it is refused, once",
+  async (type) => {
+    const network = lab.network();
+    const container = await lab.container();
+    const before = await lab.traces(container, network);
+    const config = lab.bridge(network, { ipam: { type } });
+    expect(await lab.fail("ADD", container, config)).toMatchObject({
+      code: 7,
+      msg: expect.stringMatching(/ipam\.type.*makes interfaces/),
+    });
+    await lab.succeed("DEL", container, config);
+    expect(await lab.traces(container, network)).toEqual(before);
+  },
+);
