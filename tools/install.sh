@@ -62,17 +62,26 @@ say_what_to_start() { # OLD: daemons that ran before, a line each
 
 has_systemd() { [ -d /run/systemd/system ]; }
 
-running_daemons() { # what runs of CNI_BIN, of this build or an earlier one, a line each: PID COMMAND LINE. Not their children.
-  local exe pid target parent found=' '
+our_pids() { # of CNI_BIN, of this build or an earlier one
+  local exe pid target
   for exe in /proc/[0-9]*/exe; do
     target=$(readlink "$exe" 2>/dev/null) || continue
     pid=${exe#/proc/} pid=${pid%/exe}
-    case ${target% (deleted)} in "$CNI_BIN"/fairlead | "$CNI_BIN"/fairlead-* | "$CNI_BIN"/.fairlead.new) found+="$pid " ;; esac
+    case ${target% (deleted)} in "$CNI_BIN"/fairlead | "$CNI_BIN"/fairlead-* | "$CNI_BIN"/.fairlead.new) echo "$pid" ;; esac
   done
+}
+
+command_of() { tr '\0' ' ' <"/proc/$1/cmdline" 2>/dev/null; }
+
+running_daemons() { # a line each: PID COMMAND LINE. Not their children, nor what an agent that has ended leaves for some seconds.
+  local pid parent command found
+  found=" $(our_pids | tr '\n' ' ') "
   for pid in $found; do
     parent=$(awk '$1 == "PPid:" { print $2 }' "/proc/$pid/status" 2>/dev/null) || continue
     case $found in *" $parent "*) continue ;; esac
-    printf '  %s %s\n' "$pid" "$(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null)"
+    command=$(command_of "$pid") || continue
+    case $command in *" name-server "*) continue ;; esac
+    printf '  %s %s\n' "$pid" "$command"
   done
 }
 
@@ -165,6 +174,9 @@ end_daemons() {
     for waited in $(seq 150); do [ -d "/proc/$pid" ] && sleep 0.1 || break; done
     [ ! -d "/proc/$pid" ] || say "$pid has not ended after ${waited} tenths of a second"
   done <<<"$(running_daemons)"
+  for pid in $(our_pids); do
+    case $(command_of "$pid" || true) in *" name-server "*) kill "$pid" 2>/dev/null || true ;; esac
+  done
 }
 
 purge() { # what is in the kernel, by the command that knows its marks; then leases, sockets and configuration
