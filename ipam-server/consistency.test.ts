@@ -59,6 +59,18 @@ describe("store against memory", () => {
     ]);
   });
 
+  test("finds a difference in the record that was changed last", async () => {
+    const newest = "default/10.1.0.4";
+    const lease = s.f.disk.leases.get(newest);
+    if (lease === undefined) throw new Error(`there is no ${newest}`);
+    expect(lease.version).toBe((await s.f.service.info()).revision);
+    const findings = await findingsWith(() => {
+      s.f.disk.leases.set(newest, { ...lease, mac: "02:00:00:00:00:99" });
+      return () => s.f.disk.leases.set(newest, lease);
+    });
+    expect(findings).toEqual(["lease 10.1.0.4: memory and store differ"]);
+  });
+
   test("finds a lease that memory does not know", async () => {
     const findings = await findingsWith(() => {
       const ghost = leaseRecord(networkRecord("web", 1), "10.1.0.6", {
@@ -117,6 +129,19 @@ describe("store against memory", () => {
 });
 
 describe("rules among the records in memory", () => {
+  test("networks that share addresses are found in whatever order they came", () => {
+    const subnets = ["10.1.0.0/24", "10.9.0.0/24", "10.1.0.128/25"];
+    for (const order of [subnets, [...subnets].reverse()]) {
+      const all = new State();
+      for (const [at, subnet] of order.entries()) {
+        const pools = poolsOfSubnets([subnetOfSpec({ subnet })]);
+        const id = `${at}`.repeat(64);
+        all.insertNetwork(new NetworkState({ ...networkRecord(`n${at}`, at + 1), id, pools }));
+      }
+      expect(checkRules(all, 0).map(({ object }) => object)).toEqual(["subnet 10.1.0.128/25"]);
+    }
+  });
+
   const record = {
     ...networkRecord("web", 1),
     pools: poolsOfSubnets([subnetOfSpec({ subnet: "10.1.0.0/24", rangeEnd: "10.1.0.99" })]),
@@ -178,6 +203,7 @@ describe("rules among the records in memory", () => {
       "error subnet 10.1.0.128/25: networks web and other share it",
     ]);
     const elsewhere = { ...other, addressSpace: "lab" };
+    state = new State();
     expect(problemsOf(new NetworkState(record), new NetworkState(elsewhere))).toEqual([]);
   });
 });

@@ -94,6 +94,29 @@ describe("declared networks", () => {
     expect(await s.f.service.listNetworks()).toHaveLength(1);
   });
 
+  test("two range sets that overlap are refused, in a new network and beside pools that are there", async () => {
+    const sets = (...subnets: string[]) => ({ rangeSets: subnets.map((subnet) => [{ subnet }]) });
+    const twice = sets("10.2.0.0/24", "10.2.0.0/25");
+    await expect(declare("a", twice)).rejects.toMatchObject({ code: "invalid-config" });
+    await declare("b", one("10.1.0.0/24"));
+    await expect(declare("c", twice)).rejects.toMatchObject({ code: "invalid-config" });
+    const parts = [
+      [{ subnet: "10.2.0.0/24", rangeEnd: "10.2.0.99" }],
+      [{ subnet: "10.2.0.0/24", rangeStart: "10.2.0.100" }],
+    ];
+    expect(await declare("d", { rangeSets: parts })).toEqual(["10.2.0.2", "10.2.0.100"]);
+  });
+
+  test("two subnets of one set that share a gateway stay two", async () => {
+    const gateway = "10.1.0.1";
+    const set = ["10.1.0.0/30", "10.2.0.0/30"].map((subnet) => ({ subnet, gateway }));
+    const subnetOf = async (containerId: string) => {
+      const request = { key: keyOf(containerId), declaration: { rangeSets: [set] } };
+      return (await s.f.service.acquire(request, NODE1)).addresses.map(({ address }) => address);
+    };
+    expect([await subnetOf("a"), await subnetOf("b")]).toEqual([["10.1.0.2/30"], ["10.2.0.1/30"]]);
+  });
+
   test("exclude keeps addresses out, and may be changed", async () => {
     const exclude = ["10.1.0.0/30", "10.1.0.5-10.1.0.7"];
     expect(await declare("a", one("10.1.0.0/24", { exclude }))).toEqual(["10.1.0.4"]);

@@ -84,6 +84,19 @@ describe("reservations and quarantine", () => {
     expect(order.flat()).toEqual(["10.1.0.3", "10.1.0.4", "10.1.0.5", "10.1.0.6", "10.1.0.2"]);
   });
 
+  test("since says when the reservation began to count, and the release while it still cools", async () => {
+    await acquire("a");
+    s.f.clock.advance(1_000);
+    await release("a");
+    const released = s.isoIn(0);
+    s.f.clock.advance(1_000);
+    expect(await reserve("10.1.0.2")).toMatchObject({ state: "cooling", since: released });
+    await s.f.service.unreserve("web", "10.1.0.2", ADMIN);
+    s.f.clock.advance(60_000);
+    expect(await reserve("10.1.0.2")).toMatchObject({ state: "reserved", since: s.isoIn(0) });
+    expect(await reserve("10.1.0.5")).toMatchObject({ state: "reserved", since: s.isoIn(0) });
+  });
+
   test("a cooling address that is reserved is given to nobody unasked, however full the pool", async () => {
     for (const containerId of ["a", "b", "c", "d", "e"]) await acquire(containerId);
     await release("a");

@@ -28,6 +28,25 @@ describe("time", () => {
   });
 });
 
+test("leases are listed by network, then by address", async () => {
+  for (const name of ["zoo", "ant"]) {
+    const subnet = name === "zoo" ? "10.1.0.0/24" : "10.2.0.0/24";
+    await s.f.service.createNetwork({ name, subnets: [{ subnet }] }, ADMIN);
+    for (const [containerId, host] of [
+      ["b", 9],
+      ["a", 3],
+    ] as const) {
+      const request = {
+        key: { networkName: name, containerId, ifname: "eth0" },
+        requestedAddresses: [subnet.replace("0/24", `${host}`)],
+      };
+      await s.f.service.acquire(request, ADMIN);
+    }
+  }
+  const addresses = (await s.f.service.listLeases({})).map(({ address }) => address);
+  expect(addresses).toEqual(["10.2.0.3", "10.2.0.9", "10.1.0.3", "10.1.0.9"]);
+});
+
 describe("restart", () => {
   test("everything is as it was", async () => {
     await s.f.service.createNetwork({ ...SMALL, ipv6: true, labels: { a: "b" } }, ADMIN);
