@@ -22,6 +22,7 @@ const MOST_FAILURES = 20;
 const PLAYS_TO_BELIEVE = 2;
 /** While a history is being shortened: what has not come right by then is taken to stay wrong. */
 const IMPATIENT_MS = 7_000;
+const TELL_EVERY = 100;
 /** The world grows with every history: events, networks of edited conflists. */
 const RENEW_AFTER = 200;
 
@@ -97,6 +98,7 @@ async function playAll({ histories, seed, history, without }: Settings): Promise
       if (number % RENEW_AFTER === RENEW_AFTER - 1) await world.reset();
       const one = (history ?? generateHistory(seed + number)).filter((step) => !without.includes(step.kind));
       const verdict = await playOnce(world, one);
+      if (number % TELL_EVERY === TELL_EVERY - 1) console.log(`… seed ${seed + number}`);
       added += verdict.added;
       if (verdict.problems.length > 0)
         await report(world, failures, { seed: seed + number, history: one, verdict });

@@ -175,6 +175,7 @@ const PACKAGE_OF: Readonly<Record<string, string>> = {
   ip: "iproute2",
   "iptables-save": "iptables",
   lexgrog: "man-db",
+  mount: "mount",
   man: "man-db",
   nft: "nftables",
   nsenter: "util-linux",

@@ -43,6 +43,10 @@ describe("openSqliteStore", () => {
     return store;
   };
 
+  /** A commit that throws at once rejects, too. */
+  const commitOf = async (store: LeaseStore, batch: Parameters<LeaseStore["commit"]>[0]): Promise<void> =>
+    store.commit(batch);
+
   const errorOf = (action: () => unknown): { failure: string | null; message: string } => {
     try {
       action();
@@ -79,6 +83,25 @@ describe("openSqliteStore", () => {
       Array.from({ length: last }, (_, index) => index + 1),
     );
     expect(await store.readEvents({ since: 4_000, ...all, limit: 5_000 })).toHaveLength(5_000);
+  });
+
+  test("a network whose commit failed is not there for the next one", async () => {
+    const store = open();
+    const lease: Change = { kind: "lease", before: null, after: leaseRecord(network, "10.1.0.5", {}) };
+    // The same lease twice: the second refuses the whole batch, and the network with it.
+    const events = [eventRecord(1, network), eventRecord(2, network), eventRecord(3, network)];
+    await expect(commitOf(store, { changes: [create, lease, lease], events })).rejects.toThrow();
+    const alone = commitOf(store, { changes: [lease], events: [eventRecord(1, network)] });
+    await expect(alone).rejects.toThrow(`there is no network ${network.id}`);
+    await store.commit(firstBatch);
+    expect((await contentOf(store)).networks).toHaveLength(1);
+  });
+
+  test("a change from nothing to nothing is none", async () => {
+    const store = open();
+    const nothing: Change = { kind: "lease", before: null, after: null };
+    await store.commit({ changes: [create, nothing], events: [eventRecord(1, network)] });
+    expect((await contentOf(store)).leases).toEqual([]);
   });
 
   test("the file and its log are readable by their owner only", async () => {
