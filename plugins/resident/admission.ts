@@ -29,6 +29,8 @@ export function reasonToDecline(request: ResidentRequest, peer: Peer, ownPlace: 
   if (request.build !== BUILD) return "the client is another build";
   if (!isPluginName(request.plugin)) return "no such plugin";
   if (peer.pid === 0 || placeOf(peer.pid) !== ownPlace) return "the client stands in other namespaces";
+  // Its list of who is valid ages: what it removes must not outlive who knows that nobody has been added since.
+  if (request.env["CNI_COMMAND"] === "GC") return "a GC must end with its client";
   const netns = request.env["CNI_NETNS"] ?? "";
   if (netns !== "" && !isGlobal(netns)) return "CNI_NETNS depends on the client's process";
   return reasonInConfiguration(request.stdin);

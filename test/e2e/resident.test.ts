@@ -122,6 +122,16 @@ test("IPAM by another plugin is declined: it might hang", async () => {
   await lab.succeed("DEL", container, config);
 });
 
+test("a GC ends with its client: no list of who is valid outlives who made it", async () => {
+  const [container, network] = [await lab.container(), lab.network()];
+  const config = { ...lab.bridge(network), cniVersion: "1.1.0" };
+  await lab.add(container, config);
+  const valid = [{ containerID: container.containerId, ifname: container.ifname }];
+  const withList = { ...config, "cni.dev/valid-attachments": valid };
+  expect(await socketsOf("GC", container, withList)).toContain("AF_NETLINK");
+  await lab.succeed("DEL", container, config);
+});
+
 test("a client that is killed while a worker attaches: the attachment is taken back", async () => {
   const container = await lab.container();
   const { slow, network, config } = await slowNetwork(700);
