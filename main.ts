@@ -12,6 +12,7 @@ const WORKER_COMMAND = "plugin-worker";
 const REAPER_COMMAND = "link-reaper";
 const MENDER_COMMAND = "attachment-mender";
 const NAMES_COMMAND = "name-server";
+const PROBE_COMMAND = "names-probe";
 
 /** `process.argv0` keeps the name that was invoked, through symbolic links, hard links and PATH look-up. */
 const invokedAs = process.argv0.slice(process.argv0.lastIndexOf("/") + 1);
@@ -27,5 +28,7 @@ async function runCommand(args: readonly string[]): Promise<number> {
   if (args[0] === REAPER_COMMAND) return (await import("./plugins/all.ts")).runLinkReaper();
   if (args[0] === MENDER_COMMAND) return (await import("./plugins/all.ts")).runMender();
   if (args[0] === NAMES_COMMAND) return (await import("./agent/names-run.ts")).runNames(args[1] ?? "");
+  if (args[0] === PROBE_COMMAND)
+    return (await import("./agent/attachments/names-probe-run.ts")).runNamesProbe();
   return (await import("./cli/process.ts")).run(args);
 }

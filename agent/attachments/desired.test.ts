@@ -3,6 +3,7 @@ import { readCacheEntry } from "../../lib/runtime/cache.ts";
 import { type Actual, faultsOf, hasLink, publishedText } from "./compare.ts";
 import { type DesiredAttachment, desiredOf } from "./desired.ts";
 import { boundHere } from "./evidence.ts";
+import { askers, namesProblems } from "./names-probe.ts";
 
 const KEY = { networkName: "web", containerId: "c1", ifname: "eth0" };
 const BRIDGE = { type: "fairlead-bridge", bridge: "br0", hairpinMode: true, mtu: 1400, ipMasq: true };
@@ -83,6 +84,7 @@ test("an entry of any version tells what the host should have, and asks for a CH
     checksSources: false,
     ports: [],
     addresses: ["10.1.0.2", "fd00::2"],
+    nameServer: null,
     isLeased: false,
   });
   expect(requests.map(({ plugin, env }) => [plugin, env["CNI_COMMAND"], env["CNI_CONTAINERID"]])).toEqual([
@@ -180,4 +182,21 @@ test("only what is bound here with the same addresses, or is not the service's, 
   expect(await bound("n1", ["10.1.0.2/24", "fd00::2/64"])).toEqual([true, true]);
   expect(await bound("n2", ["10.1.0.2/24", "fd00::2/64"])).toEqual([false, true]);
   expect(await bound("n1", ["10.1.0.2/24"])).toEqual([false, true]);
+});
+
+test("who asks this network's gateway for names is asked once a network, and only silence is a problem", () => {
+  const asking = { ...needed(), nameServer: "10.1.0.1" };
+  const other = { ...asking, key: { ...KEY, networkName: "db", containerId: "c2" } };
+  const asked = askers([needed(), asking, { ...asking, key: { ...KEY, containerId: "c3" } }, other]);
+  expect(asked).toEqual([asking, other]);
+  expect(namesProblems(asked, ["answered", "unknown"])).toEqual([]);
+  expect(namesProblems(asked, [])).toEqual([]);
+  expect(namesProblems(asked, ["refused", "silent"])).toEqual([
+    {
+      severity: "error",
+      object: "names on network web",
+      message: expect.stringContaining("nobody serves names"),
+    },
+    { severity: "error", object: "names on network db", message: expect.stringContaining("`input` drops") },
+  ]);
 });

@@ -53,6 +53,8 @@ export interface DesiredAttachment {
   readonly ports: readonly DesiredPort[];
   /** Without prefix length, of its own interface. */
   readonly addresses: readonly string[];
+  /** The gateway, where the container was told to ask it for names; null: it asks somebody else. */
+  readonly nameServer: string | null;
   /** Whether the service must know of it: its addresses are leases. */
   readonly isLeased: boolean;
   readonly requests: readonly MendRequest[];
@@ -101,6 +103,8 @@ export function desiredOf(entry: CachedAttachment): DesiredAttachment | null {
     checksSources: fields.sourceCheck && addresses.length > 0,
     ports: portsOf(entry, plugin, { fields, addresses }),
     addresses,
+    nameServer:
+      result.dns?.nameservers?.find((one) => result.ips.some(({ gateway }) => gateway === one)) ?? null,
     isLeased: fields.ipam.type === "fairlead-ipam",
     requests: requestsOf(entry, result),
   };

@@ -8,6 +8,7 @@
  */
 import { existsSync } from "node:fs";
 import { asFairleadError, FairleadError } from "../../lib/errors.ts";
+import type { AgentProblem } from "../../lib/rpc/agent-api.ts";
 import { Problems } from "../networks/problems.ts";
 import type { AgentContext, AgentPart } from "../part.ts";
 import { BackOff } from "./back-off.ts";
@@ -18,6 +19,7 @@ import { boundHere, keyText } from "./evidence.ts";
 import { AttachmentKernel } from "./kernel.ts";
 import { LookLoop } from "./look-loop.ts";
 import { type Mend, mendByProcess } from "./mender.ts";
+import { askers, askNames, namesProblems } from "./names-probe.ts";
 
 const BACK_OFF = { firstMs: 1_000, mostMs: 60_000 };
 /** Given to one process at a time; the rest waits for the next look. */
@@ -45,7 +47,10 @@ export async function startAttachments(
     applied: async () => {},
     problems: () => keeper.problems(),
     figures: () => keeper.figures(),
-    refresh: () => loop.now(),
+    refresh: async () => {
+      await loop.now();
+      await keeper.probeNames();
+    },
     close: async () => {
       await loop.close();
       keeper.close();
@@ -70,6 +75,10 @@ class AttachmentKeeper {
   #suspects: ReadonlySet<string> = new Set();
   /** Whose rules went with the table, and were not made again yet. */
   readonly #unruled = new Set<string>();
+  /** Attachments that lacked nothing at the last look. */
+  #whole: readonly DesiredAttachment[] = [];
+  /** What was wrong with names when somebody wanted to know. */
+  #names: readonly AgentProblem[] = [];
   #figures = { attachments: 0, mended: 0 };
 
   constructor(context: AgentContext, mend: Mend | null) {
@@ -80,7 +89,7 @@ class AttachmentKeeper {
   }
 
   problems() {
-    return this.#problems.list();
+    return [...this.#problems.list(), ...this.#names];
   }
 
   figures(): Record<string, number> {
@@ -102,6 +111,16 @@ class AttachmentKeeper {
     this.#kernel.close();
   }
 
+  /** Asks for a name from a container of each network. */
+  async probeNames(): Promise<void> {
+    const asked = askers(this.#whole);
+    try {
+      this.#names = namesProblems(asked, await askNames(asked));
+    } catch (thrown) {
+      this.#context.logger.warn({ reason: (thrown as Error).message }, "agent: names could not be tried");
+    }
+  }
+
   /** One look, and what follows from it. Returns true when another one should follow soon. */
   async look(): Promise<boolean> {
     const all = await this.#cache.list();
@@ -111,6 +130,8 @@ class AttachmentKeeper {
       .map((desired): Broken => ({ desired, faults: this.#faultsOf(desired, actual) }))
       .filter(({ faults }) => faults.length > 0);
     const lost = all.filter((one) => !hasLink(one, actual) && existsSync(one.netns)).map(lostLink);
+    const brokenOnes = new Set(broken.map(({ desired }) => desired));
+    this.#whole = here.filter((one) => !brokenOnes.has(one));
     this.#figures.attachments = here.length;
     const seen = [...broken, ...lost];
     this.#forget(all, seen);

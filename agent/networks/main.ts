@@ -19,6 +19,7 @@ import type { FeedListener } from "../feed.ts";
 import type { AgentContext, AgentPart } from "../part.ts";
 import { type ConflistSettings, conflistOf, type NodeBridge, nodeBridgeOf } from "./conflist.ts";
 import { type ConfigurationFile, ConflistFiles } from "./conflist-files.ts";
+import { diskProblems } from "./disk.ts";
 import { firewallProblems, keepAccepted } from "./foreign-firewall.ts";
 import {
   ensureNodeBridge,
@@ -27,6 +28,7 @@ import {
   type Leftover,
   NodeNetlink,
   removeNodeBridge,
+  requireParent,
   sweepSources,
 } from "./node-bridge.ts";
 import { PassLoop, type Work } from "./pass-loop.ts";
@@ -77,7 +79,10 @@ export async function startNetworks(context: AgentContext): Promise<AgentPart> {
     name: "networks",
     applied: (revision) => loop.applied(revision),
     problems: () => node.problems(),
-    refresh: async () => node.lookAround(),
+    refresh: async () => {
+      node.lookAround();
+      await node.lookAtDisks();
+    },
     close: async () => {
       unsubscribe();
       watch.close();
@@ -96,6 +101,7 @@ class NodeNetworks {
   /** By ID: as the service told last. */
   #known = new Map<string, Network>();
   #warnings: readonly AgentProblem[] = [];
+  #disks: readonly AgentProblem[] = [];
   readonly #removals: RemovalLog;
 
   constructor(context: AgentContext) {
@@ -111,7 +117,7 @@ class NodeNetworks {
   }
 
   problems(): readonly AgentProblem[] {
-    return [...this.#problems.list(), ...this.#warnings];
+    return [...this.#problems.list(), ...this.#warnings, ...this.#disks];
   }
 
   passFailed(error: FairleadError): void {
@@ -230,6 +236,7 @@ class NodeNetworks {
         "agent: conflist written",
       );
     }
+    requireParent(this.#host, network);
   }
 
   /** Conflists first: from then on no new container comes. */
@@ -284,6 +291,11 @@ class NodeNetworks {
     } catch (thrown) {
       this.#firewallFailed(thrown);
     }
+  }
+
+  async lookAtDisks(): Promise<void> {
+    const { stateDir, cniConfDir, cniCacheDir } = this.#context.config;
+    this.#disks = await diskProblems([stateDir, cniConfDir, cniCacheDir]);
   }
 
   /** Lets containers through firewalls of others, where it is wanted and needed. */

@@ -19,6 +19,8 @@ import type { IsolationSpec } from "../../lib/host/firewall-isolation-in-place.t
 import { sweepSourceChecks } from "../../lib/host/firewall-source.ts";
 import { findLink, type LinkState, listLinksOfKind } from "../../lib/host/links.ts";
 import { ensureForwarding, ignoreAdvertisementsAsGateway } from "../../lib/host/settings.ts";
+import type { Network } from "../../lib/ipam/api.ts";
+import { OPTION } from "../../lib/ipam/network-options.ts";
 import type { LockMode } from "../../lib/linux/lock-file.ts";
 import { NETLINK_NETFILTER, NETLINK_ROUTE, openNetlinkSocket } from "../../lib/linux/netlink-socket.ts";
 import { NetlinkConnection } from "../../lib/netlink/connection.ts";
@@ -271,5 +273,18 @@ function lockTimeout(bridgeName: string): FairleadError {
     object: bridgeName,
     reason: `others have used it for ${LOCK_WAIT_MS} ms`,
     hint: `see who does with: fuser -v ${LOCK_DIRECTORY}/bridges`,
+  });
+}
+
+/** Makes sure that the link is there which containers of a macvlan network are to be on. @throws FairleadError not-found */
+export function requireParent(host: NodeNetlink, { driver, options, name }: Network): void {
+  const parent = driver === "macvlan" ? (options[OPTION.parent] ?? "") : "";
+  if (parent === "" || findLink(host.route, parent) !== null) return;
+  throw new FairleadError({
+    code: "not-found",
+    operation: "find parent of macvlan network",
+    object: name,
+    reason: `this host has no link ${parent}, so no container can be attached`,
+    hint: `make it (ip link), or make the network anew with another parent`,
   });
 }

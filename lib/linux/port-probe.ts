@@ -70,7 +70,7 @@ function setOption(fd: number, level: number, option: number): void {
 }
 
 /** struct sockaddr_in, or sockaddr_in6 with neither flow label nor scope. */
-function socketAddress(address: Address, port: number): Uint8Array {
+export function socketAddress(address: Address, port: number): Uint8Array {
   const bytes = new Uint8Array(address.family === 4 ? 16 : 28);
   const view = new DataView(bytes.buffer);
   view.setUint16(0, address.family === 4 ? AF_INET : AF_INET6, true);

@@ -291,6 +291,24 @@ test.each([["while the agent runs"], ["while no agent runs"]])(
   },
 );
 
+test("a macvlan network whose parent is missing is told of, until it is there", async () => {
+  await start();
+  await under.lab.host(["ip", "link", "add", "parent0", "type", "veth", "peer", "name", "parent1"]);
+  await create("lan", {
+    driver: "macvlan",
+    options: { parent: "parent0" },
+    subnets: [{ subnet: "10.91.0.0/24" }],
+  });
+  await under.lab.host(["ip", "link", "del", "parent0"]);
+  const told = async (): Promise<boolean> =>
+    (await under.agent.status()).parts.some(({ problems }) =>
+      problems.some(({ object, message }) => object === "lan" && message.includes("no link parent0")),
+    );
+  await until(told);
+  await under.lab.host(["ip", "link", "add", "parent0", "type", "veth", "peer", "name", "parent1"]);
+  await until(async () => !(await told()));
+});
+
 test("bridges of another service on the same host are left alone", async () => {
   await under.startServer();
   const alias = `fairlead-network:${"ab".repeat(32)}@01234567`;

@@ -136,6 +136,22 @@ test("an attachment that is well is no problem, and the status says how many the
   expect(part?.figures["mended"]).toBeGreaterThan(0);
 });
 
+test("names that a container cannot ask for are told of, as the container meets it", async () => {
+  expect(await problems()).toEqual([]);
+  const script =
+    "table ip early { chain pre { type filter hook prerouting priority -300; udp dport 53 drop; }; }";
+  await lab.host(["nft", "-f", "-"], { input: script });
+  expect(await problems()).toEqual([
+    {
+      severity: "error",
+      object: "names on network front",
+      message: expect.stringContaining("got no answer"),
+    },
+  ]);
+  await lab.host(["nft", "delete", "table", "ip", "early"]);
+  expect(await problems()).toEqual([]);
+});
+
 test("disconnecting and connecting again keeps the published ports", async () => {
   await node.run("network", "disconnect", "front", WEB);
   expect(await published()).toBe(false);
