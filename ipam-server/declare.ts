@@ -13,7 +13,7 @@
 
 import { formatAddress } from "../lib/addr/address.ts";
 import { prefixContains } from "../lib/addr/prefix.ts";
-import { formatRange, rangeContains, rangesOverlap } from "../lib/addr/range.ts";
+import { type AddressRange, formatRange, rangeContains, rangesOverlap } from "../lib/addr/range.ts";
 import { FairleadError } from "../lib/errors.ts";
 import type { NetworkDeclaration } from "../lib/ipam/api.ts";
 import type { NetworkRecord, PoolRecord } from "../lib/ipam/store.ts";
@@ -37,7 +37,7 @@ export interface Declared {
   readonly network: NetworkState;
   /** Numbers of the pools that the declaration names, in its order. */
   readonly pools: readonly number[];
-  /** True when the network, or one of these pools, came with this declaration. */
+  /** True when the network, or addresses of these pools, came with this declaration. */
   readonly isNew: boolean;
 }
 
@@ -91,9 +91,23 @@ function update(tx: Transaction, network: NetworkState, declaration: NetworkDecl
   if (record.origin !== "conflist") throw madeByApi(network, declaration);
   checkDisjointPools(pools);
   makeRoom(tx, { networkName: record.name, addressSpace: record.addressSpace }, pools);
-  const isNew = pools.length > record.pools.length;
+  const isNew = !areCovered(pools, record.pools);
   applyChange(tx, network, { ...record, pools, coolingSeconds });
   return { network, pools: chosen, isNew };
+}
+
+/** Whether every range of `pools` lies in one that there was before: then no address is new to the network. */
+function areCovered(pools: readonly PoolRecord[], before: readonly PoolRecord[]): boolean {
+  const known = before.flatMap(rangesOf);
+  return pools
+    .flatMap(rangesOf)
+    .every(({ first, last }) =>
+      known.some((range) => rangeContains(range, first) && rangeContains(range, last)),
+    );
+}
+
+function rangesOf({ subnets }: PoolRecord): readonly AddressRange[] {
+  return subnets.flatMap(({ askable }) => askable);
 }
 
 /** The network's pools with the declared ones put in; the same array when nothing changes. */

@@ -56,6 +56,20 @@ test("a range set that the network does not have yet is surveyed, too", async ()
   expect(addresses.map(({ address }) => address)).toEqual(["10.1.0.3/28", "10.2.0.3/28"]);
 });
 
+test.each([
+  ["a pool that takes an idle one's place", { subnet: "10.2.0.0/28" }],
+  ["a range that has grown", { subnet: "10.1.0.0/28" }],
+])("%s is surveyed, too", async (_, range) => {
+  const narrow = { rangeSets: [[{ subnet: "10.1.0.0/28", rangeEnd: "10.1.0.4" }]] };
+  await ask("a", { declaration: narrow });
+  await s.f.service.release({ key: keyOf("a") }, NODE1);
+  s.f.clock.advance(60_000);
+  const request = { declaration: { rangeSets: [[range]] }, canSurvey: true };
+  await expect(ask("b", request)).rejects.toMatchObject({ code: "survey-needed" });
+  await ask("b", { ...request, survey: { found: [] } });
+  await ask("c", request);
+});
+
 test("a second survey changes nothing that there is a record of", async () => {
   await ask("a", { survey: { found: [] } });
   await s.f.service.release({ key: keyOf("a") }, NODE1);
