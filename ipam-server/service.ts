@@ -53,6 +53,8 @@ export interface ServiceOptions {
   /** The service owns it from here on: {@link RunningService.close} closes it. */
   readonly store: LeaseStore;
   readonly clock: Clock;
+  /** Grows by the time that passes, whoever sets the clock. Default: the clock, which is then believed when it jumps forward. */
+  readonly elapsed?: Clock;
   readonly logger?: Logger;
   readonly defaults: { readonly coolingSeconds: number; readonly defaultPools: readonly DefaultPool[] };
   /** Version of the program, for {@link IpamService.info}. */
@@ -146,7 +148,7 @@ class Service implements RunningService {
     { settings, snapshot, recovering }: { settings: Settings; snapshot: StoreSnapshot; recovering: boolean },
   ) {
     const { store, logger = silentLogger } = options;
-    const clock = new SteadyClock(options.clock, snapshot.lastEventAtMs);
+    const clock = new SteadyClock(options.clock, snapshot.lastEventAtMs, options.elapsed);
     const state = stateOf(snapshot);
     const { revision: newestRevision, trimmedRevision } = snapshot;
     this.#options = options;

@@ -8,6 +8,7 @@ import { FairleadError } from "../lib/errors.ts";
 import type { Caller, IpamService, NetworkStatusRequest } from "../lib/ipam/api.ts";
 import type { Logger } from "../lib/log.ts";
 import { VERSION } from "../lib/version.ts";
+import { BootClock } from "./boot-clock.ts";
 import { type BootMemory, openBootFile } from "./boot-memory.ts";
 import type { ServerConfig, TcpAddress, UnixAddress } from "./config.ts";
 import { createHttpFront, type HttpFrontOptions } from "./http/front.ts";
@@ -95,6 +96,7 @@ function openService(
   return openIpamService({
     store,
     clock: systemClock,
+    elapsed: new BootClock(),
     logger,
     defaults,
     version: VERSION,

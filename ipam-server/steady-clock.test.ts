@@ -22,6 +22,31 @@ test("runs at half speed while its source is behind, then follows it again", () 
   expect(clock.now()).toBe(15_000);
 });
 
+test("a source that is set forward is not believed: what passed counts, at most twice", () => {
+  const [source, elapsed] = [new ManualClock(10_000), new ManualClock(0)];
+  const clock = new SteadyClock(source, 0, elapsed);
+  source.advance(7_200_000);
+  expect(clock.now()).toBe(10_000);
+  for (const each of [source, elapsed]) each.advance(30_000);
+  expect(clock.now()).toBe(70_000);
+});
+
+test("a source that is set back: what passed counts, at least half", () => {
+  const [source, elapsed] = [new ManualClock(7_210_000), new ManualClock(0)];
+  const clock = new SteadyClock(source, 0, elapsed);
+  source.advance(-7_200_000);
+  for (const each of [source, elapsed]) each.advance(30_000);
+  expect(clock.now()).toBe(7_225_000);
+});
+
+test("a source that drifts is followed, and so is a long pause", () => {
+  const [source, elapsed] = [new ManualClock(10_000), new ManualClock(0)];
+  const clock = new SteadyClock(source, 0, elapsed);
+  source.advance(3_600_100);
+  elapsed.advance(3_600_000);
+  expect(clock.now()).toBe(3_610_100);
+});
+
 test("begins no earlier than what was shown before", () => {
   expect(new SteadyClock(new ManualClock(1000), 5000).now()).toBe(5000);
 });

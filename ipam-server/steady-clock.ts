@@ -1,30 +1,38 @@
 import type { Clock } from "../lib/clock.ts";
 
 /**
- * A clock that never goes back, and that gains on real time never more than its source did.
+ * A clock that never goes back, and that is not jumped by its source: it counts the time that passed, and draws near to the source's
+ * time meanwhile, at half speed while it is ahead, at double speed while it is behind.
  *
- * While the source is behind what was shown already (it was set back, or the state was written by a server
- * whose clock was ahead), this clock runs at half the source's speed until the source has caught up. So a
- * cooling address is never free too early because a clock was set back, nor is it kept for ever.
- * A source that jumps forward is followed: nothing tells that from time that really passed.
+ * So a cooling address is never free too early because somebody set a clock, nor is it kept for ever; and the instants in
+ * the event log become the wall clock's again.
  */
 export class SteadyClock implements Clock {
   readonly #source: Clock;
+  readonly #elapsed: Clock;
   #shownMs: number;
-  #sourceMs: number;
+  #elapsedMs: number;
 
-  /** `notBeforeMs` is the latest instant ever shown, by an earlier server on the same store too. */
-  constructor(source: Clock, notBeforeMs: number) {
+  /**
+   * @param notBeforeMs the latest instant ever shown, by an earlier server on the same store too.
+   * @param elapsed grows by the time that passes, suspended or not, from any start. Default: the source, which is then believed
+   *   when it jumps forward.
+   */
+  constructor(source: Clock, notBeforeMs: number, elapsed: Clock = source) {
     this.#source = source;
-    this.#sourceMs = source.now();
-    this.#shownMs = Math.max(this.#sourceMs, notBeforeMs);
+    this.#elapsed = elapsed;
+    this.#elapsedMs = elapsed.now();
+    this.#shownMs = Math.max(source.now(), notBeforeMs);
   }
 
   now(): number {
     const sourceMs = this.#source.now();
-    if (sourceMs >= this.#shownMs) this.#shownMs = sourceMs;
-    else this.#shownMs += Math.max(0, sourceMs - this.#sourceMs) / 2;
-    this.#sourceMs = sourceMs;
+    const elapsedMs = this.#elapsed.now();
+    const passedMs = Math.max(0, elapsedMs - this.#elapsedMs);
+    this.#elapsedMs = elapsedMs;
+    const slow = this.#shownMs + passedMs / 2;
+    const fast = this.#shownMs + 2 * passedMs;
+    this.#shownMs = Math.min(Math.max(sourceMs, slow), fast);
     return Math.floor(this.#shownMs);
   }
 }

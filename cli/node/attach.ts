@@ -12,13 +12,12 @@ import { makeDirectories } from "../../lib/linux/files.ts";
 import { LinkProbe } from "../../lib/linux/link-probe.ts";
 import { LockFile } from "../../lib/linux/lock-file.ts";
 import { bootId } from "../../lib/linux/machine.ts";
-import { netnsIdentity } from "../../lib/linux/named-netns.ts";
 import { openNetns } from "../../lib/linux/netns.ts";
 import { type CachedAttachment, isHalfMade, type OwnerNotes } from "../../lib/runtime/cache.ts";
 import { type Conflist, withArgs } from "../../lib/runtime/conflist.ts";
 import type { AddOutcome } from "../../lib/runtime/network-runtime.ts";
 import { unservedCapabilities } from "../../lib/runtime/request-configuration.ts";
-import { evidenceNotes } from "../../lib/runtime/stale.ts";
+import { evidenceNotes, isNotedNetns } from "../../lib/runtime/stale.ts";
 import type { Container } from "../containers/container.ts";
 import { WordedError } from "../worded-error.ts";
 import { forgetPorts, withKeptPorts } from "./kept-ports.ts";
@@ -163,10 +162,11 @@ export function withContainerLock<T>({ paths }: Node, containerId: string, actio
  * a network namespace that is no more), and what a command began that was killed.
  */
 function withoutStale(node: Node, { id, netns }: RunningContainer): CachedAttachment[] {
-  const [present, boot] = [netnsIdentity(netns), bootId()];
+  const boot = bootId();
   return node.cache.list(id).filter((cached) => {
-    const { netnsIdentity: then, bootId: bootThen } = cached.notes ?? {};
-    const isPresent = then === undefined || (then === present && bootThen === boot);
+    const { notes } = cached;
+    const isNoted = notes?.["netnsIdentity"] !== undefined;
+    const isPresent = !isNoted || (notes["bootId"] === boot && isNotedNetns(notes, netns));
     if (isPresent && !isHalfMade(cached)) return true;
     node.runtime.delCached(cached, { netns: isPresent ? netns : "" });
     return false;

@@ -7,10 +7,10 @@
 
 import { Attempts } from "../../lib/attempts.ts";
 import { FairleadError } from "../../lib/errors.ts";
-import { netnsIdentity } from "../../lib/linux/named-netns.ts";
 import type { CachedAttachment } from "../../lib/runtime/cache.ts";
 import type { Conflist } from "../../lib/runtime/conflist.ts";
 import type { RuntimeAttachment } from "../../lib/runtime/request-configuration.ts";
+import { isNotedNetns } from "../../lib/runtime/stale.ts";
 import { SandboxRegistry } from "../sandbox/registry.ts";
 import { WordedError } from "../worded-error.ts";
 import { withContainerLock } from "./attach.ts";
@@ -95,9 +95,9 @@ function findAttachments(node: Node, { id, netns }: Detached, networkName: strin
 
 /** The path of then, while it leads where it led; a container that is gone has none. */
 function netnsFor(cached: CachedAttachment, now: string | null): string {
-  const then = cached.notes?.["netnsIdentity"];
-  if (then === undefined) return now ?? "";
-  return netnsIdentity(cached.netns) === then ? cached.netns : "";
+  const { notes, netns } = cached;
+  if (notes?.["netnsIdentity"] === undefined) return now ?? "";
+  return isNotedNetns(notes, netns) ? netns : "";
 }
 
 function leasedAttachments(

@@ -14,6 +14,7 @@ import type { NetlinkConnection } from "../../lib/netlink/connection.ts";
 import { type CachedAttachment, ResultCache, resultOf } from "../../lib/runtime/cache.ts";
 import type { Conflist, PluginConfig } from "../../lib/runtime/conflist.ts";
 import { loadConflists } from "../../lib/runtime/conflist-directory.ts";
+import { isNotedNetns } from "../../lib/runtime/stale.ts";
 
 const BRIDGE = "fairlead-bridge";
 const IPAM = "fairlead-ipam";
@@ -76,9 +77,8 @@ function attachmentWithoutLink(entry: CachedAttachment): FoundAttachment[] {
 
 /** A path under which another namespace is now is that of another container. */
 export function isNetnsThere({ netns, notes }: CachedAttachment): boolean {
-  const there = netns === "" ? null : statPath(netns);
-  const noted = notes?.["netnsIdentity"] ?? "";
-  return there !== null && (noted === "" || noted === there.identity);
+  if (netns === "" || statPath(netns) === null) return false;
+  return !notes?.["netnsIdentity"] || isNotedNetns(notes, netns);
 }
 
 function ipamTypeOf({ raw }: PluginConfig): Json | undefined {

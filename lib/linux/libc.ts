@@ -100,6 +100,13 @@ export interface ListenerCalls {
   epoll_ctl(epoll: number, operation: number, fd: number, event: Uint8Array): number;
   epoll_wait(epoll: number, events: Uint8Array, count: number, timeoutMs: number): number;
   pipe2(ends: Uint8Array, flags: number): number;
+  name_to_handle_at(
+    directory: number,
+    path: Uint8Array,
+    handle: Uint8Array,
+    mountId: Uint8Array,
+    flags: number,
+  ): number;
 }
 
 /** The C types of every function of {@link ListenerCalls}. */
@@ -113,6 +120,7 @@ export const LISTENER_SIGNATURES: Readonly<Record<keyof ListenerCalls, Signature
   epoll_ctl: { args: ["i32", "i32", "i32", "pointer"], returns: "i32" },
   epoll_wait: { args: ["i32", "pointer", "i32", "i32"], returns: "i32" },
   pipe2: { args: ["pointer", "i32"], returns: "i32" },
+  name_to_handle_at: { args: ["i32", "pointer", "pointer", "pointer", "i32"], returns: "i32" },
 };
 
 /** What makes and furnishes namespaces: for the command line, which makes sandboxes and enters them. */

@@ -28,6 +28,16 @@ test("gone: another namespace has the path now", () => {
   expect(isContainerGone(entry(NOTES, "/proc/self/ns/net"), witness())).toBe(true);
 });
 
+test("gone: a namespace made anew has the path and the inode", () => {
+  const present = evidenceNotes("/proc/self/ns/net", ["veth1"]);
+  expect(present["netnsCookie"]).toMatch(/^\d+$/);
+  const other = { ...present, netnsCookie: `1${present["netnsCookie"] ?? ""}` };
+  expect(isContainerGone(entry(other, "/proc/self/ns/net"), witness())).toBe(true);
+  // Noted by a kernel, or a program, that did not tell.
+  const untold = { ...present, netnsCookie: "" };
+  expect(isContainerGone(entry(untold, "/proc/self/ns/net"), witness())).toBe(false);
+});
+
 test("gone: the machine was started anew, whatever has the old names now", () => {
   const present = { ...NOTES, ...evidenceNotes("/proc/self/ns/net", ["veth1"]), bootId: "of another boot" };
   expect(isContainerGone(entry(present, "/proc/self/ns/net"), witness(["veth1"]))).toBe(true);

@@ -6,6 +6,7 @@
  * cannot be seen counts as there.
  */
 import { bootId } from "../linux/machine.ts";
+import { netnsCookie } from "../linux/netns-cookie.ts";
 import { statPath } from "../linux/stat.ts";
 import type { CachedAttachment, OwnerNotes } from "./cache.ts";
 
@@ -40,8 +41,19 @@ export function evidenceNotes(netns: string, containerLinks: readonly string[]):
   return {
     ...ownStandpoint(),
     netnsIdentity: statPath(netns)?.identity ?? "",
+    netnsCookie: netnsCookie(netns),
     containerLinks: containerLinks.join(","),
   };
+}
+
+/**
+ * True when the namespace at `path` is the one that was noted: the same inode, and where both times the kernel told, the same
+ * cookie, because an inode is used again.
+ */
+export function isNotedNetns(notes: OwnerNotes, path: string): boolean {
+  if (statPath(path)?.identity !== notes["netnsIdentity"]) return false;
+  const [then, now] = [notes["netnsCookie"] ?? "", netnsCookie(path)];
+  return then === "" || now === "" || then === now;
 }
 
 /** True when the attachment is ours and nothing of its container is left. @throws SyscallError when it cannot be told. */
@@ -52,11 +64,10 @@ export function isContainerGone({ notes, netns }: CachedAttachment, witness: Wit
   // No namespace outlives the kernel it was made in.
   if (boot !== standpoint.bootId) return true;
   if (hostNetns !== standpoint.hostNetns) return false;
-  const there = statPath(netns);
-  if (there?.identity === netnsIdentity) return false;
+  if (isNotedNetns(notes ?? {}, netns)) return false;
   const links = (notes?.["containerLinks"] ?? "").split(",").filter((name) => name !== "");
   if (links.length > 0) return !links.some((name) => witness.hasLink(name));
   // Without a veth, which dies with the namespace at its other end, the path alone must be enough: it must mean the
   // same here as there, and lead nowhere.
-  return there === null && pidNamespace === standpoint.pidNamespace;
+  return statPath(netns) === null && pidNamespace === standpoint.pidNamespace;
 }
