@@ -2,7 +2,7 @@
  * `bench/dns.ts`: the node's DNS server and dnsmasq, asked the same names over the same bridge, in turns.
  *
  * Each is asked by one and by eight askers at a time, left alone and with 1,000 TCP clients that begin a message and say
- * no more. Runs as root; needs Debian's dnsmasq-base.
+ * no more; and by one while another container floods it. Then: how soon a released name is unknown. Runs as root; needs Debian's dnsmasq-base.
  *
  * Usage: node --no-warnings bench/dns.ts [--bin DIR] [--seconds N]
  */
@@ -26,6 +26,7 @@ const THEIRS = "10.61.255.253";
 const NAMES = 500;
 const STALLED = 1_000;
 const ROUNDS = 5;
+const RELEASES = 20;
 const ASKERS = [1, 8] as const;
 /** What others' p99 may be with stalled clients. */
 const P99_TARGET_MS = 20;
@@ -45,6 +46,8 @@ interface Setting {
   readonly server: string;
   readonly askers: number;
   readonly stalled: boolean;
+  /** Another container of the network asks as fast as it can meanwhile. */
+  readonly flooded: boolean;
 }
 
 const CLIENT = join(import.meta.dirname, "../test/support/dns-client.ts");
@@ -174,6 +177,29 @@ class DnsStage {
     await sleep(500);
   }
 
+  /** How long after its release is an address still answered? Until the event has come. */
+  async measureReleased(): Promise<string> {
+    const service = createHttpClient({ endpoint: { socket: this.#socket } });
+    const agent = createAgentClient({ socket: join(this.folder, "agent.sock") });
+    const key = { networkName: "bench", containerId: "brief", ifname: "eth0" };
+    const times: number[] = [];
+    for (let round = 0; round < RELEASES; round++) {
+      await service.acquire({ key, names: ["brief"] }, CALLER);
+      await agent.sync();
+      await service.release({ key }, CALLER);
+      const began = performance.now();
+      while (this.#dig("brief") !== "");
+      times.push(performance.now() - began);
+    }
+    service.close();
+    return `a released name is unknown after ${median(times).toFixed(0)} ms, ${Math.max(...times).toFixed(0)} ms at most (a dig takes about 20)`;
+  }
+
+  #dig(name: string): string {
+    const words = [`--net=${netnsPath(this.asker)}`, "--", "dig", `@${OURS}`, "+short", "+tries=1", name];
+    return execFileSync("nsenter", words, { encoding: "utf8" }).trim();
+  }
+
   async close(): Promise<void> {
     for (const daemon of this.#daemons) {
       daemon.kill("SIGTERM");
@@ -185,8 +211,9 @@ class DnsStage {
 }
 
 async function measureOnce(stage: DnsStage, setting: Setting, seconds: number): Promise<LoadResult> {
-  const { server, askers, stalled } = setting;
-  const staller = stalled ? new Client(stage.staller, "stall", server, String(STALLED)) : null;
+  const { server, askers, stalled, flooded } = setting;
+  const disturbance = flooded ? ["flood", server] : stalled ? ["stall", server, String(STALLED)] : null;
+  const staller = disturbance && new Client(stage.staller, ...disturbance);
   if (staller) await staller.line();
   const load = new Client(stage.asker, "load", server, String(seconds), String(askers), ...stage.names);
   const result = JSON.parse(await load.line()) as LoadResult;
@@ -198,13 +225,13 @@ function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
 
-function row({ name, askers, stalled }: Setting, results: readonly LoadResult[]): string {
+function row({ name, askers, stalled, flooded }: Setting, results: readonly LoadResult[]): string {
   const of = (key: keyof LoadResult) => median(results.map((result) => result[key]));
   const lost = results.reduce((total, result) => total + result.lost, 0);
   const cells = [
     name.padEnd(9),
     String(askers).padStart(6),
-    (stalled ? String(STALLED) : "0").padStart(8),
+    (flooded ? "flood" : stalled ? String(STALLED) : "0").padStart(8),
     `${(1000 * of("p50")).toFixed(0)} µs`.padStart(9),
     `${of("p99").toFixed(2)} ms`.padStart(10),
     `${of("qps").toFixed(0)}/s`.padStart(10),
@@ -233,12 +260,13 @@ async function main(): Promise<void> {
       seconds: { type: "string", default: "2" },
     },
   });
-  const settings: Setting[] = [false, true].flatMap((stalled) =>
-    ASKERS.flatMap((askers) => [
-      { name: "fairlead", server: OURS, askers, stalled },
-      { name: "dnsmasq", server: THEIRS, askers, stalled },
-    ]),
+  const calm = [false, true].flatMap((stalled) =>
+    ASKERS.map((askers) => ({ askers, stalled, flooded: false })),
   );
+  const settings: Setting[] = [...calm, { askers: 1, stalled: false, flooded: true }].flatMap((kind) => [
+    { name: "fairlead", server: OURS, ...kind },
+    { name: "dnsmasq", server: THEIRS, ...kind },
+  ]);
   const stage = new DnsStage(values.bin);
   try {
     await stage.open();
@@ -255,6 +283,7 @@ async function main(): Promise<void> {
     console.log("server    askers stalled      p50       p99       rate  lost");
     for (const [setting, list] of results) console.log(row(setting, list));
     console.log(verdictOf(results));
+    console.log(await stage.measureReleased());
   } finally {
     await stage.close();
   }
