@@ -14,6 +14,7 @@ import { type AddressRequest, deleteAddress, getAddresses, localAddress } from "
 import { IF_OPER_UP, IFF_PROMISC, IFF_UP, type LinkChange, newLink, setLink } from "../netlink/route/link.ts";
 import { RT_SCOPE_LINK } from "../netlink/route/route.ts";
 import { addressRequests } from "./addresses.ts";
+import { bridgeMacOf } from "./bridge-identity.ts";
 import { checkMtu, findLink, getLinkState, type LinkState, listBridgePorts, removeLink } from "./links.ts";
 
 /** A bridge as it shall be. */
@@ -139,16 +140,27 @@ function requireBridge({ ifname, kind }: LinkState): void {
  * Lets a bridge without ports keep the MAC that it has, through the ports to come.
  *
  * One that was given none takes that of its first port, and zeros when the last port goes: whoever had an address of the
- * bridge in its neighbour table would lose it. What was set stays. Nothing is done to a bridge with ports.
+ * bridge in its neighbour table would lose it. What was set stays. Nothing is done to a bridge with ports. One that has been left
+ * with zeros, by which nobody reaches it, gets a MAC of its own.
+ *
+ * Returns the bridge as it is afterwards.
  *
  * Source: net/bridge/br_stp_if.c br_stp_recalculate_bridge_id.
  */
-export function keepMacOfEmptyBridge(connection: NetlinkConnection, bridge: LinkState): void {
+export function keepMacOfEmptyBridge(connection: NetlinkConnection, bridge: LinkState): LinkState {
+  const reference = { ifindex: bridge.ifindex };
+  if (bridge.mac === NO_MAC) {
+    connection.execute([setLink(reference, { address: bridgeMacOf(bridge.ifname) })]);
+    return findLink(connection, bridge.ifindex) ?? bridge;
+  }
   // Only a bridge with a port that is up is up itself; one that never had a port is "unknown".
-  if (bridge.raw.operstate === IF_OPER_UP) return;
-  if (listBridgePorts(connection, bridge.ifindex).length > 0) return;
-  connection.execute([setLink({ ifindex: bridge.ifindex }, { address: bridge.mac })]);
+  if (bridge.raw.operstate === IF_OPER_UP) return bridge;
+  if (listBridgePorts(connection, bridge.ifindex).length > 0) return bridge;
+  connection.execute([setLink(reference, { address: bridge.mac })]);
+  return bridge;
 }
+
+const NO_MAC = "00:00:00:00:00:00";
 
 /**
  * Removes the bridge if it has no ports. Returns whether it did. Its addresses and routes go with it.

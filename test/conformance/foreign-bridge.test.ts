@@ -114,3 +114,24 @@ test("a bridge without ports keeps its MAC address through the first and the las
   expect(await macOf()).toBe(mac);
   expect(await lab.hostAddresses("br2")).toEqual(["192.168.2.2/24"]);
 });
+
+test("a bridge that its last port left with a MAC address of zeros gets one by which it is reached", async () => {
+  const host = (...words: string[]) => lab.lab.host(["ip", ...words]);
+  await host("link", "add", "br3", "type", "bridge");
+  await host("link", "set", "br3", "up");
+  await host("addr", "add", "192.168.3.2/24", "dev", "br3");
+  await host("link", "add", "br3p", "type", "veth", "peer", "name", "br3q");
+  await host("link", "set", "br3p", "master", "br3");
+  await host("link", "del", "br3p");
+  const macOf = async () => (await lab.onHost<{ address: string }>("link", "show", "br3"))[0]?.address;
+  expect(await macOf()).toBe("00:00:00:00:00:00");
+  const container = await lab.container();
+  const ipam = { type: "fairlead-static", addresses: [{ address: "192.168.3.11/24" }] };
+  const result = await lab.add(container, joining("br3", { ipam }));
+  const mac = await macOf();
+  expect(mac).not.toBe("00:00:00:00:00:00");
+  expect(result.interfaces?.[0]?.mac).toBe(mac);
+  expect(await canPing(container.netns, "192.168.3.2")).toBe(true);
+  await lab.succeed("DEL", container, joining("br3", { ipam }));
+  expect(await macOf()).toBe(mac);
+});

@@ -136,7 +136,7 @@ function makeBridge({ config, key }: BridgePlan, { host, undo, log }: Workspace)
   if (created) undo.push(`delete bridge ${name}`, () => removeBridge(name, host));
   requireVlanFiltering(config, link);
   if (created) ignoreRouterAdvertisements(name, log);
-  else if (!isFairleadBridge(link.alias)) keepMacOfEmptyBridge(host.route, link);
+  else if (!isFairleadBridge(link.alias)) return keepMacOfEmptyBridge(host.route, link);
   return link;
 }
 
