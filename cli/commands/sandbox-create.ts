@@ -10,6 +10,7 @@ import { createSandbox, type SandboxWishes } from "../sandbox/create.ts";
 import { sandboxJson } from "../sandbox/json.ts";
 import { parseExpose, parsePublish } from "../sandbox/publish.ts";
 import type { SandboxRecord } from "../sandbox/registry.ts";
+import { parseExtraHost, parseResolverOption, parseSearch } from "../sandbox/resolver-wishes.ts";
 import { sandboxContainer } from "../sandbox/source.ts";
 import { parseNetworkWish } from "../sandbox/wishes.ts";
 import { WordedError } from "../worded-error.ts";
@@ -25,6 +26,7 @@ export async function runCreate({ args, options }: CreateInput, io: Io): Promise
     networks: options.network.map(parseNetworkWish),
     ...portsOf(options),
     nameservers: options.dns.map(requireAddress),
+    resolver: resolverOf(options),
     ...(options.hostname !== undefined && { hostname: options.hostname }),
   };
   const record = createSandbox(node, wishes);
@@ -32,6 +34,19 @@ export async function runCreate({ args, options }: CreateInput, io: Io): Promise
   await warnOfUnserved(io, namesLookedUp(record, wishes));
   await io.out(json ? formatJson(sandboxJson(node.cache, record)) : `${record.id}\n`);
   return 0;
+}
+
+type ResolverOptions = Pick<CreateInput["options"], "dns-search" | "dns-option" | "dns-opt" | "add-host">;
+
+function resolverOf(options: ResolverOptions): SandboxWishes["resolver"] {
+  const search = options["dns-search"].map(parseSearch);
+  const resolverOptions = [...options["dns-option"], ...options["dns-opt"]].map(parseResolverOption);
+  const extraHosts = options["add-host"].map(parseExtraHost);
+  return {
+    ...(search.length > 0 && { search }),
+    ...(resolverOptions.length > 0 && { resolverOptions }),
+    ...(extraHosts.length > 0 && { extraHosts }),
+  };
 }
 
 type PortOptions = Pick<CreateInput["options"], "publish" | "publish-all" | "expose">;

@@ -39,6 +39,18 @@ export const CREATE_OPTIONS = {
     description: "A port that is served: port[-last][/protocol]; see -P",
   },
   dns: { kind: "list", value: "list", description: "Name server, instead of those of the networks" },
+  "dns-search": {
+    kind: "list",
+    value: "list",
+    description: "Search domain, instead of the host's; '.': none",
+  },
+  "dns-option": { kind: "list", value: "list", description: "Option of resolv.conf, like ndots:2" },
+  "dns-opt": { kind: "list", value: "list", hidden: true, description: "The same, as in older Dockers" },
+  "add-host": {
+    kind: "list",
+    value: "list",
+    description: "Line of /etc/hosts: NAME:ADDRESS, or NAME:host-gateway",
+  },
   hostname: { kind: "text", short: "h", description: "Host name inside (default: the sandbox's name)" },
   name: { kind: "text", description: "Name of the sandbox, as in 'docker run'; instead of the argument" },
 } as const satisfies Options;

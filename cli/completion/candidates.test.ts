@@ -11,8 +11,19 @@ async function words(...line: string[]): Promise<string[]> {
 
 test("every command is offered, hidden ones are not", async () => {
   const all = await words("");
-  expect(all).toEqual(TREE.filter(({ hidden }) => !hidden).map(({ name }) => name));
-  expect(all).not.toContain("__complete");
+  const known = [
+    "agent",
+    "completion",
+    "dev",
+    "help",
+    "ipam",
+    "network",
+    "purge",
+    "sandbox",
+    "server",
+    "version",
+  ];
+  expect(all.sort()).toEqual(known);
 });
 
 test.each([
@@ -88,5 +99,7 @@ test("options of drivers are those that there are", async () => {
 test("hidden options are not offered, --help is", async () => {
   const offered = await words("network", "create", "-");
   expect(offered).not.toContain("--ingress");
+  for (const option of ["--driver", "--internal", "--ipv6", "--label", "--opt", "--subnet"])
+    expect(offered).toContain(option);
   expect(offered).toContain("--help");
 });

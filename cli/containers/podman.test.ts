@@ -16,12 +16,11 @@ function put(file: string, content: unknown): void {
   writeFileSync(file, typeof content === "string" ? content : JSON.stringify(content));
 }
 
+const WEB = [{ id: ID, names: ["web", "alias"] }, { id: "cd".repeat(32) }];
+
 test("containers are found by name and by the beginning of their ID, in the store of any driver", () => {
   expect(podmanCandidates(paths, "web")).toEqual([]);
-  put(join(root, "overlay-containers/containers.json"), [
-    { id: ID, names: ["web", "alias"] },
-    { id: "cd".repeat(32) },
-  ]);
+  put(join(root, "overlay-containers/containers.json"), WEB);
   put(join(root, "vfs-containers/containers.json"), [{ id: "ef".repeat(32), names: ["other"] }]);
   put(join(root, "libpod/containers.json"), [{ id: "99".repeat(32), names: ["web"] }]);
   const found = (reference: string) => podmanCandidates(paths, reference).map(({ id }) => id.slice(0, 4));
@@ -35,6 +34,7 @@ test("containers are found by name and by the beginning of their ID, in the stor
 });
 
 test("a container whose process number went to somebody else does not run", async () => {
+  put(join(root, "overlay-containers/containers.json"), WEB);
   put(join(root, "overlay-containers", ID, "userdata/config.json"), {
     linux: { namespaces: [{ type: "network" }] },
   });

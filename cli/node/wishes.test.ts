@@ -1,5 +1,5 @@
 import type { Network, Subnet } from "../../lib/ipam/api.ts";
-import { type AttachmentWishes, capabilityArgsOf, checkWishes } from "./wishes.ts";
+import { type AttachmentWishes, capabilityArgsOf, checkWishes, isPlain } from "./wishes.ts";
 
 const subnet = (changes: Partial<Subnet> = {}): Subnet => ({
   subnet: "10.78.0.0/24",
@@ -61,6 +61,17 @@ test.each<[AttachmentWishes, Network | null, string]>([
   [{ links: ["db"] }, network(), "links are for the network bridge"],
 ])("%j is refused", (wishes, on, message) => {
   expect(() => checkWishes(wishes, on?.name ?? "web", on)).toThrow(message);
+});
+
+test.each<[AttachmentWishes, boolean]>([
+  [{}, true],
+  [{ mac: "02:00:00:00:00:01", gatewayPriority: 5 }, true],
+  [{ ip: "10.78.0.5" }, false],
+  [{ ip6: "fd00::5" }, false],
+  [{ aliases: ["db"] }, false],
+  [{ links: ["db"] }, false],
+])("whether the service has to be asked about the network: %j", (wishes, plain) => {
+  expect(isPlain(wishes)).toBe(plain);
 });
 
 test("what the network grants passes, and becomes what plugins read", () => {

@@ -27,6 +27,7 @@ export interface SandboxWishes {
   /** Ports that it is known to serve; shown, and nothing else. */
   readonly exposedPorts: readonly ContainerPort[];
   readonly nameservers: readonly string[];
+  readonly resolver: Pick<SandboxRecord, "search" | "resolverOptions" | "extraHosts">;
   /** Default: the name; where that is no host name, the beginning of the ID. */
   readonly hostname?: string;
 }
@@ -71,6 +72,7 @@ function newRecord(wishes: SandboxWishes): SandboxRecord {
   if (hostname !== undefined && !isUtsName(hostname))
     throw new WordedError("invalid-config", `invalid hostname format: ${hostname}`);
   const [mode, id] = [modeOf(networks), randomId()];
+  refuseUnseen(mode, wishes);
   if (mode !== "own" && wishes.ports.length > 0)
     throw new WordedError("invalid-config", `conflicting options: port publishing and the network ${mode}`);
   return {
@@ -81,6 +83,7 @@ function newRecord(wishes: SandboxWishes): SandboxRecord {
     hostname: hostname ?? (isUtsName(name) ? name : id.slice(0, SHORT_ID)),
     createdAt: new Date().toISOString(),
     nameservers,
+    ...wishes.resolver,
     ...(exposedPorts.length > 0 && { exposedPorts }),
   };
 }
@@ -88,6 +91,19 @@ function newRecord(wishes: SandboxWishes): SandboxRecord {
 /** What the kernel takes, /etc/hosts holds in one word, and a name server can serve. */
 function isUtsName(text: string): boolean {
   return text.length <= HOSTNAME_BYTES && isHostName(text);
+}
+
+/** In the host's network a sandbox sees the host's own files. */
+function refuseUnseen(mode: SandboxRecord["mode"], { nameservers, resolver }: SandboxWishes): void {
+  const { search = [], resolverOptions = [], extraHosts = [] } = resolver;
+  if (mode !== "host") return;
+  if (nameservers.length + search.length + resolverOptions.length > 0)
+    throw new WordedError("invalid-config", "conflicting options: dns and the network mode");
+  if (extraHosts.length > 0)
+    throw new WordedError(
+      "invalid-config",
+      "conflicting options: custom host-to-IP mapping and the network mode",
+    );
 }
 
 function modeOf(networks: readonly NetworkWish[]): SandboxRecord["mode"] {

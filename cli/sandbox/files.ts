@@ -4,16 +4,18 @@
  * They are bound into the mount namespaces of running processes, which follow the file and not its name. So they are
  * changed in place: the new text over the old, then the end cut off.
  */
+import type { ResultDns } from "../../lib/cni/result.ts";
 import { closeFd } from "../../lib/linux/errno.ts";
-import { O_CREAT, O_WRONLY, openFile, readFileIfExists } from "../../lib/linux/files.ts";
+import { O_CREAT, O_WRONLY, openFile } from "../../lib/linux/files.ts";
 import { truncate } from "../../lib/linux/namespace-calls.ts";
 import { writeAll } from "../../lib/linux/stdio.ts";
 import { type CachedAttachment, resultOf } from "../../lib/runtime/cache.ts";
+import { type HostResolver, readHostResolver } from "./host-resolver.ts";
 import type { SandboxFiles, SandboxRecord } from "./registry.ts";
+import { HOST_GATEWAY } from "./resolver-wishes.ts";
 
 /** What the C library reads. Source: resolv.conf(5), MAXNS. */
 const MAX_NAMESERVERS = 3;
-const HOST_RESOLV_CONF = "/etc/resolv.conf";
 
 /** Writes both files from what the sandbox is attached to now. */
 export function writeSandboxFiles(
@@ -21,21 +23,23 @@ export function writeSandboxFiles(
   files: SandboxFiles,
   attachments: readonly CachedAttachment[],
 ): void {
-  writeInPlace(files.resolvConf, resolvConf(record, attachments));
+  writeInPlace(files.resolvConf, resolvConf(record, attachments, readHostResolver()));
   writeInPlace(files.hosts, hosts(record, attachments));
 }
 
-export function resolvConf(record: SandboxRecord, attachments: readonly CachedAttachment[]): string {
+export function resolvConf(
+  record: SandboxRecord,
+  attachments: readonly CachedAttachment[],
+  host: HostResolver,
+): string {
   const sections = attachments.flatMap((attachment) => resultOf(attachment)?.dns ?? []);
   const ours = unique(sections.flatMap(({ nameservers }) => nameservers));
-  const nameservers = record.nameservers.length > 0 ? record.nameservers : ours;
-  const search = unique(
-    sections.flatMap((dns) => [...dns.search, ...(dns.domain === "" ? [] : [dns.domain])]),
-  );
-  const options = unique(sections.flatMap((dns) => dns.options));
+  const nameservers = [record.nameservers, ours, host.nameservers].find((some) => some.length > 0) ?? [];
+  const search = searchOf(record, sections, host);
+  const options = optionsOf(record, sections, host);
   const lines = [
     `# Written by fairlead for sandbox ${record.name}.`,
-    ...(nameservers.length > 0 ? nameservers : hostNameservers())
+    ...words(nameservers)
       .slice(0, MAX_NAMESERVERS)
       .map((address) => `nameserver ${address}`),
     ...(search.length > 0 ? [`search ${search.join(" ")}`] : []),
@@ -44,21 +48,55 @@ export function resolvConf(record: SandboxRecord, attachments: readonly CachedAt
   return `${lines.join("\n")}\n`;
 }
 
-/** For networks without a name server. A loopback address would be the sandbox's own loopback. */
-function hostNameservers(): string[] {
-  const bytes = readFileIfExists(HOST_RESOLV_CONF);
-  const text = bytes === null ? "" : new TextDecoder().decode(bytes);
-  const all = [...text.matchAll(/^\s*nameserver\s+(\S+)/gm)].map(([, address = ""]) => address);
-  return all.filter((address) => !address.startsWith("127.") && address !== "::1");
+/** Those that the user named take the place of all others; "." alone: none. Else the networks', then the host's. */
+function searchOf(
+  { search = [] }: SandboxRecord,
+  sections: readonly ResultDns[],
+  host: HostResolver,
+): string[] {
+  if (search.length > 0) return search.filter((domain) => domain !== ".");
+  const own = sections.flatMap((dns) => [...dns.search, ...(dns.domain === "" ? [] : [dns.domain])]);
+  return words([...own, ...host.search]);
 }
 
-export function hosts({ name, hostname }: SandboxRecord, attachments: readonly CachedAttachment[]): string {
+/** The user's, else the host's, then the networks'. Names of containers are found with the networks' `ndots`, not with the host's. */
+function optionsOf(
+  { resolverOptions = [] }: SandboxRecord,
+  sections: readonly ResultDns[],
+  host: HostResolver,
+): string[] {
+  const isNdots = (option: string): boolean => option.startsWith("ndots:");
+  const networks = sections.flatMap(({ options }) => options);
+  if (resolverOptions.length === 0) {
+    const hosts = host.options.filter((option) => !networks.some(isNdots) || !isNdots(option));
+    return words([...hosts, ...networks]);
+  }
+  return words([
+    ...resolverOptions,
+    ...networks.filter((option) => !isNdots(option) || !resolverOptions.some(isNdots)),
+  ]);
+}
+
+/** Each once, without what would begin another line or word: results of plugins are from outside. */
+function words(texts: readonly string[]): string[] {
+  return unique(texts).filter((text) => /^[^\s\p{Cc}]+$/u.test(text));
+}
+
+export function hosts(
+  { name, hostname, extraHosts = [] }: SandboxRecord,
+  attachments: readonly CachedAttachment[],
+): string {
   const own = unique([hostname, name]).join("\t");
-  const addresses = attachments.flatMap((attachment) => resultOf(attachment)?.ips ?? []);
+  const ips = attachments.flatMap((attachment) => resultOf(attachment)?.ips ?? []);
+  const gateway = ips.find(({ gateway }) => gateway !== undefined && gateway !== "")?.gateway;
   const lines = [
     "127.0.0.1\tlocalhost",
     "::1\tlocalhost ip6-localhost ip6-loopback",
-    ...addresses.map(({ address }) => `${address.replace(/\/\d+$/, "")}\t${own}`),
+    ...ips.map(({ address }) => `${address.replace(/\/\d+$/, "")}\t${own}`),
+    ...extraHosts.flatMap((extra) => {
+      const address = extra.address === HOST_GATEWAY ? gateway : extra.address;
+      return address === undefined ? [] : [`${address}\t${extra.name}`];
+    }),
   ];
   return `${lines.join("\n")}\n`;
 }

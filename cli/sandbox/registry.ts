@@ -15,6 +15,7 @@ import {
 } from "../../lib/linux/files.ts";
 import { LockFile } from "../../lib/linux/lock-file.ts";
 import type { ContainerPort } from "./publish.ts";
+import type { ExtraHost } from "./resolver-wishes.ts";
 
 export interface SandboxRecord {
   readonly name: string;
@@ -27,6 +28,12 @@ export interface SandboxRecord {
   readonly createdAt: string;
   /** Name servers that the user named; empty: those of its networks. */
   readonly nameservers: readonly string[];
+  /** Search domains that the user named, "." alone for none; absent: those of networks and host. */
+  readonly search?: readonly string[];
+  /** Options of resolv.conf that the user named. */
+  readonly resolverOptions?: readonly string[];
+  /** Lines of /etc/hosts that the user named. */
+  readonly extraHosts?: readonly ExtraHost[];
   /** Ports that it serves, published or not. Absent: nobody said. */
   readonly exposedPorts?: readonly ContainerPort[];
 }

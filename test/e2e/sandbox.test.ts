@@ -115,6 +115,29 @@ test("a sandbox on two networks has their interfaces, name servers and names", a
   expect([existsSync(netnsPath(name)), cached()]).toEqual([false, []]);
 });
 
+test("search domains, options and hosts of one's own, in the files that a command inside reads", async () => {
+  const name = own("resolver");
+  const options = ["--dns-search", "corp.example", "--dns-option", "rotate", "--add-host", "db:192.0.2.9"];
+  await node.run("sandbox", "create", "--network", "one", ...options, "--add-host", "gw:host-gateway", name);
+  const resolver = (await output(name, "cat", "/etc/resolv.conf")).split("\n").slice(1);
+  expect(resolver).toEqual(["nameserver 10.93.0.1", "search corp.example", "options rotate ndots:0"]);
+  expect(await output(name, "getent", "hosts", "db", "gw")).toMatch(/^192\.0\.2\.9 +db\n10\.93\.0\.1 +gw$/);
+  const refused = await node.try(
+    "sandbox",
+    "create",
+    "--network",
+    "host",
+    "--dns-search",
+    "x.test",
+    own("onhost"),
+  );
+  expect([refused.status, refused.stderr]).toEqual([
+    2,
+    "fairlead: conflicting options: dns and the network mode\n",
+  ]);
+  await node.run("sandbox", "rm", name);
+});
+
 test("a process inside sees the networks that come and go", async () => {
   const name = own("watch");
   await node.run("sandbox", "create", "--network", "one", name);
