@@ -124,7 +124,7 @@ function randomId(): string {
 
 function reserve(registry: SandboxRegistry, record: SandboxRecord): void {
   if (registry.add(record)) return;
-  const holder = registry.find(record.name)?.id ?? "";
+  const holder = (registry.find(record.name)?.id ?? "").slice(0, SHORT_ID);
   throw new WordedError(
     "already-exists",
     `Conflict. The sandbox name "${record.name}" is already in use by sandbox "${holder}". You have to remove that sandbox to be able to reuse that name.`,
