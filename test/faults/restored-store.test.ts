@@ -24,8 +24,8 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  const left = JSON.parse(await node.run("sandbox", "ls", "--json")) as { Name: string }[];
-  for (const { Name } of left) await node.try("sandbox", "rm", "-f", Name);
+  const { sandboxes } = await json<{ sandboxes: readonly { name: string }[] }>("sandbox", "ls");
+  for (const { name } of sandboxes) await node.try("sandbox", "rm", "-f", name);
   await lab.close();
 });
 
