@@ -1,4 +1,5 @@
 /** Input that must be refused: with the right code, a message that says what to do, and nothing left behind. */
+import { readFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import {
@@ -256,10 +257,17 @@ describe("the socket of the IPAM service", () => {
     await expectRefused(withSocket(lab.lab.file("file.sock", "")), 11, "file.sock");
   });
 
-  test("somebody listens and never answers: code 11 within the time limit", async () => {
+  test("somebody listens and never answers: code 11 within the time limit, and the wish is taken back later", async () => {
     const open: import("node:net").Socket[] = [];
     const socket = await listen("hang.sock", (connection) => open.push(connection));
-    await expectRefused(withSocket(socket), 11, "hang.sock");
+    const before = await lab.traces(container, network);
+    const error = expectFailure(await lab.callRaw({ ...rightCall(), ...withSocket(socket) }));
+    expect(error).toMatchObject({ code: 11, msg: expect.stringContaining("hang.sock") });
+    // Whoever listens may grant the address yet: a note on disk says that nobody wants it any more.
+    const after = await lab.traces(container, network);
+    const [note = ""] = lab.nodeFiles();
+    expect(JSON.parse(readFileSync(note, "utf8"))).toMatchObject({ onlyAttempts: true, wasNew: true });
+    expect(after).toEqual({ ...before, files: [note] });
     for (const connection of open) connection.destroy();
   });
 
