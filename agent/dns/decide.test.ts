@@ -141,3 +141,32 @@ test("other classes and zone transfers are refused", () => {
   expect(ask("web", 252)).toBe("refused");
   expect(ask("frontend", typeName(251))).toBe("refused");
 });
+
+test("a container's own name servers are for other names, and for it alone", () => {
+  const own = [{ address: "192.0.2.53", port: 5353 }];
+  const set = (network: string, address: string, upstreams: typeof own) => {
+    const endpoints = [endpointOf(network, "odd", [address])];
+    names.setEndpoints({ networkName: network, containerId: "odd", endpoints, links: [], upstreams });
+  };
+  const decisionOf = (name: string, source: string, network = "frontend") => {
+    const asker = names.askerAt(network, source);
+    return asker && decide(names, asker, { name, type: "A", class: CLASS_IN });
+  };
+  set("frontend", "10.1.0.9/24", own);
+  expect(decisionOf("example.com", "10.1.0.9")).toEqual({ kind: "forward", upstreams: own });
+  expect(decisionOf("example.com", "10.1.0.2")).toEqual({ kind: "forward", upstreams: [] });
+  expect(decisionOf("example.com", "10.1.0.1")).toEqual({ kind: "forward", upstreams: [] });
+  expect(decisionOf("web", "10.1.0.9")).toMatchObject({ kind: "addresses" });
+  for (const name of ["nosuch", "db.backend"])
+    expect(decisionOf(name, "10.1.0.9")).toMatchObject({ kind: "no-name" });
+  // From whichever of its networks, as long as one has a way out.
+  set("vault", "10.4.0.9/24", own);
+  expect(decisionOf("example.com", "10.4.0.9", "vault")).toEqual({ kind: "forward", upstreams: own });
+  names.setEndpoints({ networkName: "frontend", containerId: "odd", endpoints: [], links: [] });
+  expect(decisionOf("example.com", "10.4.0.9", "vault")).toEqual({ kind: "refused" });
+  // Gone with the container's last network.
+  names.setEndpoints({ networkName: "vault", containerId: "odd", endpoints: [], links: [] });
+  const endpoints = [endpointOf("frontend", "odd", ["10.1.0.9/24"])];
+  names.setEndpoints({ networkName: "frontend", containerId: "odd", endpoints, links: [] });
+  expect(decisionOf("example.com", "10.1.0.9")).toEqual({ kind: "forward", upstreams: [] });
+});

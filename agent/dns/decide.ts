@@ -10,13 +10,15 @@
  * | a single label that nobody has                  | no such name, at once                            |
  * | anything else                                   | upstream's, unless all asker's networks are internal |
  *
- * Nothing about a Fairlead network, and no single label, ever goes upstream.
+ * Nothing about a Fairlead network, and no single label, ever goes upstream. A container with name servers of its own has
+ * everything but them in common with the others.
  */
 import type { Address } from "../../lib/addr/address.ts";
 import { CLASS_IN, type Question } from "../../lib/dns/message.ts";
 import { foldName } from "../../lib/dns/name.ts";
 import { TYPE_ANY, TYPE_AXFR, TYPE_IXFR, typeNumber } from "../../lib/dns/record-types.ts";
 import { reversedAddress } from "../../lib/dns/reverse.ts";
+import type { ContainerUpstream } from "../../lib/host/container-upstreams.ts";
 import type { Asker, Member, NamedNetwork, Names } from "./names.ts";
 
 export type Decision =
@@ -26,7 +28,8 @@ export type Decision =
   /** The name is there, nothing of the type that was asked for is. */
   | { readonly kind: "no-data"; readonly zone: string }
   | { readonly kind: "no-name"; readonly zone: string }
-  | { readonly kind: "forward" }
+  /** To these; none: to those that the node asks. */
+  | { readonly kind: "forward"; readonly upstreams: readonly ContainerUpstream[] }
   | { readonly kind: "refused" };
 
 const REFUSED: Decision = { kind: "refused" };
@@ -73,7 +76,8 @@ function decideOther(names: Names, asker: Asker, asked: Asked): Decision {
   if (qualified) return qualified;
   // The root has no label at all; whoever asks for it wants to know about the world.
   if (asked.name !== "" && !asked.name.includes(".")) return { kind: "no-name", zone: "" };
-  return asker.networks.every(({ isInternal }) => isInternal) ? REFUSED : { kind: "forward" };
+  if (asker.networks.every(({ isInternal }) => isInternal)) return REFUSED;
+  return { kind: "forward", upstreams: asker.upstreams };
 }
 
 /** A name in front of a network's name, tried at each dot, since both may have dots in them. */

@@ -1,3 +1,4 @@
+import type { ContainerUpstream } from "../../lib/host/container-upstreams.ts";
 import type { Endpoint, Event, Network } from "../../lib/ipam/api.ts";
 import { silentLogger } from "../../lib/log.ts";
 import { endpointOf, networkOf } from "../../test/support/dns-fixture.ts";
@@ -9,6 +10,8 @@ let endpoints: Endpoint[];
 let asked: string[];
 let broken: boolean;
 let changed: string[][];
+/** Container → its own name servers. */
+let upstreams: Record<string, ContainerUpstream[]>;
 let names: Names;
 /** Resolved when something was logged. */
 let warned: PromiseWithResolvers<void>;
@@ -20,6 +23,7 @@ beforeEach(() => {
   asked = [];
   broken = false;
   changed = [];
+  upstreams = {};
   warned = Promise.withResolvers();
   names = new Names();
   follower = new Follower({
@@ -44,6 +48,10 @@ beforeEach(() => {
     linksOf: (containerId) => {
       if (containerId === "broken") throw new Error("no file");
       return [{ target: "db", alias: `${containerId}-db` }];
+    },
+    upstreamsOf: (containerId) => {
+      if (containerId === "broken") throw new Error("no file");
+      return upstreams[containerId] ?? [];
     },
     onChanged: ({ networks: listed, touched }) => changed.push([...(listed ? ["networks"] : []), ...touched]),
   });
@@ -151,4 +159,19 @@ test("closing ends every wait", async () => {
   const waiting = follower.settled();
   follower.close();
   await waiting;
+});
+
+test("a container's own name servers are read with its attachments, on whatever network", async () => {
+  const server = { address: "192.0.2.53", port: 53 };
+  upstreams = { a: [server] };
+  endpoints = [endpointOf("net", "a", ["10.1.0.2/24"]), endpointOf("net", "broken", ["10.1.0.3/24"])];
+  follower.onReset();
+  await follower.settled();
+  const own = (source: string) => names.askerAt("net", source)?.upstreams;
+  expect([own("10.1.0.2"), own("10.1.0.3")]).toEqual([[server], []]);
+  await warned.promise;
+  upstreams = {};
+  event("lease-bound", "a");
+  await follower.settled();
+  expect(own("10.1.0.2")).toEqual([]);
 });

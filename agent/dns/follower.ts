@@ -6,6 +6,7 @@
  * What was learned is put into the names in one go.
  */
 import type { ContainerLink } from "../../lib/host/container-links.ts";
+import type { ContainerUpstream } from "../../lib/host/container-upstreams.ts";
 import type { Endpoint, Event, IpamService } from "../../lib/ipam/api.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { EndpointsChange, Names } from "./names.ts";
@@ -21,6 +22,8 @@ export interface FollowerOptions {
   readonly logger: Logger;
   /** The links of a container; asked for when it is on a network that has no other names. */
   readonly linksOf: (containerId: string) => readonly ContainerLink[];
+  /** The name servers that a container has for itself. */
+  readonly upstreamsOf: (containerId: string) => readonly ContainerUpstream[];
   /** Called after names have changed. */
   readonly onChanged: (change: NamesChange) => void;
 }
@@ -186,13 +189,18 @@ export class Follower {
   }
 
   #change(place: Place, endpoints: readonly Endpoint[]): EndpointsChange {
-    const { logger, linksOf } = this.#options;
+    const { linksOf, upstreamsOf } = this.#options;
+    if (endpoints.length === 0) return { ...place, endpoints, links: [] };
+    const links = place.networkName === "bridge" ? this.#read(place, linksOf, "links") : [];
+    return { ...place, endpoints, links, upstreams: this.#read(place, upstreamsOf, "upstreams") };
+  }
+
+  #read<T>({ containerId }: Place, read: (containerId: string) => readonly T[], what: string): readonly T[] {
     try {
-      const mayHaveLinks = place.networkName === "bridge" && endpoints.length > 0;
-      return { ...place, endpoints, links: mayHaveLinks ? linksOf(place.containerId) : [] };
+      return read(containerId);
     } catch (thrown) {
-      logger.warn({ containerId: place.containerId, reason: (thrown as Error).message }, "dns: no links");
-      return { ...place, endpoints, links: [] };
+      this.#options.logger.warn({ containerId, reason: (thrown as Error).message }, `dns: no ${what}`);
+      return [];
     }
   }
 }

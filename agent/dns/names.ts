@@ -13,6 +13,7 @@ import { isFullContainerId, isHostName } from "../../lib/addr/host-name.ts";
 import { type Prefix, parseInterfaceAddress, parsePrefix, prefixContains } from "../../lib/addr/prefix.ts";
 import { foldName } from "../../lib/dns/name.ts";
 import type { ContainerLink } from "../../lib/host/container-links.ts";
+import type { ContainerUpstream } from "../../lib/host/container-upstreams.ts";
 import type { Endpoint, Network } from "../../lib/ipam/api.ts";
 
 const SHORT_ID_DIGITS = 12;
@@ -48,6 +49,8 @@ export interface Asker {
   readonly containerId: string;
   /** Networks that it sees. Never empty. */
   readonly networks: readonly NamedNetwork[];
+  /** Who is asked about the world on its behalf. None: whom the node asks. */
+  readonly upstreams: readonly ContainerUpstream[];
 }
 
 /** One container on one network, all its interfaces there. */
@@ -56,6 +59,8 @@ export interface EndpointsChange {
   readonly containerId: string;
   readonly endpoints: readonly Endpoint[];
   readonly links: readonly ContainerLink[];
+  /** The container's own, wherever it is. */
+  readonly upstreams?: readonly ContainerUpstream[];
 }
 
 interface NetworkEntry {
@@ -75,6 +80,8 @@ export class Names {
   /** Container → names of its networks. */
   readonly #containers = new Map<string, Set<string>>();
   readonly #links = new Map<string, readonly ContainerLink[]>();
+  /** Container → who is asked on its behalf. */
+  readonly #upstreams = new Map<string, readonly ContainerUpstream[]>();
 
   get networks(): readonly NamedNetwork[] {
     return [...this.#networks.values()].map(({ network }) => network);
@@ -136,7 +143,7 @@ export class Names {
   }
 
   /** Makes `endpoints` all that the container has on the network. A network that is not known has no names. */
-  setEndpoints({ networkName, containerId, endpoints, links }: EndpointsChange): void {
+  setEndpoints({ networkName, containerId, endpoints, links, upstreams = [] }: EndpointsChange): void {
     const entry = this.#networks.get(networkName);
     if (!entry) return;
     const members = endpoints
@@ -148,6 +155,8 @@ export class Names {
     entry.byContainer.set(containerId, members);
     this.#containers.set(containerId, (this.#containers.get(containerId) ?? new Set()).add(networkName));
     if (links.length > 0) this.#links.set(containerId, links);
+    if (upstreams.length > 0) this.#upstreams.set(containerId, upstreams);
+    else this.#upstreams.delete(containerId);
   }
 
   /** Attachments that are known now, as pairs of network and container. */
@@ -162,7 +171,10 @@ export class Names {
     entry.byContainer.delete(containerId);
     const on = this.#containers.get(containerId);
     on?.delete(entry.network.name);
-    if (on?.size === 0) this.#containers.delete(containerId);
+    if (on?.size === 0) {
+      this.#containers.delete(containerId);
+      this.#upstreams.delete(containerId);
+    }
     if (!entry.network.servesNames) this.#links.delete(containerId);
   }
 
@@ -174,9 +186,14 @@ export class Names {
     const entry = this.#networks.get(networkName);
     if (!entry) return null;
     const member = entry.byAddress.get(source);
-    if (member) return { containerId: member.containerId, networks: this.#networksOf(member.containerId) };
+    if (member) return this.#askerOf(member);
     const isHost = entry.network.gateways.some((gateway) => formatAddress(gateway) === source);
-    return isHost ? { containerId: "", networks: [entry.network] } : null;
+    return isHost ? { containerId: "", networks: [entry.network], upstreams: [] } : null;
+  }
+
+  #askerOf({ containerId }: Member): Asker {
+    const upstreams = this.#upstreams.get(containerId) ?? [];
+    return { containerId, networks: this.#networksOf(containerId), upstreams };
   }
 
   /** True for an address of the network's subnets, held or not. */

@@ -13,6 +13,7 @@ import {
   type Message,
   type Question,
 } from "../../lib/dns/message.ts";
+import type { ContainerUpstream } from "../../lib/host/container-upstreams.ts";
 import type { DnsCounters } from "./counters.ts";
 import { type Decision, decide } from "./decide.ts";
 import type { LateAskers } from "./late-askers.ts";
@@ -39,6 +40,8 @@ export interface Forwarder {
 export interface ForwardedQuery {
   readonly head: QueryHead & { readonly question: Question };
   readonly authenticData: boolean;
+  /** Who is asked. None: whom the node asks. */
+  readonly upstreams: readonly ContainerUpstream[];
   /** Network and address of the asker: what they may have under way is limited. */
   readonly networkName: string;
   readonly client: string;
@@ -167,8 +170,9 @@ export class QueryHandler {
     const limit = limitOf(head, source);
     if (settled.kind !== "forward") return decidedReply(head, this.#rotated(settled), limit);
     const { networkName, address: client } = source;
-    const query = { head, authenticData: message.flags.authenticData, networkName, client };
-    return this.#forward(query, limit);
+    const { upstreams } = settled;
+    const { authenticData } = message.flags;
+    return this.#forward({ head, authenticData, upstreams, networkName, client }, limit);
   }
 
   async #forward(query: ForwardedQuery, limitBytes: number): Promise<Uint8Array> {

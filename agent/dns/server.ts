@@ -1,5 +1,6 @@
 /** The node's DNS server, put together: names that follow the service, listeners that follow the names. */
 import { readContainerLinks } from "../../lib/host/container-links.ts";
+import { readContainerUpstreams } from "../../lib/host/container-upstreams.ts";
 import type { Event, IpamService } from "../../lib/ipam/api.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { AgentProblem } from "../../lib/rpc/agent-api.ts";
@@ -20,7 +21,7 @@ export interface DnsServerOptions {
   readonly logger: Logger;
   /** Servers that are asked about the world; null: those of the host's resolv.conf. */
   readonly upstreams: readonly string[] | null;
-  /** Where links of containers are kept: `/run/fairlead`. */
+  /** Where links and name servers of containers are kept: `/run/fairlead`. */
   readonly runDir: string;
   /** Default: 53. */
   readonly port?: number;
@@ -86,6 +87,7 @@ export class DnsServer {
       names: this.#names,
       logger,
       linksOf: (containerId) => readContainerLinks({ runDir, containerId }),
+      upstreamsOf: (containerId) => readContainerUpstreams({ runDir, containerId }),
       onChanged: (change) => this.#onChanged(change),
     });
     void this.#clients.watch();

@@ -76,18 +76,30 @@ export class UpstreamForwarder implements Forwarder {
   }
 
   async #askAll(query: ForwardedQuery, signal: AbortSignal): Promise<Uint8Array | null> {
-    const { upstreams, isOurselves } = this.#options;
-    const servers = (await upstreams.list()).filter((one) => !isOurselves(one));
+    const servers = await this.#serversFor(query);
     const { answer, silent, answered } = await race({
       ...this.#limits,
       upstreams: this.#inOrder(servers),
       ask: (upstream, over) => this.#askOne(query, upstream, over),
       signal,
     });
-    const until = this.#options.now() + this.#limits.avoidMs;
-    for (const one of silent) this.#avoidedUntil.set(keyOf(one), until);
-    for (const one of answered) this.#avoidedUntil.delete(keyOf(one));
+    this.#remember(silent, answered);
     return answer;
+  }
+
+  /** The asker's own. Where these are nobody but ourselves, they are asked as we ask: the node's. */
+  async #serversFor({ upstreams: own }: ForwardedQuery): Promise<readonly Upstream[]> {
+    const { upstreams, isOurselves } = this.#options;
+    const others = own.filter((one) => !isOurselves(one));
+    return others.length > 0 ? others : (await upstreams.list()).filter((one) => !isOurselves(one));
+  }
+
+  #remember(silent: readonly Upstream[], answered: readonly Upstream[]): void {
+    const now = this.#options.now();
+    // Containers that come and go bring servers that nobody asks again.
+    for (const [key, until] of this.#avoidedUntil) if (until <= now) this.#avoidedUntil.delete(key);
+    for (const one of silent) this.#avoidedUntil.set(keyOf(one), now + this.#limits.avoidMs);
+    for (const one of answered) this.#avoidedUntil.delete(keyOf(one));
   }
 
   #inOrder(servers: readonly Upstream[]): readonly Upstream[] {

@@ -1,5 +1,5 @@
 /** What `fairlead sandbox create` does. */
-import { tryParseAddress } from "../../lib/addr/address.ts";
+import { tryParseContainerUpstream } from "../../lib/host/container-upstreams.ts";
 import type { Io } from "../io.ts";
 import { namesOf } from "../node/attach.ts";
 import { PREDEFINED_BRIDGE } from "../node/links.ts";
@@ -25,7 +25,7 @@ export async function runCreate({ args, options }: CreateInput, io: Io): Promise
     name: options.name ?? args[0] ?? "",
     networks: options.network.map(parseNetworkWish),
     ...portsOf(options),
-    nameservers: options.dns.map(requireAddress),
+    nameservers: options.dns.map(requireServer),
     resolver: resolverOf(options),
     ...(options.hostname !== undefined && { hostname: options.hostname }),
   };
@@ -83,7 +83,7 @@ function namesLookedUp(record: SandboxRecord, { networks }: SandboxWishes): stri
   );
 }
 
-function requireAddress(text: string): string {
-  if (tryParseAddress(text) !== null) return text;
+function requireServer(text: string): string {
+  if (tryParseContainerUpstream(text) !== null) return text;
   throw new WordedError("invalid-config", `${text} is not an ip address`);
 }

@@ -38,7 +38,11 @@ export const CREATE_OPTIONS = {
     value: "list",
     description: "A port that is served: port[-last][/protocol]; see -P",
   },
-  dns: { kind: "list", value: "list", description: "Name server, instead of those of the networks" },
+  dns: {
+    kind: "list",
+    value: "list",
+    description: "Name server for other names than those of its networks: ADDRESS[#PORT]",
+  },
   "dns-search": {
     kind: "list",
     value: "list",

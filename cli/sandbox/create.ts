@@ -13,6 +13,7 @@ import type { Node } from "../node/node.ts";
 import { WordedError } from "../worded-error.ts";
 import { connectAll } from "./connect-all.ts";
 import { writeSandboxFiles } from "./files.ts";
+import { requireUsableServers } from "./name-servers.ts";
 import type { ContainerPort, PublishWish } from "./publish.ts";
 import { type SandboxRecord, SandboxRegistry } from "./registry.ts";
 import { sandboxContainer } from "./source.ts";
@@ -54,7 +55,9 @@ export function createSandbox(node: Node, wishes: SandboxWishes): SandboxRecord 
     undo.push("forget the sandbox", () => registry.remove(record));
     if (record.mode !== "host") makeNetns(record, undo);
     if (record.mode === "own") attachAll(node, record, { wishes, undo });
-    writeSandboxFiles(record, registry.files(record.id), attachmentsOf(node, record.id));
+    const attachments = attachmentsOf(node, record.id);
+    requireUsableServers(record, attachments);
+    writeSandboxFiles(record, registry.files(record.id), attachments);
     return record;
   } catch (thrown) {
     throw withUndoErrors(thrown, undo.unwind());

@@ -1,6 +1,7 @@
 import type { CachedAttachment } from "../../lib/runtime/cache.ts";
 import { readConflist } from "../../lib/runtime/conflist.ts";
 import { hosts, resolvConf } from "./files.ts";
+import { requireUsableServers } from "./name-servers.ts";
 import type { SandboxRecord } from "./registry.ts";
 
 const RECORD: SandboxRecord = {
@@ -89,10 +90,50 @@ test("at most three name servers, which is what the C library reads", () => {
   expect(resolvConf(RECORD, [many], NO_HOST).match(/nameserver/g)).toHaveLength(3);
 });
 
-test("name servers that the user named take the place of the networks'", () => {
-  const text = resolvConf({ ...RECORD, nameservers: ["192.0.2.53"] }, [FRONT], NO_HOST);
-  expect(text).toContain("nameserver 192.0.2.53\n");
-  expect(text).not.toContain("10.1.0.1");
+/** On a network of the service, by its bridge plugin, whose gateway answers names. */
+const served = (
+  networkName: string,
+  [subnet, gateway]: readonly [string, string],
+  type = "fairlead-bridge",
+) => {
+  const plugins = [{ type, ipam: { type: "fairlead-ipam" } }];
+  const dns = { nameservers: [gateway, "10.9.9.9"], options: ["ndots:0"] };
+  return {
+    ...attachment(networkName, subnet, dns),
+    conflist: readConflist({ name: networkName, plugins }, networkName),
+    rawResult: { cniVersion: "1.0.0", ips: [{ address: subnet, gateway }], dns },
+  };
+};
+const SERVED = served("ours", ["10.5.0.2/24", "10.5.0.1"]);
+const LAN = served("lan", ["192.168.7.2/24", "192.168.7.1"], "fairlead-macvlan");
+const nameserverLines = (nameservers: readonly string[], attachments: readonly CachedAttachment[]) =>
+  resolvConf({ ...RECORD, nameservers }, attachments, { ...NO_HOST, nameservers: ["192.0.2.1"] })
+    .split("\n")
+    .filter((line) => line.startsWith("nameserver"))
+    .map((line) => line.replace("nameserver ", ""));
+
+test("name servers that the user named take the place of the networks', but for those that ask them for us", () => {
+  const named = ["192.0.2.53", "192.0.2.54#53", "192.0.2.55#5353"];
+  const direct = ["192.0.2.53", "192.0.2.54"];
+  expect(nameserverLines(named, [FRONT])).toEqual(direct);
+  expect(nameserverLines(named, [LAN])).toEqual(direct);
+  expect(nameserverLines(named, [])).toEqual(direct);
+  expect(nameserverLines(named, [SERVED])).toEqual(["10.5.0.1"]);
+  expect(nameserverLines(named, [LAN, FRONT, SERVED])).toEqual(["10.5.0.1"]);
+  expect(nameserverLines([], [SERVED])).toEqual(["10.5.0.1", "10.9.9.9"]);
+  // Nobody whom the user did not name is asked instead.
+  expect(nameserverLines(["192.0.2.55#5353"], [LAN])).toEqual([]);
+});
+
+test("another port than 53 needs a network that serves names", () => {
+  const check = (nameservers: readonly string[], attachments: readonly CachedAttachment[]) => () =>
+    requireUsableServers({ ...RECORD, nameservers }, attachments);
+  expect(check(["192.0.2.53#5353"], [LAN])).toThrow(
+    "--dns 192.0.2.53#5353: a server on another port than 53",
+  );
+  expect(check(["192.0.2.53", "192.0.2.53#5353"], [])).toThrow("needs a network that serves names");
+  expect(check(["192.0.2.53#5353"], [LAN, SERVED])).not.toThrow();
+  expect(check(["192.0.2.53", "192.0.2.54#53"], [])).not.toThrow();
 });
 
 test("hosts has the sandbox's own addresses under its names", () => {

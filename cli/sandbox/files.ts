@@ -11,6 +11,7 @@ import { truncate } from "../../lib/linux/namespace-calls.ts";
 import { writeAll } from "../../lib/linux/stdio.ts";
 import { type CachedAttachment, resultOf } from "../../lib/runtime/cache.ts";
 import { type HostResolver, readHostResolver } from "./host-resolver.ts";
+import { nameserversOf } from "./name-servers.ts";
 import type { SandboxFiles, SandboxRecord } from "./registry.ts";
 import { HOST_GATEWAY } from "./resolver-wishes.ts";
 
@@ -33,8 +34,7 @@ export function resolvConf(
   host: HostResolver,
 ): string {
   const sections = attachments.flatMap((attachment) => resultOf(attachment)?.dns ?? []);
-  const ours = unique(sections.flatMap(({ nameservers }) => nameservers));
-  const nameservers = [record.nameservers, ours, host.nameservers].find((some) => some.length > 0) ?? [];
+  const nameservers = nameserversOf(record, attachments, host);
   const search = searchOf(record, sections, host);
   const options = optionsOf(record, sections, host);
   const lines = [

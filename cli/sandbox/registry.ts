@@ -5,6 +5,7 @@
  * cache of results, which is not.
  */
 import { FairleadError } from "../../lib/errors.ts";
+import { removeContainerUpstreams, writeContainerUpstreams } from "../../lib/host/container-upstreams.ts";
 import {
   listDirectory,
   makeDirectories,
@@ -26,7 +27,7 @@ export interface SandboxRecord {
   readonly mode: "own" | "none" | "host";
   readonly hostname: string;
   readonly createdAt: string;
-  /** Name servers that the user named; empty: those of its networks. */
+  /** Name servers that the user named, with `#port` where it is not 53. Empty: those of its networks, or of the host. */
   readonly nameservers: readonly string[];
   /** Search domains that the user named, "." alone for none; absent: those of networks and host. */
   readonly search?: readonly string[];
@@ -49,9 +50,11 @@ const LOCK_LIMIT_MS = 30_000;
 const SUFFIX = ".json";
 
 export class SandboxRegistry {
+  readonly #runDirectory: string;
   readonly #folder: string;
 
   constructor(runDirectory: string) {
+    this.#runDirectory = runDirectory;
     this.#folder = `${runDirectory}/sandboxes`;
   }
 
@@ -90,6 +93,7 @@ export class SandboxRegistry {
   /** Idempotent. */
   remove({ name, id }: SandboxRecord): void {
     const { folder, resolvConf, hosts } = this.files(id);
+    removeContainerUpstreams({ runDir: this.#runDirectory, containerId: id });
     for (const file of [resolvConf, hosts]) removeFile(file);
     removeDirectory(folder);
     removeFile(this.#path(name));
@@ -100,7 +104,11 @@ export class SandboxRegistry {
     return { folder, resolvConf: `${folder}/resolv.conf`, hosts: `${folder}/hosts` };
   }
 
+  /** Name servers are also told the agent, which asks them for this sandbox: before the record, so that none is without. */
   #write(record: SandboxRecord): void {
+    const { id, nameservers } = record;
+    const owner = { runDir: this.#runDirectory, containerId: id };
+    if (nameservers.length > 0) writeContainerUpstreams(owner, nameservers);
     const text = `${JSON.stringify(record, null, 2)}\n`;
     writeFileDurable(this.#path(record.name), new TextEncoder().encode(text), 0o644);
   }

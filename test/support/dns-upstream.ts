@@ -1,5 +1,5 @@
 /**
- * A name server of "the internet", run by Node inside a netns: `node dns-upstream.ts ADDRESS`.
+ * A name server of "the internet", run by Node inside a netns: `node dns-upstream.ts ADDRESS [PORT]`.
  *
  * Knows `*.example.com` as 192.0.2.80 and `long.example.com` as 150 addresses, which do not fit UDP; the names that it
  * was asked for go to stdout, one a line.
@@ -10,7 +10,7 @@ import { parseAddress } from "../../lib/addr/address.ts";
 import { FrameReader, frameMessage } from "../../lib/dns/frames.ts";
 import { decodeMessage, encodeMessage, LONGEST_MESSAGE_BYTES } from "../../lib/dns/message.ts";
 
-const PORT = 53;
+const DEFAULT_PORT = 53;
 const UDP_BYTES = 1232;
 const LONG = 150;
 
@@ -37,9 +37,10 @@ function answer(bytes: Uint8Array, limitBytes: number): Uint8Array {
 }
 
 const address = process.argv[2] ?? "";
+const port = Number(process.argv[3] ?? DEFAULT_PORT);
 const udp = createSocket("udp4");
 udp.on("message", (bytes, from) => udp.send(answer(bytes, UDP_BYTES), from.port, from.address));
-udp.bind(PORT, address);
+udp.bind(port, address);
 createServer((stream) => {
   const frames = new FrameReader();
   stream.on("error", () => {});
@@ -48,4 +49,4 @@ createServer((stream) => {
       stream.write(frameMessage(answer(message, LONGEST_MESSAGE_BYTES)));
     }
   });
-}).listen(PORT, address, () => process.stdout.write("ready\n"));
+}).listen(port, address, () => process.stdout.write("ready\n"));
