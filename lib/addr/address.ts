@@ -39,8 +39,15 @@ export function highestValue(family: Family): bigint {
  */
 export function parseAddress(text: string): Address {
   const value = text.includes(":") ? parseIpv6(text) : parseIpv4(text);
-  if (typeof value === "string") throw parseError("address", text, value);
+  if (typeof value === "string") throw notAnAddress(text, value);
   return { family: text.includes(":") ? 6 : 4, value };
+}
+
+function notAnAddress(text: string, reason: string): FairleadError {
+  const alone = text.replace(/\/\d+$/, "");
+  return alone === text || tryParseAddress(alone) === null
+    ? parseError("address", text, reason)
+    : parseError("address", text, "it has a prefix length", `write the address alone: ${alone}`);
 }
 
 /** Like {@link parseAddress}, but null for what is not an address. */

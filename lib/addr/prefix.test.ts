@@ -11,6 +11,7 @@ import {
   netmask,
   type Prefix,
   parseInterfaceAddress,
+  parseLoosePrefix,
   parsePrefix,
   prefixContains,
   prefixContainsPrefix,
@@ -46,7 +47,10 @@ describe("parsePrefix", () => {
   test.each([
     ["10.1.2.3/24", "bits beyond its length; write 10.1.2.0/24"],
     ["fd00::1/64", "write fd00::/64"],
-    ["10.1.0.0", "no prefix length; write it like 10.1.0.0/24"],
+    ["10.1.0.7", "no prefix length; write it like 10.1.0.0/24"],
+    ["fd00::7", "no prefix length; write it like fd00::/64"],
+    ["usePodCidr", "four numbers"],
+    ["usePodCidr/24", "four numbers"],
     ["10.1.0.0/33", "not 0 to 32"],
     ["::/129", "not 0 to 128"],
     ["10.1.0.0/", "not 0 to 32"],
@@ -54,7 +58,7 @@ describe("parsePrefix", () => {
     ["10.1.0.0/+8", "not 0 to 32"],
     ["10.1.0.0/-1", "not 0 to 32"],
     ["10.1.0.0/8/8", "not 0 to 32"],
-    ["10.1.0.0/255.255.0.0", "not 0 to 32"],
+    ["10.1.0.0/255.255.0.0", "not 0 to 32; write the number of bits after the slash, like 10.1.0.0/24"],
     ["10.1.0/24", "four numbers"],
     ["/24", "four numbers"],
   ])("refuses %p", (text, reason) => {
@@ -72,9 +76,16 @@ describe("parsePrefix", () => {
 test("parseInterfaceAddress keeps the host bits", () => {
   expect(formatPrefix(parseInterfaceAddress("10.1.2.3/24"))).toBe("10.1.2.3/24");
   expect(() => parseInterfaceAddress("10.1.2.3")).toThrow(
-    'parse interface address "10.1.2.3": it has no prefix length',
+    'parse interface address "10.1.2.3": it has no prefix length; write it like 10.1.2.3/24',
   );
   expect(() => parseInterfaceAddress("10.1.2.3/40")).toThrow("not 0 to 32");
+});
+
+test("parseLoosePrefix keeps the host bits, and gives advice about a prefix", () => {
+  expect(formatPrefix(parseLoosePrefix("10.1.2.3/24"))).toBe("10.1.2.3/24");
+  expect(() => parseLoosePrefix("10.1.2.3")).toThrow(
+    'parse prefix "10.1.2.3": it has no prefix length; write it like 10.1.2.0/24',
+  );
 });
 
 describe("bounds", () => {

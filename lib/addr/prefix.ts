@@ -57,13 +57,34 @@ export function parseInterfaceAddress(text: string): InterfaceAddress {
   return parseWithLength("interface address", text);
 }
 
-function parseWithLength(kind: string, text: string): InterfaceAddress {
+/**
+ * Like {@link parsePrefix}, but with the bits beyond the length as they were written: for those who say in words of their
+ * own what they think of them.
+ *
+ * @throws invalid-config
+ */
+export function parseLoosePrefix(text: string): InterfaceAddress {
+  return parseWithLength("prefix", text);
+}
+
+const USUAL_LENGTHS = { 4: 24, 6: 64 } as const;
+
+function parseWithLength(kind: "prefix" | "interface address", text: string): InterfaceAddress {
   const split = splitLength(text);
   if (split !== null) return split;
   const slash = text.indexOf("/");
-  if (slash < 0) throw parseError(kind, text, "it has no prefix length", `write it like ${text}/24`);
-  const { family } = parseAddress(text.slice(0, slash));
-  throw parseError(kind, text, `the prefix length is not 0 to ${addressBits(family)}`);
+  // First the address: advice about the length of what is none would lead astray.
+  const address = parseAddress(slash < 0 ? text : text.slice(0, slash));
+  const length = USUAL_LENGTHS[address.family];
+  const example = kind === "prefix" ? prefixOf(address, length) : { address, length };
+  const [reason, hint] =
+    slash < 0
+      ? ["it has no prefix length", `write it like ${formatPrefix(example)}`]
+      : [
+          `the prefix length is not 0 to ${addressBits(address.family)}`,
+          `write the number of bits after the slash, like ${formatPrefix(example)}`,
+        ];
+  throw parseError(kind, text, reason, hint);
 }
 
 function splitLength(text: string): InterfaceAddress | null {

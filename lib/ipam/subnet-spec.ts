@@ -18,7 +18,7 @@ import {
   type InterfaceAddress,
   lastHost,
   type Prefix,
-  parseInterfaceAddress,
+  parseLoosePrefix,
   parsePrefix,
   prefixContains,
   prefixContainsPrefix,
@@ -103,7 +103,7 @@ const RESERVED: readonly (readonly [prefix: Prefix, use: string])[] = (
 
 function parseSubnet(text: string): Prefix {
   const facts = { subnet: text };
-  const given = parsed({ rule: "subnet-invalid", object: text, facts }, () => parseInterfaceAddress(text));
+  const given = parsed({ rule: "subnet-invalid", object: text, facts }, () => parseLoosePrefix(text));
   const subnet = withoutHostBits("subnet", given, facts);
   const reserved = RESERVED.find(([prefix]) => prefixesOverlap(prefix, subnet));
   if (reserved === undefined) return subnet;
@@ -137,7 +137,7 @@ function withoutHostBits(
 
 function parseIpRange(subnet: Prefix, text: string): Prefix {
   const facts = { ipRange: text, subnet: formatPrefix(subnet) };
-  const given = parsed({ rule: "ip-range-invalid", object: text, facts }, () => parseInterfaceAddress(text));
+  const given = parsed({ rule: "ip-range-invalid", object: text, facts }, () => parseLoosePrefix(text));
   const range = withoutHostBits("ip-range", given, facts);
   if (prefixContainsPrefix(subnet, range)) return range;
   const reason =
