@@ -186,9 +186,27 @@ describe("declared networks", () => {
       { rangeSets: [[{ subnet: "10.1.0.0/24" }], [{ subnet: "10.1.0.0/24", rangeStart: "10.1.0.9" }]] },
       { ...one("10.1.0.0/24"), coolingSeconds: 1.5 },
     ];
-    for (const declaration of bad) {
-      await expect(declare("b", declaration)).rejects.toMatchObject({ code: "invalid-config" });
+    const fields = ["addressSpace", "number of ranges", "rangeSets[0]", "rangeSets[1][0]", "coolingSeconds"];
+    for (const [index, declaration] of bad.entries()) {
+      const refusal = { code: "invalid-config", details: { field: fields[index] } };
+      await expect(declare("b", declaration)).rejects.toMatchObject(refusal);
     }
+  });
+
+  test("a range set that belongs to no single pool is named", async () => {
+    const part = (rangeStart: string, rangeEnd: string) => [{ subnet: "10.1.0.0/24", rangeStart, rangeEnd }];
+    const [low, high] = [part("10.1.0.10", "10.1.0.19"), part("10.1.0.20", "10.1.0.29")];
+    await declare("a", { rangeSets: [low, high] });
+    const across = [[{ subnet: "10.2.0.0/24" }], part("10.1.0.15", "10.1.0.25")];
+    await expect(declare("b", { rangeSets: across })).rejects.toMatchObject({
+      message: expect.stringContaining("of network web it overlaps several of its pools: 10.1.0.0/24"),
+      details: { field: "rangeSets[1]" },
+    });
+    const halves = [part("10.1.0.10", "10.1.0.14"), part("10.1.0.15", "10.1.0.19")];
+    await expect(declare("b", { rangeSets: halves })).rejects.toMatchObject({
+      message: expect.stringContaining("the pool that a range set before it overlaps"),
+      details: { field: "rangeSets[1]" },
+    });
   });
 
   test("a status with a declaration tells what an acquire would find, and makes nothing", async () => {

@@ -17,7 +17,7 @@ import { type AddressRange, formatRange, rangeContains, rangesOverlap } from "..
 import { FairleadError } from "../lib/errors.ts";
 import type { NetworkDeclaration } from "../lib/ipam/api.ts";
 import type { NetworkRecord, PoolRecord } from "../lib/ipam/store.ts";
-import { checkDisjointPools, describePool, poolOfRangeSet, withheldOf } from "../lib/ipam/subnet.ts";
+import { checkDisjointPools, describePool, poolsOfRangeSets, withheldOf } from "../lib/ipam/subnet.ts";
 import { checkInteger, checkName } from "../lib/ipam/validate.ts";
 import type { NetworkState } from "./network-state.ts";
 import { checkCooling, createDeclaredNetwork, DEFAULT_ADDRESS_SPACE, type Settings } from "./networks.ts";
@@ -60,7 +60,6 @@ export function declareNetwork(tx: Transaction, request: DeclareRequest, setting
 
 function create(tx: Transaction, { networkName, declaration }: DeclareRequest, settings: Settings): Declared {
   const pools = readRangeSets(declaration);
-  checkDisjointPools(pools);
   const network = createDeclaredNetwork(
     tx,
     {
@@ -76,8 +75,10 @@ function create(tx: Transaction, { networkName, declaration }: DeclareRequest, s
 
 function readRangeSets({ rangeSets }: NetworkDeclaration): PoolRecord[] {
   const ranges = rangeSets.reduce((count, set) => count + set.length, 0);
-  checkInteger(OPERATION, "number of ranges", { value: ranges, least: 1, most: MOST_RANGES });
-  return rangeSets.map(poolOfRangeSet);
+  // Which set is empty is said below.
+  const least = rangeSets.length === 0 ? 1 : 0;
+  checkInteger(OPERATION, "number of ranges", { value: ranges, least, most: MOST_RANGES });
+  return poolsOfRangeSets(rangeSets);
 }
 
 function update(tx: Transaction, network: NetworkState, declaration: NetworkDeclaration): Declared {
@@ -117,7 +118,7 @@ function mergePools(
   nowMs: number,
 ): { pools: readonly PoolRecord[]; chosen: number[] } {
   const pools = [...network.record.pools];
-  const matches = declared.map((pool) => matchingPool(network, pool));
+  const matches = declared.map((pool, index) => matchingPool(network, pool, index));
   const idle = matches.includes(null) ? idlePools(network, nowMs).filter((at) => !matches.includes(at)) : [];
   let changed = false;
   const chosen = declared.map((pool, index) => {
@@ -128,8 +129,8 @@ function mergePools(
     }
     return at;
   });
-  if (new Set(chosen).size < chosen.length)
-    throw ambiguous(network, "two declared range sets overlap the same pool");
+  const second = chosen.findIndex((at, index) => chosen.indexOf(at) < index);
+  if (second >= 0) throw ambiguous(network, second, "the pool that a range set before it overlaps");
   return { pools: changed ? pools : network.record.pools, chosen };
 }
 
@@ -144,16 +145,14 @@ function idlePools(network: NetworkState, nowMs: number): number[] {
   return [...network.pools.keys()].filter((at) => !busy.has(at));
 }
 
-function matchingPool({ record, networkName }: NetworkState, wanted: PoolRecord): number | null {
+function matchingPool(network: NetworkState, wanted: PoolRecord, index: number): number | null {
   const ranges = wanted.subnets.flatMap((subnet) => subnet.ranges);
-  const matches = [...record.pools.entries()].filter(([, pool]) =>
+  const matches = [...network.record.pools.entries()].filter(([, pool]) =>
     pool.subnets.some((subnet) =>
       subnet.askable.some((own) => ranges.some((range) => rangesOverlap(own, range))),
     ),
   );
-  if (matches.length > 1) {
-    throw ambiguous({ networkName }, `range set ${describePool(wanted)} overlaps several of its pools`);
-  }
+  if (matches.length > 1) throw ambiguous(network, index, "several of its pools");
   return matches[0]?.[0] ?? null;
 }
 
@@ -187,9 +186,10 @@ function refuseOtherSpace(record: NetworkRecord, addressSpace: string | undefine
   throw new FairleadError({
     code: "invalid-config",
     operation: OPERATION,
-    object: record.name,
-    reason: `it is in address space ${record.addressSpace}, and the configuration declares ${addressSpace}`,
+    object: "addressSpace",
+    reason: `network ${record.name} is in address space ${record.addressSpace}, and the configuration declares ${addressSpace}`,
     hint: "use one address space for one network name",
+    details: { field: "addressSpace" },
   });
 }
 
@@ -206,13 +206,15 @@ function madeByApi({ networkName, record }: NetworkState, declaration: NetworkDe
   });
 }
 
-function ambiguous({ networkName }: { networkName: string }, reason: string): FairleadError {
+function ambiguous({ record }: NetworkState, index: number, what: string): FairleadError {
+  const field = `rangeSets[${index}]`;
   return new FairleadError({
     code: "invalid-config",
     operation: OPERATION,
-    object: networkName,
-    reason,
+    object: field,
+    reason: `of network ${record.name} it overlaps ${what}: ${record.pools.map(describePool).join("; ")}`,
     hint: "declare range sets that each belong to one pool, or use another network name",
+    details: { field },
   });
 }
 

@@ -22,6 +22,7 @@ import { namesOrId } from "./container-names.ts";
 import { type IpamConfig, type IpamConfigSource, readIpamConfig } from "./ipam-config.ts";
 import { beginPatiently } from "./patient-exchange.ts";
 import { PendingGrant } from "./pending-grant.ts";
+import { asConfigurationFault, inPlacesOf } from "./range-places.ts";
 import { replayReleaseIntents, writeReleaseIntent } from "./release-intents.ts";
 import { parseResolvConf } from "./resolv-conf.ts";
 import { surveyNetwork } from "./survey.ts";
@@ -105,7 +106,7 @@ export class CentralIpam {
       key,
       attempt,
       isForInterface: mac !== undefined,
-      answer: () => this.#surveyed(request, answer),
+      answer: () => this.#answerTo(request, answer),
     });
     let isWarm = false;
     const finish = (): Result => {
@@ -140,6 +141,15 @@ export class CentralIpam {
     const { stateDir } = this.#config;
     writeReleaseIntent(stateDir, { ...intent, at: new Date().toISOString() });
     this.#log(`the release is kept in ${stateDir} and will be made up for`);
+  }
+
+  /** The answer. @throws FairleadError; what is wrong with the ranges, in the places of the configuration. */
+  #answerTo(request: AcquireRequest, answer: () => AcquireResponse): AcquireResponse {
+    try {
+      return this.#surveyed(request, answer);
+    } catch (thrown) {
+      throw asConfigurationFault(this.#config, asFairleadError(thrown, "acquire"));
+    }
   }
 
   /** The answer; where the service wants to know first what is in use, we look, and ask again. */
@@ -211,7 +221,7 @@ export class CentralIpam {
         networkName: this.#networkName,
         ...(declaration && { declaration }),
       });
-      if (!status.ready) throw notReady(this.#networkName, status.reason);
+      if (!status.ready) throw notReady(this.#networkName, inPlacesOf(this.#config, status.reason));
     } catch (thrown) {
       const error = asFairleadError(thrown, "ask the IPAM service");
       throw error.code === "plugin-unavailable" ? error : notReady(this.#networkName, error.message, error);

@@ -7,6 +7,7 @@ const read = (raw: JsonObject, args: Record<string, string> = {}) =>
 test("without ranges nothing is declared, and the rest has its defaults", () => {
   expect(read({ ipam: { type: "fairlead-ipam" } })).toEqual({
     declaration: undefined,
+    rangeSetPlaces: [],
     requestedAddresses: [],
     names: [],
     stickyName: "",
@@ -19,7 +20,7 @@ test("without ranges nothing is declared, and the rest has its defaults", () => 
 });
 
 test("range sets come in host-local's order: the runtime's, the single one, the list", () => {
-  const { declaration } = read({
+  const { declaration, rangeSetPlaces } = read({
     runtimeConfig: { ipRanges: [[{ subnet: "10.1.0.0/24" }]] },
     ipam: {
       type: "fairlead-ipam",
@@ -41,6 +42,12 @@ test("range sets come in host-local's order: the runtime's, the single one, the 
     addressSpace: "lab",
     coolingSeconds: 0,
   });
+  expect(rangeSetPlaces).toEqual([
+    { path: "runtimeConfig.ipRanges[0]", isList: true },
+    { path: "ipam", isList: false },
+    { path: "ipam.ranges[0]", isList: true },
+    { path: "ipam.ranges[1]", isList: true },
+  ]);
 });
 
 test("requested addresses are the union of the three sources, without prefix lengths", () => {
@@ -86,15 +93,43 @@ test("a name with a control character is refused", () => {
 });
 
 test.each([
-  ["a range without a subnet", { ranges: [[{ rangeStart: "10.1.0.4" }]] }, "ipam.ranges[0]"],
+  [
+    "a range without a subnet",
+    { subnet: "10.9.0.0/24", ranges: [[{ subnet: "10.8.0.0/24" }, { rangeStart: "10.1.0.4" }]] },
+    "ipam.ranges[0][1].subnet: a range names no subnet",
+  ],
+  ["a range that is text", { ranges: [["10.1.0.0/24"]] }, "ipam.ranges[0][0]: it is the string"],
+  ["a subnet that is no text", { subnet: 10 }, "ipam.subnet: it is the number 10, expected a string"],
+  [
+    "an exclusion that is no text",
+    { ranges: [[{ subnet: "10.1.0.0/24", exclude: [7] }]] },
+    "ipam.ranges[0][0].exclude[0]: it is the number 7",
+  ],
   ["ranges that are no lists", { ranges: [{ subnet: "10.1.0.0/24" }] }, "ipam.ranges[0]"],
   ["a time limit of a day", { timeoutSeconds: 86400 }, "ipam.timeoutSeconds"],
-  ["a route without a destination", { routes: [{ gw: "10.1.0.1" }] }, "routes"],
+  ["a route without a destination", { routes: [{ gw: "10.1.0.1" }] }, "ipam.routes[0].dst"],
 ])("%s is refused with its place", (_name, ipam, place) => {
   expect(() => read({ ipam: { type: "fairlead-ipam", ...ipam } } as unknown as JsonObject)).toThrow(place);
 });
 
 test.each([
+  [{ runtimeConfig: { ips: ["10.1.0.5", "10.1.0.300"] } }, {}, "runtimeConfig.ips[1]"],
+  [{ args: { cni: { ips: ["ten"] } } }, {}, "args.cni.ips[0]"],
+  [{}, { IP: "10.1.0.5/24,::ffff:10.1.0.6" }, "CNI_ARGS IP"],
+])("a requested address that is none is refused with its place: %j %j", (raw, args, place) => {
+  expect(() => read(raw, args)).toThrow(`read network configuration ${place}: the string`);
+});
+
+test("a range without a subnet in what the runtime adds is refused with its place", () => {
+  expect(() => read({ runtimeConfig: { ipRanges: [[{ rangeStart: "10.1.0.4" }]] } })).toThrow(
+    "runtimeConfig.ipRanges[0][0].subnet: a range names no subnet",
+  );
+});
+
+test.each([
+  [{ range: "10.1.0.0/24" }, "ipam.range", "subnet"],
+  [{ range: [[{ subnet: "10.1.0.0/24" }]] }, "ipam.range", "ranges"],
+  [{ Ranges: [[{ subnet: "10.1.0.0/24", gatway: "10.1.0.1" }]] }, "ipam.ranges[0][0].gatway", "gateway"],
   [{ "range-start": "10.1.0.5" }, "ipam.range-start", "rangeStart"],
   [{ gatway: "10.1.0.1" }, "ipam.gatway", "gateway"],
   [

@@ -6,6 +6,7 @@
  * Source: README of the reference plugin `host-local` for ranges, routes and resolvConf; CNI CONVENTIONS.md for
  * requested addresses.
  */
+import { tryParseAddress } from "../lib/addr/address.ts";
 import { configurationError } from "../lib/cni/config.ts";
 import {
   type Complain,
@@ -20,7 +21,7 @@ import {
   readLeniently,
   text,
 } from "../lib/cni/fields.ts";
-import { isObject, type JsonObject } from "../lib/cni/json.ts";
+import { describeJson, isObject, type Json, type JsonObject } from "../lib/cni/json.ts";
 import { misspelt } from "../lib/cni/misspelt.ts";
 import { type ResultRoute, ROUTE_FIELDS, routeOf } from "../lib/cni/result.ts";
 import {
@@ -33,6 +34,7 @@ import {
 } from "../lib/cni/sections.ts";
 import type { NetworkDeclaration, RangeDeclaration } from "../lib/ipam/api.ts";
 import { joinNames } from "./container-names.ts";
+import { type RangeSetPlace, rangePath } from "./range-places.ts";
 
 /** The type that our own plugins serve in process. */
 export const FAIRLEAD_IPAM = "fairlead-ipam";
@@ -69,6 +71,8 @@ const SURROUNDING_FIELDS = { ipam: IPAM_SECTION, runtimeConfig: INTERFACE_RUNTIM
 export interface IpamConfig {
   /** Undefined: the network must exist in the service, and all its pools are used. */
   readonly declaration: NetworkDeclaration | undefined;
+  /** Where its range sets were written, in the same order. */
+  readonly rangeSetPlaces: readonly RangeSetPlace[];
   /** Without prefix length. */
   readonly requestedAddresses: readonly string[];
   /** Names under which the container wants to be found, its own first, each once. */
@@ -101,10 +105,16 @@ export function readIpamConfig({ raw, networkName, args }: IpamConfigSource): Ip
   const { ipam, runtimeConfig, args: metadata } = readFields(SURROUNDING_FIELDS, raw);
   refuseMisspelt(ipam.raw);
   const read = readFields(IPAM_FIELDS, ipam.raw, { path: "ipam", reading: NETWORK_CONFIGURATION });
-  const requested = [...listOf(args.get("IP")), ...metadata.cni.ips, ...runtimeConfig.ips];
+  const requested = [
+    ...listOf(args.get("IP")).map((text) => requestedAddress("CNI_ARGS IP", text)),
+    ...metadata.cni.ips.map((text, index) => requestedAddress(`args.cni.ips[${index}]`, text)),
+    ...runtimeConfig.ips.map((text, index) => requestedAddress(`runtimeConfig.ips[${index}]`, text)),
+  ];
+  const rangeSets = rangeSetsOf(read, runtimeConfig.ipRanges);
   return {
-    declaration: declarationOf(read, runtimeConfig.ipRanges),
-    requestedAddresses: [...new Set(requested.map(withoutLength))],
+    declaration: declarationOf(read, rangeSets),
+    rangeSetPlaces: rangeSets.map(({ place }) => place),
+    requestedAddresses: [...new Set(requested)],
     names: joinNames([
       { path: "CNI_ARGS K8S_POD_NAME", names: podNames(args) },
       { path: "args.cni.names", names: metadata.cni.names },
@@ -130,6 +140,7 @@ export function readIpamLeniently(raw: JsonObject, complain: Complain): IpamConf
   const { socket, stateDir, timeoutSeconds } = readLeniently(SERVICE_FIELDS, section, place);
   return {
     declaration: undefined,
+    rangeSetPlaces: [],
     requestedAddresses: [],
     names: [],
     routes: [],
@@ -151,7 +162,7 @@ const KEYS = ["type", "dataDir", ...Object.keys(IPAM_FIELDS)];
  */
 function refuseMisspelt(ipam: JsonObject): void {
   checkSpelling(ipam, KEYS, "ipam");
-  const { ranges } = ipam;
+  const ranges = fieldValue(ipam, "ranges");
   if (!Array.isArray(ranges)) return;
   for (const [at, set] of ranges.entries()) {
     if (!Array.isArray(set)) continue;
@@ -160,9 +171,14 @@ function refuseMisspelt(ipam: JsonObject): void {
   }
 }
 
+/** `range` of whereabouts is a prefix: a letter away from our list, and yet not it. */
+function wordOfOthers(key: string, value: Json | undefined): string | null {
+  return key === "range" && typeof value === "string" ? "subnet" : null;
+}
+
 function checkSpelling(section: JsonObject, known: readonly string[], path: string): void {
   for (const key in section) {
-    const meant = misspelt(key, known);
+    const meant = wordOfOthers(key, section[key]) ?? misspelt(key, known);
     if (meant === null) continue;
     throw configurationError(
       `${path}.${key}`,
@@ -176,7 +192,7 @@ function checkSpelling(section: JsonObject, known: readonly string[], path: stri
 export function requiredRoute(route: Read<typeof ROUTE_FIELDS>, index: number): ResultRoute {
   if (route.dst !== "") return routeOf(route);
   throw configurationError(
-    `ipam.routes[${index}]`,
+    `ipam.routes[${index}].dst`,
     "a route names no destination",
     'give each route a "dst"',
   );
@@ -200,21 +216,49 @@ export function listOf(value: string | undefined): string[] {
   return value ? value.split(",") : [];
 }
 
-function withoutLength(address: string): string {
-  return address.replace(/\/\d*$/, "");
+/** Without its length, which the subnet says. @throws FairleadError invalid-config */
+function requestedAddress(key: string, text: string): string {
+  const address = text.replace(/\/\d*$/, "");
+  if (tryParseAddress(address) !== null) return address;
+  throw configurationError(
+    key,
+    `${describeJson(text)} is no address`,
+    "give one address, like 10.1.2.3 or fd00::5",
+  );
+}
+
+interface PlacedRangeSet {
+  readonly place: RangeSetPlace;
+  readonly ranges: readonly IpRange[];
 }
 
 /** Order as in host-local: the runtime's ranges, then the single one, then the list. */
-function declarationOf(
+function rangeSetsOf(
   read: Read<typeof IPAM_FIELDS>,
   fromRuntime: readonly (readonly IpRange[])[],
+): PlacedRangeSet[] {
+  return [
+    ...fromRuntime.map((ranges, index) => ({
+      place: { path: `runtimeConfig.ipRanges[${index}]`, isList: true },
+      ranges,
+    })),
+    ...(read.subnet === "" ? [] : [{ place: { path: "ipam", isList: false }, ranges: [read] }]),
+    ...read.ranges.map((ranges, index) => ({
+      place: { path: `ipam.ranges[${index}]`, isList: true },
+      ranges,
+    })),
+  ];
+}
+
+function declarationOf(
+  { addressSpace, coolingSeconds }: Read<typeof IPAM_FIELDS>,
+  rangeSets: readonly PlacedRangeSet[],
 ): NetworkDeclaration | undefined {
-  const { addressSpace, coolingSeconds } = read;
-  const single = read.subnet === "" ? [] : [[read]];
-  const rangeSets = [...fromRuntime, ...single, ...read.ranges];
   if (rangeSets.length === 0) return undefined;
   return {
-    rangeSets: rangeSets.map((set, index) => set.map((range) => rangeOf(range, index))),
+    rangeSets: rangeSets.map(({ place, ranges }) =>
+      ranges.map((range, index) => rangeOf(range, rangePath(place, index))),
+    ),
     ...(addressSpace !== "" && { addressSpace }),
     ...(coolingSeconds !== undefined && { coolingSeconds }),
   };
@@ -222,15 +266,10 @@ function declarationOf(
 
 function rangeOf(
   { subnet, rangeStart, rangeEnd, gateway, exclude }: IpRange,
-  index: number,
+  path: string,
 ): RangeDeclaration {
-  if (subnet === "") {
-    throw configurationError(
-      `ipam.ranges[${index}]`,
-      "a range names no subnet",
-      'give each range a "subnet"',
-    );
-  }
+  if (subnet === "")
+    throw configurationError(`${path}.subnet`, "a range names no subnet", 'give each range a "subnet"');
   return {
     subnet,
     ...(rangeStart !== "" && { rangeStart }),

@@ -60,11 +60,20 @@ test.each([
   ["ipam.addresses[0].gateway", () => ips({ addresses: [{ address: "10.1.0.5/24", gateway: "fd00::1" }] })],
   ["CNI_ARGS IP", () => ips(OWN, {}, { IP: "10.1.0.5" })],
   ["CNI_ARGS GATEWAY", () => ips(OWN, {}, { GATEWAY: "10.1.0.1/24" })],
-  ["args.cni.ips", () => ips(OWN, metadata("10.3.0.5"))],
-  ["runtimeConfig.ips", () => ips(OWN, asked("10.4.0.5/33"))],
-  ["ipam.routes[0]", () => ips({ ...OWN, routes: [{ gw: "10.1.0.1" }] })],
+  ["args.cni.ips[0]", () => ips(OWN, metadata("10.3.0.5"))],
+  ["runtimeConfig.ips[0]", () => ips(OWN, asked("10.4.0.5/33"))],
+  ["ipam.routes[0].dst", () => ips({ ...OWN, routes: [{ gw: "10.1.0.1" }] })],
 ])("a mistake in %s is refused by that name", (object, read) => {
   expect(read).toThrow(expect.objectContaining({ code: "invalid-config", object }));
+});
+
+test.each([
+  ["10.1.0.5", "write it like 10.1.0.5/24"],
+  ["fd00::5", "write it like fd00::5/64"],
+  ["10.1.0.5/33", "write the number of bits after the slash, like 10.1.0.5/24"],
+  ["ten", "give an address with its prefix length, like 192.168.1.10/24"],
+])("the advice about the address %s fits it", (address, hint) => {
+  expect(() => ips({ addresses: [{ address }] })).toThrow(expect.objectContaining({ hint }));
 });
 
 test("CHECK compares with what ADD answered", () => {

@@ -62,10 +62,10 @@ interface StaticAddress {
 export function staticResult({ raw, args }: StaticSource): Result {
   const { ipam, runtimeConfig, args: metadata } = readFields(SURROUNDING_FIELDS, raw);
   const read = readFields(STATIC_FIELDS, ipam.raw, { path: "ipam", reading: NETWORK_CONFIGURATION });
-  const named: readonly StaticAddress[] = wishes("runtimeConfig.ips", runtimeConfig.ips) ??
-    wishes("args.cni.ips", metadata.cni.ips) ?? [
+  const named: readonly StaticAddress[] = wishes(elementOf("runtimeConfig.ips"), runtimeConfig.ips) ??
+    wishes(elementOf("args.cni.ips"), metadata.cni.ips) ?? [
       ...read.addresses.map(configured),
-      ...(wishes("CNI_ARGS IP", listOf(args.get("IP"))) ?? []),
+      ...(wishes(() => "CNI_ARGS IP", listOf(args.get("IP"))) ?? []),
     ];
   const gateways = listOf(args.get("GATEWAY")).map((gateway) => gatewayIn("CNI_ARGS GATEWAY", gateway));
   return {
@@ -99,10 +99,19 @@ function sameAddress(one: string, other: string): boolean {
   return formatPrefix(parseInterfaceAddress(one)) === formatPrefix(parseInterfaceAddress(other));
 }
 
+type KeyOf = (index: number) => string;
+
+function elementOf(key: string): KeyOf {
+  return (index) => `${key}[${index}]`;
+}
+
 /** Undefined when the list says nothing: the next source counts. */
-function wishes(key: string, addresses: readonly string[]): StaticAddress[] | undefined {
+function wishes(keyOf: KeyOf, addresses: readonly string[]): StaticAddress[] | undefined {
   if (addresses.length === 0) return undefined;
-  return addresses.map((address) => ({ address: addressIn(key, address.trim()), gateway: undefined }));
+  return addresses.map((address, index) => ({
+    address: addressIn(keyOf(index), address.trim()),
+    gateway: undefined,
+  }));
 }
 
 function configured({ address, gateway }: Read<typeof ADDRESS_FIELDS>, index: number): StaticAddress {
@@ -134,12 +143,9 @@ function addressIn(key: string, value: string): InterfaceAddress {
   try {
     return parseInterfaceAddress(value);
   } catch (error) {
-    const { reason } = asFairleadError(error, "read address");
-    throw configurationError(
-      key,
-      `"${value}" is refused: ${reason}`,
-      "write it with its prefix length: 192.168.1.10/24",
-    );
+    const { reason, hint } = asFairleadError(error, "read address");
+    const advice = hint === "" ? "give an address with its prefix length, like 192.168.1.10/24" : hint;
+    throw configurationError(key, `"${value}" is refused: ${reason}`, advice);
   }
 }
 

@@ -3,8 +3,14 @@ import { formatPrefix } from "../addr/prefix.ts";
 import { formatRange } from "../addr/range.ts";
 import { FairleadError } from "../errors.ts";
 import type { RangeDeclaration } from "./api.ts";
-import type { SubnetRecord } from "./store.ts";
-import { checkDisjointPools, poolOfRangeSet, subnetOfDeclaration, usableRuns, withheldOf } from "./subnet.ts";
+import type { PoolRecord, SubnetRecord } from "./store.ts";
+import {
+  checkDisjointPools,
+  poolsOfRangeSets,
+  subnetOfDeclaration,
+  usableRuns,
+  withheldOf,
+} from "./subnet.ts";
 
 const show = ({ subnet, gateway, ranges }: SubnetRecord) => ({
   subnet: formatPrefix(subnet),
@@ -17,15 +23,19 @@ const usable = (record: SubnetRecord) => {
   return usableRuns(record.ranges, withheldOf(pools)).map(formatRange);
 };
 
-const messageOf = (action: () => unknown): string => {
+const poolOfRangeSet = (set: readonly RangeDeclaration[]) => poolsOfRangeSets([set])[0] as PoolRecord;
+
+const refusalOf = (action: () => unknown): FairleadError => {
   try {
     action();
   } catch (error) {
-    if (error instanceof FairleadError && error.code === "invalid-config") return error.message;
+    if (error instanceof FairleadError && error.code === "invalid-config") return error;
     throw error;
   }
   throw new Error("it did not fail");
 };
+
+const messageOf = (action: () => unknown): string => refusalOf(action).message;
 
 describe("a declared range", () => {
   const rows: [string, RangeDeclaration, ReturnType<typeof show>, string[]][] = [
@@ -72,8 +82,16 @@ describe("a declared range", () => {
     ["is a /127", { subnet: "fd00::/127" }, "at most /126"],
     ["has host bits", { subnet: "10.1.0.1/24" }, "10.1.0.0/24"],
     ["is no prefix", { subnet: "10.1.0.0" }, "10.1.0.0"],
-    ["starts outside", { subnet: "10.1.0.0/24", rangeStart: "10.1.1.5" }, "rangeStart 10.1.1.5"],
-    ["ends outside", { subnet: "10.1.0.0/24", rangeEnd: "10.1.1.5" }, "rangeEnd 10.1.1.5"],
+    [
+      "starts outside",
+      { subnet: "10.1.0.0/24", rangeStart: "10.1.1.5" },
+      "rangeStart: 10.1.1.5 is not in 10.1.0.0/24",
+    ],
+    [
+      "ends outside",
+      { subnet: "10.1.0.0/24", rangeEnd: "10.1.1.5" },
+      "rangeEnd: 10.1.1.5 is not in 10.1.0.0/24",
+    ],
     [
       "ends before it starts",
       { subnet: "10.1.0.0/24", rangeStart: "10.1.0.9", rangeEnd: "10.1.0.8" },
@@ -86,6 +104,121 @@ describe("a declared range", () => {
     ],
   ])("is refused when it %s", (_, declaration, part) => {
     expect(messageOf(() => subnetOfDeclaration(declaration))).toContain(part);
+  });
+});
+
+describe("a fault of a declaration says its place, and its advice fits there", () => {
+  const fine = { subnet: "10.9.0.0/24" };
+  const second = (range: object) => [
+    [fine],
+    [{ subnet: "10.8.0.0/24" }, { subnet: "10.1.0.0/24", ...range }],
+  ];
+  const place = "rangeSets[1][1]";
+  test.each<[string, readonly (readonly RangeDeclaration[])[], string, string]>([
+    [
+      `${place}.subnet`,
+      second({ subnet: "10.1.0.7" }),
+      '"10.1.0.7" is refused: it has no prefix length',
+      "write it like 10.1.0.0/24",
+    ],
+    [
+      `${place}.subnet`,
+      second({ subnet: "10.1.0.7/24" }),
+      '"10.1.0.7/24" is refused: it has bits beyond its length',
+      "write 10.1.0.0/24",
+    ],
+    [
+      `${place}.subnet`,
+      second({ subnet: "usePodCidr" }),
+      '"usePodCidr" is refused: an IPv4 address has four numbers, like 10.1.2.3',
+      "",
+    ],
+    [
+      `${place}.subnet`,
+      second({ subnet: "10.1.0.0/255.255.255.0" }),
+      '"10.1.0.0/255.255.255.0" is refused: the prefix length is not 0 to 32',
+      "write the number of bits after the slash, like 10.1.0.0/24",
+    ],
+    [
+      `${place}.subnet`,
+      second({ subnet: "10.1.0.0/31" }),
+      '"10.1.0.0/31" is too small to hand out addresses of',
+      "use a prefix of at most /30",
+    ],
+    [
+      `${place}.rangeStart`,
+      second({ rangeStart: "10.1.0.300" }),
+      '"10.1.0.300" is refused: "300" is not 0 to 255',
+      "",
+    ],
+    [
+      `${place}.rangeStart`,
+      second({ rangeStart: "10.1.0.255" }),
+      "the range 10.1.0.255 to 10.1.0.254 ends before it starts",
+      "give an address up to 10.1.0.254",
+    ],
+    [
+      `${place}.rangeEnd`,
+      second({ rangeEnd: "10.7.0.1" }),
+      "10.7.0.1 is not in 10.1.0.0/24",
+      "give an address of that",
+    ],
+    [
+      `${place}.rangeEnd`,
+      second({ rangeStart: "10.1.0.9", rangeEnd: "10.1.0.3" }),
+      "the range 10.1.0.9 to 10.1.0.3 ends before it starts",
+      "give an address from 10.1.0.9 on",
+    ],
+    [
+      `${place}.gateway`,
+      second({ gateway: "10.1.0.1/24" }),
+      '"10.1.0.1/24" is refused: it has a prefix length',
+      "write the address alone: 10.1.0.1",
+    ],
+    [
+      `${place}.gateway`,
+      second({ gateway: "fd00::1" }),
+      "fd00::1 is of the other address family than the subnet 10.1.0.0/24",
+      "give an address of the subnet's family, or leave it out",
+    ],
+    [
+      `${place}.exclude[1]`,
+      second({ exclude: ["10.1.0.9", "10.1.0.9-10.1.0.5"] }),
+      '"10.1.0.9-10.1.0.5" is refused: it ends before it starts',
+      "write 10.1.0.5-10.1.0.9",
+    ],
+    [
+      `${place}.exclude[0]`,
+      second({ exclude: ["10.0.0.0/8"] }),
+      "10.0.0.0/8 is not in 10.1.0.0/24",
+      "give a part of that",
+    ],
+    [
+      `${place}.subnet`,
+      second({ subnet: "fd00::/64" }),
+      "one range set mixes address families: 10.8.0.0/24 and fd00::/64",
+      "put each family into a range set of its own",
+    ],
+    ["rangeSets[1]", [[fine], []], "the range set is empty", "give it a range, or leave it out"],
+    [
+      place,
+      second({ subnet: "10.8.0.0/28" }),
+      "its addresses 10.8.0.1-10.8.0.14 overlap 10.8.0.1-10.8.0.254 of rangeSets[1][0]",
+      "set them apart by rangeStart and rangeEnd, or name them once",
+    ],
+    [
+      place,
+      second({ subnet: "10.9.0.0/16", rangeEnd: "10.9.0.1" }),
+      "its addresses 10.9.0.1 overlap 10.9.0.1-10.9.0.254 of rangeSets[0][0]",
+      "set them apart by rangeStart and rangeEnd, or name them once",
+    ],
+  ])("%s of %j", (field, rangeSets, reason, hint) => {
+    expect(refusalOf(() => poolsOfRangeSets(rangeSets))).toMatchObject({
+      object: field,
+      reason,
+      hint,
+      details: { field },
+    });
   });
 });
 

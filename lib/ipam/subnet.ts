@@ -30,38 +30,64 @@ import {
   rangesOverlap,
   subtractRanges,
 } from "../addr/range.ts";
-import { FairleadError } from "../errors.ts";
+import { asFairleadError, FairleadError } from "../errors.ts";
 import type { RangeDeclaration, SubnetSpec } from "./api.ts";
 import type { PoolRecord, SubnetRecord } from "./store.ts";
+import { quote } from "./validate.ts";
 
 const OPERATION = "read subnet";
 
-function invalid(object: string, reason: string, hint?: string): FairleadError {
+/**
+ * A fault at one place of what was declared. The place is the object of the message and stands in `details.field`, so that
+ * whoever wrote it in words of their own (a conflist) can be told in those.
+ */
+function invalid(field: string, reason: string, hint: string): FairleadError {
   return new FairleadError({
     code: "invalid-config",
     operation: OPERATION,
-    object,
+    object: field,
     reason,
-    ...(hint !== undefined && { hint }),
+    hint,
+    details: { field },
   });
+}
+
+/** What `parse` makes of the text of one key, or the parser's reason and advice with the place of the key. */
+function parsed<T>(field: string, text: string, parse: (text: string) => T): T {
+  try {
+    return parse(text);
+  } catch (thrown) {
+    const { reason, hint } = asFairleadError(thrown, OPERATION);
+    throw invalid(field, `${quote(text)} is refused: ${reason}`, hint);
+  }
+}
+
+/** Gives faults inside of `place` their whole place. */
+function at<T>(place: string, read: () => T): T {
+  try {
+    return read();
+  } catch (thrown) {
+    const { reason, hint, details } = asFairleadError(thrown, OPERATION);
+    const field = details["field"];
+    throw typeof field === "string" ? invalid(`${place}.${field}`, reason, hint) : thrown;
+  }
 }
 
 /** A subnet that addresses can be handed out of: at most /30 (IPv4) or /126 (IPv6), no host bits. */
 function parseSubnet(text: string): Prefix {
-  const subnet = parsePrefix(text);
+  const subnet = parsed("subnet", text, parsePrefix);
   const longest = addressBits(subnet.address.family) - 2;
   if (subnet.length > longest) {
-    throw invalid(text, "it is too small to hand out addresses of", `use a prefix of at most /${longest}`);
+    const reason = `${quote(text)} is too small to hand out addresses of`;
+    throw invalid("subnet", reason, `use a prefix of at most /${longest}`);
   }
   return subnet;
 }
 
-function parseInside(subnet: Prefix, field: string, text: string): Address {
-  const address = parseAddress(text);
-  if (!prefixContains(subnet, address)) {
-    throw invalid(formatPrefix(subnet), `${field} ${text} is not in it`);
-  }
-  return address;
+function parseInside(within: Prefix, field: string, text: string): Address {
+  const address = parsed(field, text, parseAddress);
+  if (prefixContains(within, address)) return address;
+  throw invalid(field, `${text} is not in ${formatPrefix(within)}`, "give an address of that");
 }
 
 /** First to last, both in `within`, with the hosts of `within` as the default of either end. */
@@ -76,11 +102,19 @@ export function parseBounds(
       : parseInside(within, "rangeStart", spec.rangeStart);
   const last =
     spec.rangeEnd === undefined ? hostBelow(subnet, within) : parseInside(within, "rangeEnd", spec.rangeEnd);
-  if (first.value > last.value) {
-    const reason = `the range ${formatAddress(first)} to ${formatAddress(last)} ends before it starts`;
-    throw invalid(formatPrefix(subnet), reason);
-  }
+  if (first.value > last.value) throw endsBeforeItStarts({ first, last }, spec);
   return { first, last };
+}
+
+function endsBeforeItStarts(
+  { first, last }: AddressRange,
+  spec: SubnetSpec | RangeDeclaration,
+): FairleadError {
+  const [start, end] = [formatAddress(first), formatAddress(last)];
+  const reason = `the range ${start} to ${end} ends before it starts`;
+  return spec.rangeEnd === undefined
+    ? invalid("rangeStart", reason, `give an address up to ${end}`)
+    : invalid("rangeEnd", reason, `give an address from ${start} on`);
 }
 
 /** The first address of `within` that is a host of `subnet`. */
@@ -94,31 +128,36 @@ function hostBelow(subnet: Prefix, within: Prefix): Address {
   return end.value > host.value ? host : end;
 }
 
-function parseExcluded(subnet: Prefix, text: string): AddressRange {
-  const range = parseRange(text);
+function parseExcluded(subnet: Prefix, text: string, index: number): AddressRange {
+  const field = `exclude[${index}]`;
+  const range = parsed(field, text, parseRange);
   if (prefixContains(subnet, range.first) && prefixContains(subnet, range.last)) return range;
-  throw invalid(formatPrefix(subnet), `exclude ${text} is not in it`);
+  throw invalid(field, `${text} is not in ${formatPrefix(subnet)}`, "give a part of that");
 }
 
 /** One range of a conflist. A gateway outside the subnet is allowed, as the reference allows it. */
 export function subnetOfDeclaration(declaration: RangeDeclaration): SubnetRecord {
   const subnet = parseSubnet(declaration.subnet);
   const range = parseBounds(subnet, subnet, declaration);
-  const gateway = declaration.gateway === undefined ? firstHost(subnet) : parseAddress(declaration.gateway);
-  if (gateway.family !== subnet.address.family) {
-    throw invalid(declaration.subnet, `gateway ${declaration.gateway} is of the other address family`);
-  }
   return {
     subnet,
-    gateway,
+    gateway: parseGateway(subnet, declaration.gateway),
     gatewayGiven: declaration.gateway !== undefined,
     ipRange: null,
     ranges: [range],
     askable: [range],
-    exclusions: (declaration.exclude ?? []).map((text) => parseExcluded(subnet, text)),
+    exclusions: (declaration.exclude ?? []).map((text, index) => parseExcluded(subnet, text, index)),
     auxAddresses: {},
     fromDefaultPool: false,
   };
+}
+
+function parseGateway(subnet: Prefix, text: string | undefined): Address {
+  if (text === undefined) return firstHost(subnet);
+  const gateway = parsed("gateway", text, parseAddress);
+  if (gateway.family === subnet.address.family) return gateway;
+  const reason = `${text} is of the other address family than the subnet ${formatPrefix(subnet)}`;
+  throw invalid("gateway", reason, "give an address of the subnet's family, or leave it out");
 }
 
 /**
@@ -152,29 +191,64 @@ export function usableRuns(
   return ranges.flatMap((range) => subtractRanges(range, withheld));
 }
 
-/** Makes the pool of one range set: ranges of the same subnet and gateway become one subnet record. */
-export function poolOfRangeSet(declarations: readonly RangeDeclaration[]): PoolRecord {
-  if (declarations.length === 0)
-    throw invalid("range set", "it is empty", "give it a range, or leave it out");
-  return poolOf(declarations.map(subnetOfDeclaration));
+/** One range of a declaration, and where it stands there. */
+interface PlacedRange {
+  readonly place: string;
+  readonly record: SubnetRecord;
 }
 
-/** A pool of subnets of one family. Equal subnets are merged; ranges must be disjoint. */
-export function poolOf(subnets: readonly SubnetRecord[]): PoolRecord {
-  const [first] = subnets;
-  if (first === undefined) throw invalid("pool", "it has no subnet");
-  const { family } = first.subnet.address;
-  const stranger = subnets.find((other) => other.subnet.address.family !== family);
-  if (stranger !== undefined) {
-    const object = `${formatPrefix(first.subnet)}, ${formatPrefix(stranger.subnet)}`;
+/**
+ * Makes the pools of a declaration, one of each range set.
+ *
+ * @throws FairleadError invalid-config with the place in `details.field`: `rangeSets[0][1].rangeEnd` of a key,
+ * `rangeSets[0][1]` of a range, `rangeSets[0]` of a set.
+ */
+export function poolsOfRangeSets(rangeSets: readonly (readonly RangeDeclaration[])[]): PoolRecord[] {
+  const sets = rangeSets.map((set, index) => readRangeSet(set, `rangeSets[${index}]`));
+  refuseSharedAddresses(sets.flat());
+  return sets.map((set) => poolOf(set.map(({ record }) => record)));
+}
+
+function readRangeSet(set: readonly RangeDeclaration[], place: string): PlacedRange[] {
+  if (set.length === 0) throw invalid(place, "the range set is empty", "give it a range, or leave it out");
+  const ranges = set.map((declaration, index) => {
+    const own = `${place}[${index}]`;
+    return { place: own, record: at(own, () => subnetOfDeclaration(declaration)) };
+  });
+  refuseMixedFamilies(ranges);
+  return ranges;
+}
+
+function refuseMixedFamilies([first, ...others]: readonly PlacedRange[]): void {
+  const familyOf = (range: PlacedRange | undefined) => range?.record.subnet.address.family;
+  const stranger = others.find((other) => familyOf(other) !== familyOf(first));
+  if (first === undefined || stranger === undefined) return;
+  const [own, before] = [formatPrefix(stranger.record.subnet), formatPrefix(first.record.subnet)];
+  throw invalid(
+    `${stranger.place}.subnet`,
+    `one range set mixes address families: ${before} and ${own}`,
+    "put each family into a range set of its own",
+  );
+}
+
+function refuseSharedAddresses(ranges: readonly PlacedRange[]): void {
+  const flat = ranges.flatMap(({ place, record }) => record.ranges.map((range) => ({ place, range })));
+  for (const [index, { place, range }] of flat.entries()) {
+    const other = flat.slice(0, index).find((earlier) => rangesOverlap(earlier.range, range));
+    if (other === undefined) continue;
     throw invalid(
-      object,
-      "one range set mixes address families",
-      "put each family into a range set of its own",
+      place,
+      `its addresses ${formatRange(range)} overlap ${formatRange(other.range)} of ${other.place}`,
+      "set them apart by rangeStart and rangeEnd, or name them once",
     );
   }
-  refuseOverlap(subnets.flatMap((subnet) => subnet.ranges));
-  return { family, subnets: mergeEqual(subnets) };
+}
+
+/** A pool of subnets of one family, whose ranges are disjoint. Equal subnets are merged. */
+export function poolOf(subnets: readonly SubnetRecord[]): PoolRecord {
+  const [first] = subnets;
+  if (first === undefined) throw invalid("subnets", "a pool has no subnet", "give it one");
+  return { family: first.subnet.address.family, subnets: mergeEqual(subnets) };
 }
 
 function mergeEqual(subnets: readonly SubnetRecord[]): SubnetRecord[] {
@@ -198,18 +272,23 @@ function isSameSubnet(a: SubnetRecord, b: SubnetRecord): boolean {
   return sameGateway && prefixEquals(a.subnet, b.subnet);
 }
 
-function refuseOverlap(ranges: readonly AddressRange[]): void {
-  for (const [at, range] of ranges.entries()) {
-    const other = ranges.slice(0, at).find((earlier) => rangesOverlap(earlier, range));
-    if (other !== undefined) {
-      throw invalid(`ranges ${formatRange(other)} and ${formatRange(range)}`, "they overlap");
-    }
+/** @throws invalid-config when two pools of one network would hand out the same address. */
+export function checkDisjointPools(pools: readonly PoolRecord[]): void {
+  const ranges = pools.flatMap((pool) => pool.subnets.flatMap((subnet) => subnet.ranges));
+  for (const [index, range] of ranges.entries()) {
+    const other = ranges.slice(0, index).find((earlier) => rangesOverlap(earlier, range));
+    if (other !== undefined) throw overlapping(other, range);
   }
 }
 
-/** @throws invalid-config when two pools of one network would hand out the same address. */
-export function checkDisjointPools(pools: readonly PoolRecord[]): void {
-  refuseOverlap(pools.flatMap((pool) => pool.subnets.flatMap((subnet) => subnet.ranges)));
+function overlapping(one: AddressRange, other: AddressRange): FairleadError {
+  return new FairleadError({
+    code: "invalid-config",
+    operation: OPERATION,
+    object: `ranges ${formatRange(one)} and ${formatRange(other)}`,
+    reason: "they overlap",
+    hint: "give each address to one pool of the network",
+  });
 }
 
 /** Ranges of a pool as text, for messages and for telling definitions apart. */

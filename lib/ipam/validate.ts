@@ -21,7 +21,8 @@ function invalid(operation: string, field: string, reason: string, hint?: string
   });
 }
 
-function quote(text: string): string {
+/** Text of others for a message, cut to a readable length. */
+export function quote(text: string): string {
   return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
 }
 

@@ -190,9 +190,41 @@ describe("configuration", () => {
     await expectRefused(withConfig(keys), 7, words);
   });
 
-  test.each(["10.1.2.0/33", "not-a-subnet", "10.1.2.3/24", ""])("the subnet %j", async (subnet) => {
-    const ipam = { ...lab.plugins.ipam([]), ranges: [[{ subnet }]] };
-    await expectRefused(withConfig({ ipam }), 7, /subnet|prefix|range/);
+  test.each([
+    [[[{ subnet: "10.1.2.0/33" }]], /ipam\.ranges\[0\]\[0\]\.subnet: "10\.1\.2\.0\/33".*0 to 32/],
+    [[[{ subnet: "not-a-subnet" }]], /ipam\.ranges\[0\]\[0\]\.subnet: "not-a-subnet"/],
+    [[[{ subnet: "10.1.2.3/24" }]], /ipam\.ranges\[0\]\[0\]\.subnet: .*; write 10\.1\.2\.0\/24/],
+    [[[{ subnet: "" }]], /ipam\.ranges\[0\]\[0\]\.subnet: a range names no subnet/],
+    [[[{ subnet: "x".repeat(500) }]], /ipam\.ranges\[0\]\[0\]\.subnet: /],
+    [[[]], /ipam\.ranges\[0\]: the range set is empty/],
+    [
+      [[{ subnet: "10.1.2.0/24" }], [{ subnet: "fd00::/64", gateway: "fd00::1/64" }]],
+      /ipam\.ranges\[1\]\[0\]\.gateway: .*write the address alone: fd00::1/,
+    ],
+    [
+      [[{ subnet: "10.1.2.0/24" }, { subnet: "10.1.0.0/16", rangeEnd: "10.1.2.9" }]],
+      /ipam\.ranges\[0\]\[1\]: its addresses .* of ipam\.ranges\[0\]\[0\]/,
+    ],
+  ])("the ranges %j", async (ranges, words) => {
+    await expectRefused(withConfig({ ipam: { ...lab.plugins.ipam([]), ranges } }), 7, words);
+  });
+
+  test("a single range and that of the runtime", async () => {
+    const ipam = { ...lab.plugins.ipam([]), subnet: "10.1.2.0/24", rangeEnd: "10.1.3.9" };
+    await expectRefused(withConfig({ ipam }), 7, "ipam.rangeEnd: 10.1.3.9 is not in 10.1.2.0/24");
+    const runtimeConfig = { ipRanges: [[{ subnet: "10.1.2.0/24", rangeStart: "10.1.2.x" }]] };
+    const words = 'runtimeConfig.ipRanges[0][0].rangeStart: "10.1.2.x" is refused';
+    await expectRefused(withConfig({ runtimeConfig }), 7, words);
+  });
+
+  test("STATUS speaks of the same place", async () => {
+    const ipam = { ...lab.plugins.ipam([]), ranges: [[{ subnet: "10.1.2.3/24" }]] };
+    const error = await lab.fail(
+      "STATUS",
+      undefined,
+      lab.bridge(lab.network(), { cniVersion: "1.1.0", ipam }),
+    );
+    expect(error).toMatchObject({ code: 50, msg: expect.stringContaining("ipam.ranges[0][0].subnet") });
   });
 
   test.each([
