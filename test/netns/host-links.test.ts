@@ -65,6 +65,11 @@ describe("links and bridges", () => {
 
   describe("ensureBridge", () => {
     test("makes it with its own MAC, up, in one round trip after looking", () => {
+      expect(host.sendsOf(() => ensureBridge(host.connection, { name: "br1", mac: () => MAC }))).toBe(2);
+      expect(host.link("br1")).toMatchObject({ address: MAC, mtu: 1500 });
+    });
+
+    test("gives it its MTU by a request of its own, which makes the MTU stay", () => {
       const sends = host.sendsOf(() => {
         const { link, created } = ensureBridge(host.connection, { name: "br0", mac: () => MAC, mtu: 1450 });
         expect([created, link.mac, link.mtu, link.isUp, link.kind]).toEqual([
@@ -75,7 +80,7 @@ describe("links and bridges", () => {
           "bridge",
         ]);
       });
-      expect(sends).toBe(2);
+      expect(sends).toBe(3);
       expect(host.link("br0")).toMatchObject({ address: MAC, mtu: 1450, linkinfo: { info_kind: "bridge" } });
       expect(host.link("br0")?.flags).toContain("UP");
     });
