@@ -8,8 +8,8 @@
  * in its string tables overwritten with NUL bytes: a look-up of an empty name never finds anything, and no
  * environment can hold a name made of NULs.
  *
- * `BUN_JSC_*` is assembled from a prefix at run time and stays; the environment that can set it can set
- * LD_PRELOAD as well. The build depends on no particular Bun version, but on what it must find: see REQUIRED.
+ * `BUN_JSC_*` is assembled from a prefix at run time; the front takes these variables away from plugins (plugins/front).
+ * The build depends on no particular Bun version, but on what it must find: see REQUIRED.
  *
  * Usage: node tools/harden.ts BASE OUTPUT
  */

@@ -24,6 +24,12 @@ const OTHER_LIMITS_MS = 15_000;
 const DEFAULT_IPAM_LIMIT_SECONDS = 10;
 const LONGEST_IPAM_LIMIT_SECONDS = 60;
 
+/** Less address space than this is not enough for the runtime. Measured with Bun 1.4.5: an ADD fails with 2.0 GB, and is done with 2.4 GB. */
+const RUNTIME_ADDRESS_SPACE_BYTES = 2.5 * 1024 ** 3;
+
+/** What a payload of Bun ends with. Source: Bun, src/standalone_module_graph. */
+export const PAYLOAD_TRAILER = "\n---- Bun! ----\n";
+
 /** What the front must know of the executable that it is put in front of. */
 export interface FrontOf {
   /** Digest of the sources: a worker runs nothing for another build than its own. */
@@ -34,15 +40,22 @@ export interface FrontOf {
   readonly interpreterHeader: number;
   /** Address at which the program begins. */
   readonly entry: bigint;
+  /** Address of Bun's payload, and how many bytes follow the number of them. */
+  readonly payloadAddress: number;
+  readonly payloadBytes: number;
 }
 
 /** The text of `constants.h`. */
-export function frontConstants({ build, interpreter, interpreterHeader, entry }: FrontOf): string {
+export function frontConstants(of: FrontOf): string {
+  const { build, interpreter, interpreterHeader, entry, payloadAddress, payloadBytes } = of;
   const definitions: Readonly<Record<string, string | number>> = {
     BUILD: quoted(build),
     INTERPRETER: quoted(interpreter),
     INTERPRETER_HEADER: interpreterHeader,
     RUNTIME_ENTRY: `0x${entry.toString(16)}ul`,
+    PAYLOAD_ADDRESS: `${payloadAddress}ul`,
+    PAYLOAD_BYTES: `${payloadBytes}ul`,
+    PAYLOAD_TRAILER: quoted(PAYLOAD_TRAILER),
     PLUGIN_NAMES: list(PLUGIN_NAMES),
     CNI_VARIABLES: list(CNI_VARIABLES),
     CNI_VARIABLE_COUNT: CNI_VARIABLES.length,
@@ -51,6 +64,9 @@ export function frontConstants({ build, interpreter, interpreterHeader, entry }:
     SUPPORTED_CNI_VERSIONS: quoted(JSON.stringify(CNI_VERSIONS)),
     NEWEST_CNI_VERSION: quoted(NEWEST_CNI_VERSION),
     CODE_TRY_AGAIN_LATER: quoted(String(ERROR_TABLE.timeout.cni)),
+    CODE_IO_FAILURE: quoted(String(ERROR_TABLE["io-failure"].cni)),
+    CODE_KERNEL_REFUSED: quoted(String(ERROR_TABLE["kernel-refused"].cni)),
+    RUNTIME_ADDRESS_SPACE: `${RUNTIME_ADDRESS_SPACE_BYTES}ul`,
     REQUEST_MAGIC: `${REQUEST_MAGIC}ul`,
     REQUEST_PREFIX_BYTES,
     ANSWER_PREFIX_BYTES,

@@ -7,6 +7,7 @@
  */
 #include "constants.h"
 #include "conversation.h"
+#include "failure.h"
 #include "input.h"
 #include "json.h"
 #include "kernel.h"
@@ -61,21 +62,6 @@ static bool read_variables(char **environment, struct text *variables) {
     struct text name = text_of(names);
     if (!read_variable(environment, name, &variables[i])) return false;
     names += name.length + 1;
-  }
-  return true;
-}
-
-/* All of it, whether it blocks or not. False when there is nobody who takes it. */
-static bool write_all(int fd, struct text text) {
-  while (text.length > 0) {
-    long count = write_some(fd, text.bytes, text.length);
-    if (count == -EAGAIN) {
-      poll_fd(fd, POLLOUT, -1);
-    } else if (count != -EINTR) {
-      if (count < 0) return false;
-      text.bytes += count;
-      text.length -= (unsigned long)count;
-    }
   }
   return true;
 }
@@ -158,12 +144,21 @@ static struct buffer encode_request(struct invocation *run) {
 
 static struct text verb_of(const struct invocation *run) { return run->variables[CNI_COMMAND_INDEX]; }
 
+/* What the configuration names when we know it, else the newest; the text is a constant. */
+static struct text known_version(struct text version) {
+  const char *known = KNOWN_CNI_VERSIONS;
+  for (struct text entry = text_of(known); entry.length > 0; entry = text_of(known)) {
+    if (is_same(entry, version)) return entry;
+    known += entry.length + 1;
+  }
+  return TEXT(NEWEST_CNI_VERSION);
+}
+
 /* A worker began and will not answer: what it did is not known. Every other verb may be done twice. */
 static void report_loss(struct invocation *run, bool is_timeout, struct text socket_path) {
   struct buffer answer = buffer_in(run->request_room);
-  bool is_known = is_listed(run->config.cni_version, KNOWN_CNI_VERSIONS);
   add(&answer, TEXT("{\"cniVersion\":"));
-  add_json_string(&answer, is_known ? run->config.cni_version : TEXT(NEWEST_CNI_VERSION));
+  add_json_string(&answer, known_version(run->config.cni_version));
   add(&answer, TEXT(",\"code\":" CODE_TRY_AGAIN_LATER ",\"msg\":\"have a resident worker run "));
   add(&answer, run->plugin);
   add_byte(&answer, ' ');
@@ -215,20 +210,25 @@ static void hand_over(struct invocation *run) {
 }
 
 /* Comes back when the plugin is to be run here; stdin is then as it was. */
-static void run_plugin(struct invocation *run) {
+static void run_plugin(struct invocation *run, struct caller *caller) {
   run->input.room = run->input_room;
   run->input.size = sizeof run->input_room;
   read_input(&run->input);
   bool is_version = is_same(verb_of(run), TEXT("VERSION"));
   if (run->input.is_whole) {
     bool is_plain_to_see = read_config(run->input.text, &run->config);
+    caller->cni_version = known_version(run->config.cni_version);
     bool is_empty = run->input.text.length == 0;
     if (is_version && (is_empty || (is_plain_to_see && run->config.is_ascii))) answer_version(run);
     if (!is_version && is_plain_to_see) hand_over(run);
   }
   if (put_back(&run->input)) return;
-  write_all(STDERR, TEXT("fairlead: keep stdin for the runtime: no memory, or no more descriptors; try again\n"));
-  exit_process(1);
+  fail(caller, &(struct failure){
+                   .code = TEXT(CODE_IO_FAILURE),
+                   .operation = TEXT("keep stdin for the runtime"),
+                   .reason = TEXT("no memory, or no more descriptors"),
+                   .hint = TEXT("try again"),
+               });
 }
 
 /* Called by `_start`, with the address of argc, argv, envp and auxv. */
@@ -236,12 +236,14 @@ __attribute__((noreturn, used)) void front(unsigned long *stack) {
   char **arguments = (char **)(stack + 1);
   char **environment = arguments + stack[0] + 1;
   struct text name = stack[0] > 0 ? name_in_path(arguments[0]) : TEXT("");
-  struct invocation *run = is_listed(name, PLUGIN_NAMES) ? map_memory(sizeof *run) : NULL;
+  bool is_plugin = is_listed(name, PLUGIN_NAMES);
+  struct caller caller = {is_plugin ? name : TEXT(""), TEXT(NEWEST_CNI_VERSION)};
+  struct invocation *run = is_plugin ? map_memory(sizeof *run) : NULL;
   if (run != NULL) {
     run->plugin = name;
     /* Without a verb there is nothing to hand over: somebody started it by hand. */
-    if (read_variables(environment, run->variables) && verb_of(run).length > 0) run_plugin(run);
+    if (read_variables(environment, run->variables) && verb_of(run).length > 0) run_plugin(run, &caller);
     unmap(run, sizeof *run);
   }
-  enter_runtime(stack);
+  enter_runtime(stack, &caller);
 }

@@ -7,13 +7,16 @@
 #include <linux/memfd.h>
 #include <linux/mman.h>
 #include <linux/poll.h>
+#include <linux/resource.h>
 #include <linux/time.h>
 #include <linux/time_types.h>
+#include <linux/uio.h>
 #include <linux/un.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "arch.h"
+#include "text.h"
 
 /* Not among the kernel's headers for programs. Source: include/linux/socket.h, include/linux/net.h. */
 #define AF_UNIX 1
@@ -80,6 +83,23 @@ static inline long protect(void *at, unsigned long size, int protection) {
   return system_call(__NR_mprotect, (long)at, (long)size, protection, 0, 0, 0);
 }
 
+/* Copies memory of this process. Where nothing is, -EFAULT, or less than `size`, instead of a signal. */
+static inline long read_memory(void *to, const void *from, unsigned long size) {
+  struct iovec local = {to, size};
+  struct iovec remote = {(void *)from, size};
+  long self = system_call(__NR_getpid, 0, 0, 0, 0, 0, 0);
+  return system_call(__NR_process_vm_readv, self, (long)&local, 1, (long)&remote, 1, 0);
+}
+
+/* `resource`: one of RLIMIT_*, of this process. */
+static inline long read_limit(int resource, struct rlimit64 *limit) {
+  return system_call(__NR_prlimit64, 0, resource, 0, (long)limit, 0, 0);
+}
+
+static inline long set_limit(int resource, const struct rlimit64 *limit) {
+  return system_call(__NR_prlimit64, 0, resource, (long)limit, 0, 0, 0);
+}
+
 static inline long open_unix_socket(void) {
   return system_call(__NR_socket, AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, 0, 0, 0);
 }
@@ -116,6 +136,21 @@ static inline long poll_fd(int fd, short events, long timeout_ms) {
   struct pollfd request = {.fd = fd, .events = events};
   struct __kernel_timespec limit = {timeout_ms / 1000, timeout_ms % 1000 * 1000000};
   return system_call(__NR_ppoll, (long)&request, 1, timeout_ms < 0 ? 0 : (long)&limit, 0, 0, 0);
+}
+
+/* All of it, whether it blocks or not. False when there is nobody who takes it. */
+static inline bool write_all(int fd, struct text text) {
+  while (text.length > 0) {
+    long count = write_some(fd, text.bytes, text.length);
+    if (count == -EAGAIN) {
+      poll_fd(fd, POLLOUT, -1);
+    } else if (count != -EINTR) {
+      if (count < 0) return false;
+      text.bytes += count;
+      text.length -= (unsigned long)count;
+    }
+  }
+  return true;
 }
 
 /* From now on writing to a pipe without a reader is an error, and no end of the process. */

@@ -10,11 +10,13 @@
 
 #include "constants.h"
 #include "kernel.h"
+#include "surroundings.h"
 #include "text.h"
 
 #define MOST_SEGMENTS 16
 
 struct interpreter {
+  const struct caller *caller;
   int fd;
   unsigned long page;
   Elf64_Ehdr header;
@@ -23,14 +25,18 @@ struct interpreter {
   unsigned long base;
 };
 
-__attribute__((noreturn)) static void fail(const char *what) {
+__attribute__((noreturn)) static void give_up(const struct interpreter *interpreter, struct text what) {
   unsigned char room[256];
-  struct buffer message = {room, 0, sizeof room, false};
-  add(&message, TEXT("fairlead: start runtime: "));
-  add(&message, text_of(what));
-  add(&message, TEXT(" " INTERPRETER ": install the C library of the distribution, and build anew\n"));
-  write_some(STDERR, message.bytes, message.length);
-  exit_process(127);
+  struct buffer reason = {room, 0, sizeof room, false};
+  add(&reason, what);
+  add(&reason, TEXT(" " INTERPRETER));
+  fail(interpreter->caller,
+       &(struct failure){
+           .code = TEXT(CODE_IO_FAILURE),
+           .operation = TEXT("start runtime"),
+           .reason = {reason.bytes, reason.length},
+           .hint = TEXT("install the C library of the distribution (glibc), or give this process more memory"),
+       });
 }
 
 /* Of the kind that is asked for; null when there is none. */
@@ -50,11 +56,11 @@ static unsigned long up_to(unsigned long value, unsigned long page) { return dow
 static void read_headers(struct interpreter *interpreter) {
   Elf64_Ehdr *header = &interpreter->header;
   interpreter->fd = (int)open_to_read(INTERPRETER);
-  if (interpreter->fd < 0) fail("cannot open");
-  if (read_at(interpreter->fd, header, sizeof *header, 0) != sizeof *header) fail("cannot read");
+  if (interpreter->fd < 0) give_up(interpreter, TEXT("cannot open"));
+  if (read_at(interpreter->fd, header, sizeof *header, 0) != sizeof *header) give_up(interpreter, TEXT("cannot read"));
   unsigned long bytes = header->e_phnum * sizeof(Elf64_Phdr);
-  if (header->e_phentsize != sizeof(Elf64_Phdr) || bytes > sizeof interpreter->segments) fail("do not understand");
-  if (read_at(interpreter->fd, interpreter->segments, bytes, header->e_phoff) != (long)bytes) fail("cannot read");
+  if (header->e_phentsize != sizeof(Elf64_Phdr) || bytes > sizeof interpreter->segments) give_up(interpreter, TEXT("do not understand"));
+  if (read_at(interpreter->fd, interpreter->segments, bytes, header->e_phoff) != (long)bytes) give_up(interpreter, TEXT("cannot read"));
 }
 
 /* Takes room for all segments together, at any place that is aligned as they want it. */
@@ -68,7 +74,7 @@ static void reserve(struct interpreter *interpreter) {
     if (segment->p_align > alignment) alignment = segment->p_align;
   }
   long at = map(NULL, end + alignment, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (end == 0 || (at < 0 && at > -4096)) fail("no memory for");
+  if (end == 0 || (at < 0 && at > -4096)) give_up(interpreter, TEXT("no memory for"));
   interpreter->base = up_to((unsigned long)at, alignment);
   unsigned long before = interpreter->base - (unsigned long)at;
   if (before > 0) unmap((void *)at, before);
@@ -88,7 +94,7 @@ static void map_zeros(const struct interpreter *interpreter, const Elf64_Phdr *s
   for (volatile unsigned char *at = (unsigned char *)from; at < (unsigned char *)next_page; at += 1) *at = 0;
   if (end <= next_page) return;
   int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
-  if (map((void *)next_page, end - next_page, protection_of(segment), flags, -1, 0) < 0) fail("cannot map");
+  if (map((void *)next_page, end - next_page, protection_of(segment), flags, -1, 0) < 0) give_up(interpreter, TEXT("cannot map"));
 }
 
 static void map_segment(const struct interpreter *interpreter, const Elf64_Phdr *segment) {
@@ -97,7 +103,7 @@ static void map_segment(const struct interpreter *interpreter, const Elf64_Phdr 
   void *at = (void *)(interpreter->base + from);
   if (map(at, segment->p_filesz + before, protection_of(segment), MAP_PRIVATE | MAP_FIXED, interpreter->fd,
           segment->p_offset - before) < 0) {
-    fail("cannot map");
+    give_up(interpreter, TEXT("cannot map"));
   }
   if (segment->p_memsz > segment->p_filesz) map_zeros(interpreter, segment);
 }
@@ -127,23 +133,29 @@ static const Elf64_Phdr *segment_of_headers(const Elf64_Phdr *headers, unsigned 
 }
 
 /* The dynamic linker looks for its own name there. */
-static void restore_interpreter_header(Elf64_Phdr *headers, int protection, unsigned long page) {
+static void restore_interpreter_header(const struct interpreter *interpreter, Elf64_Phdr *headers, int protection) {
+  unsigned long page = interpreter->page;
   Elf64_Phdr *header = &headers[INTERPRETER_HEADER];
   void *first = (void *)down_to((unsigned long)header, page);
   unsigned long size = (unsigned long)(header + 1) - (unsigned long)first;
-  if (protect(first, size, PROT_READ | PROT_WRITE) != 0) fail("cannot restore the header of");
+  if (protect(first, size, PROT_READ | PROT_WRITE) != 0) give_up(interpreter, TEXT("cannot restore the header of"));
   header->p_type = PT_INTERP;
-  if (protect(first, size, protection) != 0) fail("cannot restore the header of");
+  if (protect(first, size, protection) != 0) give_up(interpreter, TEXT("cannot restore the header of"));
 }
 
-void enter_runtime(unsigned long *stack) {
+void enter_runtime(unsigned long *stack, const struct caller *caller) {
   struct interpreter interpreter;
+  interpreter.caller = caller;
+  /* The command line's are its own: the agent sets some for its workers. */
+  if (caller->plugin.length > 0) forget_runtime_options(stack);
   Elf64_Phdr *headers = (Elf64_Phdr *)*auxiliary(stack, AT_PHDR);
   unsigned long bias = bias_of(headers);
+  require_whole_executable(caller, bias);
+  require_address_space(caller);
   interpreter.page = *auxiliary(stack, AT_PAGESZ);
   load(&interpreter);
   int protection = protection_of(segment_of_headers(headers, bias));
-  restore_interpreter_header(headers, protection, interpreter.page);
+  restore_interpreter_header(&interpreter, headers, protection);
   *auxiliary(stack, AT_ENTRY) = bias + RUNTIME_ENTRY;
   *auxiliary(stack, AT_BASE) = interpreter.base;
   enter(stack, interpreter.base + interpreter.header.e_entry);
