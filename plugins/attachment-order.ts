@@ -2,34 +2,24 @@
  * Calls for one attachment run one after another on a node, whoever makes them: a plugin's process or a worker.
  *
  * A runtime that gave up an ADD goes on with DEL and the next ADD, while the first may still be under way. Each waits for the one
- * before. The locks are bytes of one file, found by a hash of the key: they leave nothing behind, and end with their holder.
+ * before. The locks end with their holder (lib/host/attachment-lock.ts).
  */
 import type { Exec } from "../lib/cni/delegate.ts";
 import type { AttachmentKey } from "../lib/cni/request.ts";
-import { hash64 } from "../lib/hash.ts";
-import { LOCK_DIRECTORY } from "../lib/host/bridge-lock.ts";
-import { ENOENT, SyscallError } from "../lib/linux/errno.ts";
-import { makeDirectories } from "../lib/linux/files.ts";
-import { RangeLock } from "../lib/linux/range-lock.ts";
+import { attachmentLockOffset, openAttachmentLocks } from "../lib/host/attachment-lock.ts";
+import { SyscallError } from "../lib/linux/errno.ts";
+import type { RangeLock } from "../lib/linux/range-lock.ts";
 import { sleepMs } from "../lib/linux/stdio.ts";
-import { seedOf } from "./attachment-names.ts";
 
-const LOCK_FILE = `${LOCK_DIRECTORY}/attachments`;
 /** Longest wait for the call before. It waits for the service as long, by default. */
 const LIMIT_MS = 10_000;
 /** Of a millisecond each. To start a process takes ten, on a machine that is not busy. */
 const MOST_SHORT_WAITS = 50;
 /** Tells a delegate, and what that runs, which attachment is held for it: it must not wait for those who wait for it. */
 const HELD_VARIABLE = "FAIRLEAD_ATTACHMENT";
-/** An offset is not negative, and its byte does not end beyond the largest: 62 bits are. */
-const SPARE_BITS = 2n;
 
 /** Held by this process, while it is. */
 let held: bigint | null = null;
-
-function offsetOf(key: AttachmentKey): bigint {
-  return hash64(seedOf(key)) >> SPARE_BITS;
-}
 
 /** Locks of attachments, for a process that takes one after another. */
 export class AttachmentLocks {
@@ -37,12 +27,12 @@ export class AttachmentLocks {
 
   /** @throws SyscallError where there is no place for them. */
   constructor() {
-    this.#file = openLocks();
+    this.#file = openAttachmentLocks();
   }
 
   /** The function that lets go of it; null when a call for the attachment runs. */
   tryHold(key: AttachmentKey): (() => void) | null {
-    const offset = offsetOf(key);
+    const offset = attachmentLockOffset(key);
     return this.#file.tryLock(offset) ? () => this.#file.unlock(offset) : null;
   }
 
@@ -59,24 +49,13 @@ export class AttachmentLocks {
   hold(key: AttachmentKey): () => void {
     const { containerId, ifname, networkName } = key;
     const object = `${containerId} (${ifname}) of network ${networkName}`;
-    const offset = offsetOf(key);
+    const offset = attachmentLockOffset(key);
     this.#file.lock({ offset, object, timeoutMs: LIMIT_MS });
     return () => this.#file.unlock(offset);
   }
 
   close(): void {
     this.#file.close();
-  }
-}
-
-/** The folder is there but for the first time after a boot. */
-function openLocks(): RangeLock {
-  try {
-    return new RangeLock(LOCK_FILE);
-  } catch (thrown) {
-    if (!(thrown instanceof SyscallError) || thrown.errno !== ENOENT) throw thrown;
-    makeDirectories(LOCK_DIRECTORY, 0o700);
-    return new RangeLock(LOCK_FILE);
   }
 }
 
@@ -101,7 +80,7 @@ export interface OrderContext {
  * @throws FairleadError timeout (CNI code 11) when the call before does not end.
  */
 export function runInOrder<T>(key: AttachmentKey, { env, log }: OrderContext, action: () => T): T {
-  const offset = offsetOf(key);
+  const offset = attachmentLockOffset(key);
   if (env[HELD_VARIABLE] === String(offset)) return action();
   const locks = openLocksIfPossible(log);
   if (locks === null) return action();
