@@ -1,12 +1,13 @@
 /** What `fairlead ipam recover` does: looks around on this node, and tells the service what is attached. */
 
-import type { FoundAttachment, RecoverAnswer } from "../../lib/ipam/api.ts";
+import type { AttachmentKey, FoundAttachment, RecoverAnswer } from "../../lib/ipam/api.ts";
 import { openHostNetlinkSocket } from "../../lib/linux/host-netlink.ts";
 import { bootId } from "../../lib/linux/machine.ts";
 import { NETLINK_ROUTE } from "../../lib/linux/netlink-socket.ts";
 import { NetlinkConnection } from "../../lib/netlink/connection.ts";
 import type { Io } from "../io.ts";
 import { type FoundPlaces, findAttached, textOf } from "../node/found.ts";
+import { NOTHING_RETURNED, type Returned, releaseReturned } from "../node/returned-leases.ts";
 import { formatJson } from "../output/json.ts";
 import { CLI_CALLER, type CliService } from "../service.ts";
 import { withService } from "../with-service.ts";
@@ -16,16 +17,23 @@ export interface RecoverOptions extends FoundPlaces {
   readonly json: boolean;
 }
 
+type Outcome = RecoverAnswer & Returned;
+
 /** Returns 1 when something could not be put right. */
 export function runRecover(options: RecoverOptions, io: Io): Promise<number> {
   const connection = new NetlinkConnection(openHostNetlinkSocket(NETLINK_ROUTE));
   return withService(io, options.socket, async (service) => {
     try {
       const found = findAttached(connection, options);
+      const { recovering } = await service.info();
+      const returned = recovering
+        ? await releaseReturned(service, found, { connection, ...options })
+        : NOTHING_RETURNED;
       const answer = await service.recover({ bootId: bootId(), ...found }, CLI_CALLER);
       await releaseGone(service, answer.bound, () => findAttached(connection, options).attachments);
-      await io.out(options.json ? formatJson(answer) : describe(answer));
-      return answer.problems.length > 0 ? 1 : 0;
+      const all = { ...answer, ...returned, problems: [...returned.problems, ...answer.problems] };
+      await io.out(options.json ? formatJson(all) : describe(all));
+      return all.problems.length > 0 ? 1 : 0;
     } finally {
       connection.close();
     }
@@ -43,15 +51,22 @@ async function releaseGone(
   for (const { key } of bound) if (!there.has(textOf(key))) await service.release({ key }, CLI_CALLER);
 }
 
-function describe({ networks, bound, quarantined, problems }: RecoverAnswer): string {
+function describe({ networks, bound, quarantined, released, inDoubt, problems }: Outcome): string {
   const lines = [
     ...networks.map((name) => `network ${name}: made again`),
-    ...bound.map(
-      ({ key, addresses }) =>
-        `${key.containerId} (${key.ifname}) of ${key.networkName}: bound again to ${addresses.join(", ")}`,
-    ),
+    ...bound.map(({ key, addresses }) => `${heldBy(key)}: bound again to ${addresses.join(", ")}`),
     ...quarantined.map((address) => `${address}: quarantined`),
+    ...released.map(
+      ({ key, addresses, evidence }) => `${heldBy(key)}: released ${addresses.join(", ")}: ${evidence}`,
+    ),
+    ...inDoubt.map(
+      ({ key, addresses, evidence }) => `${heldBy(key)}: keeps ${addresses.join(", ")}: ${evidence}`,
+    ),
     ...problems.map((problem) => `not put right: ${problem}`),
   ];
   return lines.length === 0 ? "The service knew all that is attached here.\n" : `${lines.join("\n")}\n`;
+}
+
+function heldBy({ containerId, ifname, networkName }: AttachmentKey): string {
+  return `${containerId} (${ifname}) of ${networkName}`;
 }

@@ -15,7 +15,8 @@ export const recover = defineCommand({
 A service whose store is another, or an older one, than this boot of the machine has seen grants nothing until it has been told
 what is attached. The agent does that by itself; this is for nodes without one, and to see what comes of it. Links, caches of
 results and conflists of this node are looked at. What the service does not know is bound again; an address whose holder cannot be
-told is quarantined. Asked while there is nothing to recover it does the same, and usually finds nothing to do.`,
+told is quarantined. What came back with the store and is gone for certain, by the evidence of \`ipam release\`, is released; what cannot be
+told keeps its address. Asked while there is nothing to recover it releases nothing, does the rest, and usually finds nothing to do.`,
     examples: [
       { text: "After a backup was put back, where no agent runs", command: "fairlead ipam recover" },
     ],

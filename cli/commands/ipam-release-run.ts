@@ -8,14 +8,14 @@ import { hostname } from "../../lib/linux/machine.ts";
 import { NETLINK_ROUTE } from "../../lib/linux/netlink-socket.ts";
 import { NetlinkConnection } from "../../lib/netlink/connection.ts";
 import type { Io } from "../io.ts";
-import { Holders, type Verdict } from "../node/holders.ts";
+import { type HolderPlaces, Holders, type Verdict } from "../node/holders.ts";
 import { formatJson } from "../output/json.ts";
 import { formatTable } from "../output/table.ts";
 import { UsageError } from "../parse.ts";
 import { CLI_CALLER, type CliService } from "../service.ts";
 import { withService } from "../with-service.ts";
 
-export interface ReleaseOptions {
+export interface ReleaseOptions extends HolderPlaces {
   readonly what: string | undefined;
   readonly socket: string;
   readonly json: boolean;
@@ -23,7 +23,6 @@ export interface ReleaseOptions {
   readonly stale: boolean;
   readonly yes: boolean;
   readonly force: boolean;
-  readonly cacheDirectory: string;
 }
 
 interface Judged extends Verdict {
@@ -39,7 +38,7 @@ export function runRelease(options: ReleaseOptions, io: Io): Promise<number> {
       ...(options.network !== undefined && { networkName: options.network }),
     });
     const wanted = options.what === undefined ? bound.filter(isOfThisNode) : chosen(bound, options.what);
-    const judged = await judge(service, wanted, options.cacheDirectory);
+    const judged = await judge(service, wanted, options);
     const released = options.stale ? judged.filter(({ holder }) => holder === "gone") : judged;
     if (!options.stale && !options.force) refuseThose(judged);
     const isDone = !options.stale || options.yes;
@@ -86,15 +85,11 @@ function notFound(object: string, reason: string, hint: string): FairleadError {
   return new FairleadError({ code: "not-found", operation: "release", object, reason, hint });
 }
 
-async function judge(
-  service: CliService,
-  leases: readonly Lease[],
-  cacheDirectory: string,
-): Promise<Judged[]> {
+async function judge(service: CliService, leases: readonly Lease[], places: HolderPlaces): Promise<Judged[]> {
   const networks = new Map((await service.listNetworks()).map((network) => [network.name, network]));
   const connection = new NetlinkConnection(openHostNetlinkSocket(NETLINK_ROUTE));
   try {
-    const holders = new Holders(connection, cacheDirectory);
+    const holders = new Holders(connection, places);
     const nowMs = systemClock.now();
     return leases.map((lease) =>
       isOfThisNode(lease)

@@ -3,7 +3,7 @@ import { NODE_OPTIONS } from "../node/options.ts";
 import { defineCommand } from "../spec.ts";
 import { COMMON_OPTIONS } from "./common-options.ts";
 
-const { "cni-cache-dir": cacheDirectory } = NODE_OPTIONS;
+const { "cni-conf-dir": confDirectory, "cni-cache-dir": cacheDirectory } = NODE_OPTIONS;
 
 export const release = defineCommand({
   name: "release",
@@ -18,6 +18,7 @@ export const release = defineCommand({
   ],
   options: {
     ...COMMON_OPTIONS,
+    "cni-conf-dir": confDirectory,
     "cni-cache-dir": cacheDirectory,
     network: { kind: "text", value: "name", complete: "network", description: "Only on this network" },
     stale: {
@@ -58,7 +59,8 @@ is still there is refused without \`--force\`: its address would be granted to s
   },
   run: async ({ args: [what], options }, io) => {
     const { runRelease } = await import("./ipam-release-run.ts");
-    const { socket, json, network, stale, yes, force, "cni-cache-dir": directory } = options;
-    return runRelease({ what, socket, json, network, stale, yes, force, cacheDirectory: directory }, io);
+    const { socket, json, network, stale, yes, force } = options;
+    const places = { confDirectory: options["cni-conf-dir"], cacheDirectory: options["cni-cache-dir"] };
+    return runRelease({ what, socket, json, network, stale, yes, force, ...places }, io);
   },
 });

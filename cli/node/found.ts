@@ -36,9 +36,9 @@ export function findAttached(connection: NetlinkConnection, places: FoundPlaces)
   const links = listAttached(connection).filter(({ addresses }) => addresses.length > 0);
   const cached = new ResultCache(places.cacheDirectory).list();
   const namesOf = new Map(cached.map((entry) => [textOf(entry), cachedNames(entry)]));
-  const known = links.flatMap(({ key, addresses }): FoundAttachment[] => {
+  const known = links.flatMap(({ key, addresses, mac }): FoundAttachment[] => {
     const names = key === null ? [] : (namesOf.get(textOf(key)) ?? []);
-    return key === null ? [] : [{ key, addresses, ...(names.length > 0 && { names }) }];
+    return key === null ? [] : [{ key, addresses, mac, ...(names.length > 0 && { names }) }];
   });
   const keys = new Set(known.map(({ key }) => textOf(key)));
   const others = cached.filter((entry) => !keys.has(textOf(entry))).flatMap(attachmentWithoutLink);

@@ -4,9 +4,12 @@
  * It must never be wrong in one direction: who is there keeps its address. So whatever cannot be told counts as there.
  */
 import { listAttached } from "../../lib/host/attached.ts";
+import { bridgeAliasOf } from "../../lib/host/bridge-identity.ts";
+import { listLinksOfKind } from "../../lib/host/links.ts";
 import type { Lease, Network } from "../../lib/ipam/api.ts";
 import type { NetlinkConnection } from "../../lib/netlink/connection.ts";
 import { type CachedAttachment, ResultCache } from "../../lib/runtime/cache.ts";
+import { loadConflists } from "../../lib/runtime/conflist-directory.ts";
 import { isNetnsThere, textOf } from "./found.ts";
 
 /** What becomes of a lease: there, with what shows it; gone, likewise; or nothing that could be seen. */
@@ -19,6 +22,13 @@ export interface Verdict {
 /** Grants so young may be of an ADD that is under way: a plugin gives up after ten seconds. */
 const YOUNG_MS = 10_000;
 
+const BRIDGE = "fairlead-bridge";
+
+export interface HolderPlaces {
+  readonly cacheDirectory: string;
+  readonly confDirectory: string;
+}
+
 /** What this node looked like when it was asked. */
 export class Holders {
   /** Host ends by the key that their alias says. */
@@ -26,8 +36,13 @@ export class Holders {
   /** True when some alias holds only the hash of its key. */
   readonly #hasHashes: boolean;
   readonly #cached: ReadonlyMap<string, CachedAttachment>;
+  /** Aliases of bridges. */
+  readonly #bridges: ReadonlySet<string>;
+  /** The first plugin of each network's conflist, as it is today. */
+  readonly #plugins: ReadonlyMap<string, string | undefined>;
 
-  constructor(connection: NetlinkConnection, cacheDirectory: string) {
+  /** @throws FairleadError kernel-refused, io-failure */
+  constructor(connection: NetlinkConnection, { cacheDirectory, confDirectory }: HolderPlaces) {
     const links = listAttached(connection);
     this.#links = new Map(
       links.flatMap(({ key, hostIfname }) => (key === null ? [] : [[textOf(key), hostIfname]])),
@@ -35,9 +50,15 @@ export class Holders {
     this.#hasHashes = links.some(({ key }) => key === null);
     const entries = new ResultCache(cacheDirectory).list();
     this.#cached = new Map(entries.map((entry) => [textOf(entry), entry]));
+    this.#bridges = new Set(listLinksOfKind(connection, "bridge").map(({ alias }) => alias));
+    const { networks } = loadConflists(confDirectory);
+    this.#plugins = new Map(networks.map(({ conflist: { name, plugins } }) => [name, plugins[0]?.type]));
   }
 
-  /** @param network of the lease; null where the service does not say */
+  /**
+   * @param network of the lease; null where the service does not say
+   * @param nowMs infinity when it is known that no call for the attachment is under way
+   */
   judge(lease: Lease, network: Network | null, nowMs: number): Verdict {
     const key = textOf(lease);
     const link = this.#links.get(key);
@@ -46,16 +67,25 @@ export class Holders {
     if (lease.acquiredAt !== null && nowMs - Date.parse(lease.acquiredAt) < YOUNG_MS)
       return { holder: "unknown", evidence: "granted a moment ago" };
     if (this.#hasHashes) return { holder: "unknown", evidence: "a link whose alias tells no key" };
-    if (makesLink(entry, network)) return { holder: "gone", evidence: "no link on this host" };
+    if (this.#makesLink(lease, entry, network)) return { holder: "gone", evidence: "no link on this host" };
     if (entry === null || entry.netns === "") return { holder: "unknown", evidence: "nothing here tells" };
     return isNetnsThere(entry)
       ? { holder: "there", evidence: `namespace ${entry.netns}` }
       : { holder: "gone", evidence: `no namespace ${entry.netns}` };
   }
-}
 
-/** True when the holder has a link on the host for certain: its plugin is ours, or its network's conflist is. */
-function makesLink(entry: CachedAttachment | null, network: Network | null): boolean {
-  if (entry !== null) return entry.conflist.plugins[0]?.type === "fairlead-bridge";
-  return network !== null && network.driver === "bridge" && network.origin !== "conflist";
+  /** True when the holder has a link on the host for certain: its plugin is ours, or its network's is. */
+  #makesLink(lease: Lease, entry: CachedAttachment | null, network: Network | null): boolean {
+    if (entry !== null) return entry.conflist.plugins[0]?.type === BRIDGE;
+    // Interface plugins of ours record one; another plugin that runs `fairlead-ipam` has none to give.
+    if (lease.mac === "" || network === null || network.driver !== "bridge") return false;
+    return network.origin !== "conflist" || this.#isOfOurBridge(network.name);
+  }
+
+  /** The service does not know a conflist's plugin: its bridge or the conflist of today says it, and nothing may say another one. */
+  #isOfOurBridge(networkName: string): boolean {
+    const plugin = this.#plugins.get(networkName);
+    if (plugin !== undefined) return plugin === BRIDGE;
+    return this.#bridges.has(bridgeAliasOf(networkName));
+  }
 }

@@ -2,12 +2,14 @@
  * What is attached to bridges of this host, by the links that are there: whose they are is in the alias of the host end, and
  * the addresses are asked for in the network namespace of the other end, without entering it.
  *
- * Source: net/ipv4/devinet.c inet_dump_ifaddr, IFA_TARGET_NETNSID (Linux 4.20).
+ * Source: net/ipv4/devinet.c inet_dump_ifaddr, IFA_TARGET_NETNSID (Linux 4.20); net/core/rtnetlink.c rtnl_getlink,
+ * IFLA_TARGET_NETNSID.
  */
 import { formatPrefix } from "../addr/prefix.ts";
 import type { NetlinkConnection } from "../netlink/connection.ts";
 import { isAbsent, NetlinkError } from "../netlink/request.ts";
 import { getAddresses, IFA_F_PERMANENT, type LinkAddress, localAddress } from "../netlink/route/address.ts";
+import { getLink } from "../netlink/route/link.ts";
 import { RT_SCOPE_UNIVERSE } from "../netlink/route/route.ts";
 import { type LinkState, listLinksOfKind } from "./links.ts";
 
@@ -28,6 +30,8 @@ export interface AttachedLink {
   readonly key: AttachedKey | null;
   /** With prefix length; without what the link gave itself. */
   readonly addresses: readonly string[];
+  /** Of the container's end; empty where it has none. */
+  readonly mac: string;
 }
 
 /** The key that the alias of a host end says; null where it holds a hash of it; undefined for every other alias. */
@@ -45,27 +49,34 @@ export function listAttached(connection: NetlinkConnection): AttachedLink[] {
   return listLinksOfKind(connection, "veth").flatMap((link) => {
     const key = keyOfAlias(link.alias);
     if (key === undefined) return [];
-    const addresses = addressesBehind(connection, link);
-    return addresses === null ? [] : [{ hostIfname: link.ifname, key, addresses }];
+    const behind = lookBehind(connection, link);
+    return behind === null ? [] : [{ hostIfname: link.ifname, key, ...behind }];
   });
 }
 
 /** Null: the other end is gone. */
-function addressesBehind(connection: NetlinkConnection, { link, linkNetnsId }: LinkState): string[] | null {
+function lookBehind(
+  connection: NetlinkConnection,
+  { link, linkNetnsId }: LinkState,
+): Pick<AttachedLink, "addresses" | "mac"> | null {
   if (link === null) return null;
+  const netnsId = linkNetnsId ?? undefined;
   try {
-    const there = connection.dump(
-      getAddresses({ ifindex: link, ...(linkNetnsId !== null && { netnsId: linkNetnsId }) }),
+    const addresses = connection.dump(
+      getAddresses({ ifindex: link, ...(netnsId !== undefined && { netnsId }) }),
     );
-    return there.filter(isGiven).flatMap((one) => {
-      const own = localAddress(one);
-      return own === undefined ? [] : [formatPrefix(own)];
-    });
+    const { address: mac = "" } = connection.find(getLink({ ifindex: link }, netnsId)) ?? {};
+    return { addresses: addresses.filter(isGiven).flatMap(textsOf), mac };
   } catch (thrown) {
     // EINVAL: the number names no namespace any more. Source: net/core/rtnetlink.c, rtnl_get_net_ns_capable.
     if (isAbsent(thrown) || (thrown instanceof NetlinkError && thrown.errnoName === "EINVAL")) return null;
     throw thrown;
   }
+}
+
+function textsOf(address: LinkAddress): string[] {
+  const own = localAddress(address);
+  return own === undefined ? [] : [formatPrefix(own)];
 }
 
 function isGiven({ scope, flags, headerFlags }: LinkAddress): boolean {

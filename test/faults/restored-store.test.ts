@@ -5,6 +5,7 @@
 import { cpSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Endpoint, Network, ServiceInfo } from "../../lib/ipam/api.ts";
+import { createHttpClient } from "../../lib/rpc/http-client.ts";
 import { FairleadNode } from "../support/fairlead-node.ts";
 import { Lab } from "../support/lab.ts";
 import { waitUntil } from "../support/lab-process.ts";
@@ -139,4 +140,35 @@ test("without an agent nothing is granted until somebody says what is attached",
   expect(await endpoints()).toEqual(before);
   expect(await node.run("ipam", "recover")).toBe("The service knew all that is attached here.\n");
   await node.run("sandbox", "create", "--network", "web", own("dd"));
+});
+
+test("what was removed since the backup is released again, by the same evidence as by hand; what cannot be told stays", async () => {
+  await node.run("network", "create", "web");
+  for (const name of ["aa", "bb"]) await node.run("sandbox", "create", "--network", "web", own(name));
+  const service = createHttpClient({ endpoint: { socket: node.socket } });
+  const caller = { actor: "test", node: "" };
+  // As a plugin of somebody else's does, which leaves no trace of ours.
+  const foreign = { networkName: "web", containerId: "foreign", ifname: "eth0" };
+  await service.acquire({ key: foreign, names: ["0"] }, caller);
+  // As one of ours does on a network of which nothing tells which one it is: macvlan, without a cache of results.
+  const declaration = { rangeSets: [[{ subnet: "10.200.0.0/24" }]] };
+  const unknown = { networkName: "elsewhere", containerId: "unknown", ifname: "eth0" };
+  await service.acquire({ key: unknown, declaration, mac: "02:00:00:00:00:01", names: ["1"] }, caller);
+  const [one = "", two = "", aa = "", bb = ""] = await endpoints();
+  await crash(() => cpSync(node.stateFolder, backup, { recursive: true }));
+  await node.run("sandbox", "rm", own("bb"));
+  expect(await endpoints()).toEqual([one, two, aa]);
+  await crash(putBack);
+  expect(await settled()).toBe(true);
+  expect(await endpoints()).toEqual([one, two, aa]);
+  const events = await service.listEvents({ since: 0, limit: 1000 });
+  service.close();
+  const released = events.filter(({ kind }) => kind === "lease-released");
+  expect(released).toMatchObject([
+    {
+      address: /[0-9.]+(?=\/)/.exec(bb)?.[0],
+      reason: expect.stringContaining("put back: no link on this host"),
+    },
+  ]);
+  expect(await node.run("ipam", "check")).toContain("No contradictions");
 });

@@ -148,8 +148,7 @@ export class FairleadNode {
     if (["sandbox create", "sandbox rm", "network connect", "network disconnect"].includes(called))
       return [...node, "--cni-bin-dir", this.pluginFolder];
     if (called === "network") return [];
-    if (called === "ipam release") return [...service, "--cni-cache-dir", this.cacheFolder];
-    if (called === "ipam recover")
+    if (["ipam release", "ipam recover"].includes(called))
       return [...service, "--cni-conf-dir", this.conflistFolder, "--cni-cache-dir", this.cacheFolder];
     const isChange = ["network create", "network rm", "network remove", "network prune"].includes(called);
     return isChange ? [...service, "--agent-socket", this.agentSocket] : service;

@@ -116,12 +116,19 @@ export function deleteLinkGroup(group: number): NetlinkRequest {
   };
 }
 
-/** Asks for one link, without a dump. ENODEV when there is none. */
-export function getLink(reference: LinkReference): NetlinkRequest<Link> {
+/**
+ * Asks for one link, without a dump. ENODEV when there is none.
+ * @param netnsId of the netns to look in; default: the socket's. EINVAL when it has no such number.
+ */
+export function getLink(reference: LinkReference, netnsId?: number): NetlinkRequest<Link> {
   return {
     type: RTM_GETLINK,
     flags: 0,
-    payload: linkMessage.encode({ ...reference, extendedMask: RTEXT_FILTER_SKIP_STATS }),
+    payload: linkMessage.encode({
+      ...reference,
+      extendedMask: RTEXT_FILTER_SKIP_STATS,
+      ...(netnsId !== undefined && { targetNetnsId: netnsId }),
+    }),
     operation: "get link",
     object: linkText(reference),
     decodeReply: decodeLink,
