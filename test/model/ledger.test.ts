@@ -81,14 +81,6 @@ test("a reboot takes what was there, and not what was absent", () => {
   expect(phase()).toBe("live");
 });
 
-test("a restored backup casts doubt on what is gone, and not on what lives", () => {
-  call(ADD, DONE);
-  call({ verb: "ADD", who: 1 }, DONE);
-  call({ verb: "DEL", who: 1 }, DONE);
-  ledger.restored();
-  expect([phase(), ledger.stay(1).phase]).toEqual(["live", "unsure"]);
-});
-
 test("whatever happens to a stay, its change is another", () => {
   const changes = [ledger.changes()[0]];
   const note = () => changes.push(ledger.changes()[0]);

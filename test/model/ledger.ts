@@ -74,11 +74,6 @@ export class Ledger {
     for (const who of [...this.those("live"), ...this.those("unsure")]) this.#move(who, "lost");
   }
 
-  /** What was taken away since the backup may be leased again, until another DEL, or a person, says that it is gone. */
-  restored(): void {
-    for (const who of [...this.those("absent"), ...this.those("lost")]) this.#move(who, "unsure");
-  }
-
   #meetOthers(begun: BegunCall): void {
     const others = [...this.#underWay].filter(({ call }) => call.who === begun.call.who);
     for (const one of others) one.isMet = true;

@@ -112,10 +112,7 @@ class Player {
     }
     if (what === "backup") return this.#store.backup();
     if (what !== "restore") return this.#store.shiftClock(what);
-    const revision = await this.#store.restore();
-    if (revision === null) return;
-    this.#seen = revision;
-    this.#runtime.ledger.restored();
+    this.#seen = (await this.#store.restore()) ?? this.#seen;
   }
 
   /** Only when the service can be asked; what happens until it can be is judged then. */

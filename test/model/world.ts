@@ -21,7 +21,8 @@ import { join } from "node:path";
 import { createAgentClient } from "../../lib/rpc/agent-client.ts";
 import { createHttpClient, type HttpIpamClient } from "../../lib/rpc/http-client.ts";
 import { command, labEnvironment, tryCommand, waitUntil } from "../support/lab-process.ts";
-import { CONTAINERS, type Daemon, type Process } from "./history.ts";
+import { configurationOf } from "./conflists.ts";
+import { CONTAINERS, type Daemon, NETWORKS, type Process } from "./history.ts";
 import { FAIRLEAD_DIRECTORY } from "./place.ts";
 
 const BOOT_ID = "/proc/sys/kernel/random/boot_id";
@@ -186,6 +187,8 @@ export class World {
     const server = { ...common, predefinedNetworks: false };
     const cniConfDir = join(directory, "net.d");
     mkdirSync(cniConfDir);
+    for (let network = 0; network < NETWORKS; network += 1)
+      writeFileSync(join(cniConfDir, `${network}.conf`), JSON.stringify(configurationOf(network, "plain")));
     const agent = { ...common, cniConfDir, workers: WORKERS, dns: { enabled: false } };
     // JSON is YAML.
     writeFileSync(join(directory, "server.yaml"), JSON.stringify(server));
