@@ -19,6 +19,7 @@ import { sleepMs } from "../lib/linux/stdio.ts";
 import { beginExchange } from "../lib/linux/stream-socket.ts";
 import { tryHoldAttachment } from "./attachment-order.ts";
 import { namesOrId } from "./container-names.ts";
+import { holderInTheWay, type ReleaseIfGone } from "./gone-holder.ts";
 import { type IpamConfig, type IpamConfigSource, readIpamConfig } from "./ipam-config.ts";
 import { beginPatiently } from "./patient-exchange.ts";
 import { PendingGrant } from "./pending-grant.ts";
@@ -83,9 +84,10 @@ export class CentralIpam {
    * Asks for the addresses of `key`. Until they are awaited there is time for what does not need them: the service takes as
    * long to make a grant durable as the kernel to make a link.
    *
+   * @param releaseIfGone how a requested address is taken over from a holder that is gone
    * @throws FairleadError as {@link PendingAddresses.finish}; then there is nothing to undo.
    */
-  beginAcquire(key: AttachmentKey, mac?: string): PendingAddresses {
+  beginAcquire(key: AttachmentKey, mac?: string, releaseIfGone?: ReleaseIfGone): PendingAddresses {
     const { declaration, requestedAddresses, stickyName } = this.#config;
     const names = namesOrId(this.#config.names, key.containerId);
     const dns = this.#readDns();
@@ -106,7 +108,7 @@ export class CentralIpam {
       key,
       attempt,
       isForInterface: mac !== undefined,
-      answer: () => this.#answerTo(request, answer),
+      answer: () => this.#answerTo(request, answer, releaseIfGone),
     });
     let isWarm = false;
     const finish = (): Result => {
@@ -144,29 +146,65 @@ export class CentralIpam {
   }
 
   /** The answer. @throws FairleadError; what is wrong with the ranges, in the places of the configuration. */
-  #answerTo(request: AcquireRequest, answer: () => AcquireResponse): AcquireResponse {
+  #answerTo(
+    request: AcquireRequest,
+    answer: () => AcquireResponse,
+    releaseIfGone?: ReleaseIfGone,
+  ): AcquireResponse {
     try {
-      return this.#surveyed(request, answer);
+      return this.#answered(request, answer, releaseIfGone);
     } catch (thrown) {
       throw asConfigurationFault(this.#config, asFairleadError(thrown, "acquire"));
     }
   }
 
-  /** The answer; where the service wants to know first what is in use, we look, and ask again. */
-  #surveyed(request: AcquireRequest, answer: () => AcquireResponse): AcquireResponse {
-    try {
-      return answer();
-    } catch (thrown) {
-      const { declaration } = request;
-      if (asFairleadError(thrown, "acquire").code !== "survey-needed" || !declaration) throw thrown;
-      const survey = surveyNetwork({
-        raw: this.#raw,
-        networkName: this.#networkName,
-        declaration,
-        log: this.#log,
-      });
-      return this.#client.beginAcquire({ ...request, survey })();
+  /** The answer; where something can be done about a refusal, that is done, and the service asked again. */
+  #answered(
+    request: AcquireRequest,
+    answer: () => AcquireResponse,
+    releaseIfGone?: ReleaseIfGone,
+  ): AcquireResponse {
+    let asked = request;
+    let next = answer;
+    // Once for a survey, and once for each address.
+    for (let left = 1 + (request.requestedAddresses?.length ?? 0); ; left -= 1) {
+      try {
+        return next();
+      } catch (thrown) {
+        const error = asFairleadError(thrown, "acquire");
+        const again =
+          left === 0 ? null : (this.#surveyed(asked, error) ?? this.#takenOver(asked, error, releaseIfGone));
+        if (again === null) throw thrown;
+        asked = again;
+        next = this.#client.beginAcquire(again);
+      }
     }
+  }
+
+  /** Where the service wants to know first what is in use: the request with what was seen. */
+  #surveyed(request: AcquireRequest, { code }: FairleadError): AcquireRequest | null {
+    const { declaration, survey: earlier } = request;
+    if (code !== "survey-needed" || !declaration || earlier) return null;
+    const survey = surveyNetwork({
+      raw: this.#raw,
+      networkName: this.#networkName,
+      declaration,
+      log: this.#log,
+    });
+    return { ...request, survey };
+  }
+
+  /** Where a requested address was held by somebody who is gone, and is no more: the request. */
+  #takenOver(request: AcquireRequest, refusal: FairleadError, releaseIfGone?: ReleaseIfGone) {
+    const holder = releaseIfGone ? holderInTheWay(refusal, this.#networkName) : null;
+    if (!releaseIfGone || holder === null) return null;
+    const { key, address, sequence } = holder;
+    const evidence = releaseIfGone(holder, (reason) => {
+      this.#client.release({ key, sequences: [sequence], attempt: newAttempt(), reason });
+    });
+    if (evidence === null) return null;
+    this.#log(`took ${address} over from ${key.networkName}/${key.containerId} (${key.ifname}): ${evidence}`);
+    return request;
   }
 
   /**

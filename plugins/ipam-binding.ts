@@ -15,13 +15,14 @@ import type { AddRequest, CheckRequest, PluginRequest } from "../lib/cni/request
 import type { Result } from "../lib/cni/result.ts";
 import { IPAM_SECTION } from "../lib/cni/sections.ts";
 import { CentralIpam, type PendingAddresses } from "./central-ipam.ts";
+import type { ReleaseIfGone } from "./gone-holder.ts";
 import { FAIRLEAD_IPAM } from "./ipam-config.ts";
 import { checkStatic, FAIRLEAD_STATIC, type StaticSource, staticResult } from "./static-ipam.ts";
 
 /** The address side of an interface plugin's verbs. Errors are those of the service or of the delegate. */
 export interface IpamBinding {
-  /** Asks for addresses. What it throws leaves nothing to undo. */
-  begin(request: AddRequest, mac: string): PendingAddresses;
+  /** Asks for addresses. What it throws leaves nothing to undo. Who has no leases takes none over. */
+  begin(request: AddRequest, mac: string, releaseIfGone?: ReleaseIfGone): PendingAddresses;
   check(request: CheckRequest): void;
   status(request: PluginRequest): void;
 }
@@ -46,8 +47,8 @@ function service({ config: { networkName, raw }, args = NO_ARGS, log }: RequestW
 }
 
 const central: IpamBinding = {
-  begin(request, mac) {
-    return service(request).beginAcquire(request.key, mac);
+  begin(request, mac, releaseIfGone) {
+    return service(request).beginAcquire(request.key, mac, releaseIfGone);
   },
   check: (request) => service(request).verify(request.key, request.prevResult),
   status: (request) => service(request).requireReady(),

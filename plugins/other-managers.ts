@@ -6,11 +6,13 @@
  * namespace is there says that somebody still answers for it. libcni deletes the attachments that it finds stale, and
  * their records, before it calls GC: what is left is not the caller's.
  *
+ * Whoever wants a requested address for himself (gone-holder.ts) goes by the same records.
+ *
  * Source: libcni 1.3, GCNetworkList and `cachedInfo`.
  */
 import { list, object, readLeniently, text } from "../lib/cni/fields.ts";
 import { decodeJson, isObject, type JsonObject } from "../lib/cni/json.ts";
-import type { GcRequest } from "../lib/cni/request.ts";
+import type { AttachmentKey, GcRequest } from "../lib/cni/request.ts";
 import { type AttachmentId, VALID_ATTACHMENT_KEYS } from "../lib/cni/sections.ts";
 import { FairleadError } from "../lib/errors.ts";
 import { listDirectory, readFileIfExists } from "../lib/linux/files.ts";
@@ -65,14 +67,24 @@ function withValid(request: GcRequest, validAttachments: readonly AttachmentId[]
 
 function othersOf({ config: { networkName }, validAttachments }: GcRequest): RecordedAttachment[] {
   const valid = new Set(validAttachments.map(textOf));
+  return recordsOf(networkName).filter((recorded) => !valid.has(textOf(recorded)));
+}
+
+/** Of attachments to the network whose namespaces are there. */
+function recordsOf(networkName: string): RecordedAttachment[] {
   return listDirectory(RECORDS_DIRECTORY)
     .filter((name) => name.startsWith(`${networkName}-`))
-    .flatMap((name) => readRecord(`${RECORDS_DIRECTORY}/${name}`, networkName) ?? [])
-    .filter((recorded) => !valid.has(textOf(recorded)));
+    .flatMap((name) => readRecord(`${RECORDS_DIRECTORY}/${name}`, networkName) ?? []);
 }
 
 function textOf({ containerId, ifname }: AttachmentId): string {
   return `${containerId}/${ifname}`;
+}
+
+/** The namespace that is there of an attachment which somebody has a record of; null: nobody answers for it so. */
+export function livingNamespaceOf({ networkName, ...attachment }: AttachmentKey): string | null {
+  const text = textOf(attachment);
+  return recordsOf(networkName).find((recorded) => textOf(recorded) === text)?.netns ?? null;
 }
 
 /** Null for what is no record of this network, or of a container that is gone. */

@@ -58,7 +58,7 @@ export function quotaExceeded(
 /** Somebody else has `record`, or it is kept from whoever asks. That it cools is no reason. */
 export function addressInUse(operation: string, record: LeaseRecord): FairleadError {
   const { reason, hint } = whyNot(record);
-  const { containerId, ifname, node, state } = record;
+  const { containerId, ifname, node, bootId, mac, state, sequence } = record;
   const address = formatAddress(record.address);
   return new FairleadError({
     code: "address-in-use",
@@ -66,7 +66,7 @@ export function addressInUse(operation: string, record: LeaseRecord): FairleadEr
     object: address,
     reason,
     hint,
-    details: { address, state, containerId, ifname, node },
+    details: { address, state, containerId, ifname, node, bootId, mac, sequence },
   });
 }
 

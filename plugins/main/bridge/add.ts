@@ -4,6 +4,7 @@ import type { AddRequest } from "../../../lib/cni/request.ts";
 import { EMPTY_RESULT, type Result, requireRepresentable } from "../../../lib/cni/result.ts";
 import { openNetns } from "../../../lib/linux/netns.ts";
 import { appendResult, resultOf } from "../../attachment-result.ts";
+import { releaseIfGone } from "../../gone-holder.ts";
 import { processExec } from "../../io.ts";
 import { bindIpam, type IpamBinding } from "../../ipam-binding.ts";
 import { askForAddresses } from "../../pending-addresses.ts";
@@ -50,7 +51,8 @@ function make(addition: Addition, space: Workspace): Result {
   const netns = openNetns(request.netns);
   const complete = (result: Result) => planAddresses(plan, result);
   try {
-    const awaitAddresses = askForAddresses({ ...addition, mac: plan.mac, complete }, space.undo);
+    const question = { ...addition, mac: plan.mac, complete, releaseIfGone };
+    const awaitAddresses = askForAddresses(question, space.undo);
     const attached = attach({ bridge: plan, netns, awaitAddresses }, space);
     const outcome = { ...attached, containerInterface: CONTAINER_INTERFACE, dns: plan.dns };
     return appendResult(request.prevResult ?? EMPTY_RESULT, resultOf(outcome));
