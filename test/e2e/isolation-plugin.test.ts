@@ -97,7 +97,12 @@ test("where all is in place, isolation adds one datagram to an ADD", async () =>
 });
 
 test("a hand-written conflist is isolated when it asks, and forgotten by GC", async () => {
+  // A bridge of somebody else counts as outside, from where networks are closed unless they say otherwise.
+  await lab.network("open", {
+    options: { "com.docker.network.bridge.gateway_mode_ipv4": "nat-unprotected" },
+  });
   const b1 = await lab.container("b1", "b");
+  const o1 = await lab.container("o1", "open");
   const netns = await lab.under.lab.addContainer("hand");
   const container = { name: "hand", netns };
   const keys = {
@@ -107,10 +112,11 @@ test("a hand-written conflist is isolated when it asks, and forgotten by GC", as
     ipam: { type: "fairlead-ipam", socket: lab.under.socket, ranges: [[{ subnet: "10.79.0.0/24" }]] },
   };
   expect((await lab.plugin("ADD", "b", container, { keys: { ...keys, isolation: false } })).status).toBe(0);
-  expect(await pings(netns, b1.address[4])).toBe(true);
+  expect(await pings(netns, o1.address[4])).toBe(true);
+  expect(await pings(netns, b1.address[4], false)).toBe(false);
   expect((await lab.plugin("DEL", "b", container, { keys })).status).toBe(0);
   expect((await lab.plugin("ADD", "b", container, { keys })).status).toBe(0);
-  expect(await pings(netns, b1.address[4], false)).toBe(false);
+  expect(await pings(netns, o1.address[4], false)).toBe(false);
   expect((await lab.plugin("DEL", "b", container, { keys })).status).toBe(0);
   const gc = { keys: { ...keys, "cni.dev/valid-attachments": [] } };
   expect((await lab.plugin("GC", "b", container, gc)).status).toBe(0);
