@@ -14,10 +14,10 @@ import {
 } from "../../lib/host/foreign-accept.ts";
 import type { LinkPattern } from "../../lib/host/foreign-accept-plan.ts";
 import { chainText } from "../../lib/host/foreign-chains.ts";
-import { readSysctl } from "../../lib/linux/sysctl.ts";
 import type { NFTables } from "../../lib/netlink/nftables/nftables.ts";
 import type { AgentProblem } from "../../lib/rpc/agent-api.ts";
 import type { FirewallAccept } from "../config.ts";
+import { isBridgedFiltered } from "./bridge-netfilter.ts";
 
 /** Brings our rules in others' chains to what they must be. Returns the chains that were changed. @throws FairleadError */
 export function keepAccepted(
@@ -31,20 +31,18 @@ export function keepAccepted(
 /** What is in the way of containers. @throws FairleadError */
 export function firewallProblems(nft: NFTables, patterns: readonly LinkPattern[]): AgentProblem[] {
   if (patterns.length === 0) return [];
-  const isBridgedFiltered = BRIDGE_NETFILTER.some((key) => readSysctl(["net", "bridge", key]) === "1");
+  const isFiltered = isBridgedFiltered(4) || isBridgedFiltered(6);
   const obstacles = findObstacles(nft, patterns);
   return [
-    ...obstacles.map((obstacle) => problemOf(obstacle, isBridgedFiltered)),
+    ...obstacles.map((obstacle) => problemOf(obstacle, isFiltered)),
     ...(usesLegacyFilter() ? [LEGACY] : []),
   ];
 }
 
-const BRIDGE_NETFILTER = ["bridge-nf-call-iptables", "bridge-nf-call-ip6tables"];
-
-function problemOf({ chain, outcome, purposes, lines }: Obstacle, isBridgedFiltered: boolean): AgentProblem {
+function problemOf({ chain, outcome, purposes, lines }: Obstacle, isFiltered: boolean): AgentProblem {
   const text = chainText(chain);
   const bridged =
-    chain.hook === "forward" && isBridgedFiltered
+    chain.hook === "forward" && isFiltered
       ? "; br_netfilter is on, so containers of one network do not reach each other either (sysctl net.bridge.bridge-nf-call-iptables=0 ends that)"
       : "";
   return {

@@ -17,6 +17,7 @@ import type { Event, Network } from "../../lib/ipam/api.ts";
 import type { AgentProblem } from "../../lib/rpc/agent-api.ts";
 import type { FeedListener } from "../feed.ts";
 import type { AgentContext, AgentPart } from "../part.ts";
+import { bridgedPortProblems, isBridgedFiltered } from "./bridge-netfilter.ts";
 import { type ConflistSettings, conflistOf, type NodeBridge, nodeBridgeOf } from "./conflist.ts";
 import { type ConfigurationFile, ConflistFiles } from "./conflist-files.ts";
 import { diskProblems } from "./disk.ts";
@@ -287,7 +288,8 @@ class NodeNetworks {
     this.mendRules();
     const { nft } = this.#host;
     try {
-      this.#tellAll(firewallProblems(nft, this.#patterns()));
+      const bridged = bridgedPortProblems(this.#bridges(), isBridgedFiltered);
+      this.#tellAll([...firewallProblems(nft, this.#patterns()), ...bridged]);
     } catch (thrown) {
       this.#firewallFailed(thrown);
     }
@@ -330,7 +332,10 @@ class NodeNetworks {
     this.#warnings = problems;
     for (const { object, message } of problems) {
       if (!before.has(message))
-        this.#context.logger.warn({ object, reason: message }, "agent: a foreign firewall is in the way");
+        this.#context.logger.warn(
+          { object, reason: message },
+          "agent: a firewall or a setting of this host is in the way",
+        );
     }
   }
 

@@ -1,12 +1,13 @@
 /** Firewalls of others that drop by default: names and published ports work, and what was there is as it was afterwards. */
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { AgentProblem } from "../../lib/rpc/agent-api.ts";
 import { AgentLab, CALLER } from "../support/agent-lab.ts";
 import { FairleadNode } from "../support/fairlead-node.ts";
 import { HOST_IPV4, INTERNET_IPV4, Lab, netnsPath } from "../support/lab.ts";
 import { FAIRLEAD_DIRECTORY } from "../support/lab-plugins.ts";
-import { requireTools, until } from "../support/lab-process.ts";
-import { ask, startServer } from "../support/port-lab.ts";
+import { requireTools, tryCommand, until } from "../support/lab-process.ts";
+import { ask, askOnce, NO_ANSWER, startServer } from "../support/port-lab.ts";
 
 jest.setTimeout(120_000);
 
@@ -90,6 +91,34 @@ describe("firewall.accept: auto", () => {
       );
     },
   );
+
+  test("with br_netfilter, an icc=false network does not reach the ports it publishes, and the status says so", async () => {
+    const [first, second] = [own("first"), own("second")];
+    await node.run("network", "create", "-o", "com.docker.network.bridge.enable_icc=false", "apart");
+    await node.run("sandbox", "create", "--network", "apart", "--publish", "8081:80", first);
+    await node.run("sandbox", "create", "--network", "apart", second);
+    await startServer(lab, `/run/netns/${first}`, "first", [80]);
+    const agentConfig = join(lab.directory, "agent.yaml");
+    writeFileSync(agentConfig, `socket: ${node.agentSocket}\n`);
+    const question = { host: HOST_IPV4, port: 8081 };
+    const askAs = (name: string): Promise<string> => askOnce(`/run/netns/${name}`, question);
+    for (const isOn of [true, false]) {
+      await lab.host(["sysctl", "-qw", `net.bridge.bridge-nf-call-iptables=${isOn ? 1 : 0}`]);
+      const status = await tryCommand(
+        lab.inHost(FAIRLEAD, "agent", "--status", "--json", "--config", agentConfig),
+      );
+      const says = expect.stringContaining("network apart has icc=false, and br_netfilter is on");
+      expect(status.stdout).toEqual(isOn ? says : expect.not.stringContaining("br_netfilter"));
+      for (const name of [first, second]) expect(await askAs(name)).toMatch(isOn ? NO_ANSWER : /^first /);
+      // Never each other; the rest always.
+      expect(await ask(netnsPath(lab.internetNetns), question)).toMatch(/^first /);
+      expect(await ask(`/run/netns/${client}`, question)).toMatch(/^first /);
+      expect((await node.exec(second, "ping", "-c1", "-W1", first)).status).not.toBe(0);
+      expect((await node.exec(second, "ping", "-c1", "-W2", INTERNET_IPV4)).status).toBe(0);
+    }
+    for (const name of [first, second]) await node.run("sandbox", "rm", "-f", name);
+    await node.run("network", "rm", "apart");
+  });
 
   async function saved(): Promise<string[]> {
     const texts = [
@@ -224,8 +253,12 @@ describe("firewall.accept: off", () => {
 
   test("one of iptables is named with lines for iptables, and with br_netfilter where that is on", async () => {
     await under.lab.host(["iptables", "-P", "FORWARD", "DROP"]);
+    await under.lab.host(["sysctl", "-qw", "net.bridge.bridge-nf-call-iptables=1"]);
     const [problem] = await problems();
     expect(problem).toMatchObject({ severity: "error", object: "chain ip filter FORWARD" });
+    expect(problem?.message).toContain(
+      "br_netfilter is on, so containers of one network do not reach each other",
+    );
     expect(problem?.message).toContain("iptables -I FORWARD -i fl-+ -j ACCEPT");
     expect(problem?.message).toContain("--ctstate RELATED,ESTABLISHED,DNAT -j ACCEPT");
     await under.lab.host(["iptables", "-A", "FORWARD", "-m", "limit", "--limit", "1/s", "-j", "ACCEPT"]);
