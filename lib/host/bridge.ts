@@ -180,6 +180,8 @@ export interface GatewaySpec {
   readonly addresses: readonly InterfaceAddress[];
   /** Replaces addresses that stand in the way, instead of failing. */
   readonly forceAddress?: boolean;
+  /** Gateways of the same network's other subnets, which stand in nobody's way. Asked for only when something is there. */
+  readonly siblings?: () => readonly InterfaceAddress[];
 }
 
 /**
@@ -187,20 +189,23 @@ export interface GatewaySpec {
  * all there.
  *
  * Another IPv4 address stands in the way, as does an IPv6 address whose prefix overlaps; link-local IPv6 addresses
- * that are not asked for never do. Idempotent, also against others that do the same at the same time.
+ * that are not asked for never do, nor do `siblings`. Idempotent, also against others that do the same at the same time.
  *
  * @throws FairleadError in-use when an address stands in the way and `forceAddress` is not set.
  * Source: `ensureAddr` of the reference plugin bridge.
  */
 export function ensureGatewayAddresses(connection: NetlinkConnection, spec: GatewaySpec): void {
-  const { link, addresses, forceAddress = false } = spec;
+  const { link, addresses, forceAddress = false, siblings = () => [] } = spec;
   const present = linkAddresses(connection, link.ifindex);
   const missing = addresses.filter((wanted) => !present.some(({ address }) => prefixEquals(address, wanted)));
   if (missing.length === 0) return;
+  const isAmong = (own: readonly InterfaceAddress[], address: InterfaceAddress) =>
+    own.some((each) => prefixEquals(each, address));
   const obstacles = present.filter(
     ({ address, isLinkLocal }) =>
-      !addresses.some((wanted) => prefixEquals(wanted, address)) &&
-      missing.some((wanted) => standsInTheWay(address, isLinkLocal, wanted)),
+      !isAmong(addresses, address) &&
+      missing.some((wanted) => standsInTheWay(address, isLinkLocal, wanted)) &&
+      !isAmong(siblings(), address),
   );
   const [obstacle] = obstacles;
   if (obstacle !== undefined && !forceAddress) throw addressConflict(link.ifname, obstacle.address, missing);

@@ -266,6 +266,39 @@ describe("MAC address", () => {
   });
 });
 
+describe("a range set of several subnets", () => {
+  test.each([{}, { forceAddress: true }])("when one is full the next has a gateway too: %j", async (keys) => {
+    const [network, next] = [lab.network(), lab.network()];
+    const only = network.subnet.replace("0/24", "10");
+    const ranges = [[{ subnet: network.subnet, rangeStart: only, rangeEnd: only }, { subnet: next.subnet }]];
+    const ipam = { ...lab.plugins.ipam([]), ranges };
+    const config = lab.bridge(network, { isDefaultGateway: true, isolation: true, ipam, ...keys });
+    const [first, second] = [await addTo(config), await addTo(config)];
+    const gateways = [network, next].map(({ subnet }) => subnet.replace("0/24", "1"));
+    for (const [index, { container, result }] of [first, second].entries()) {
+      expect(result.ips?.map(({ gateway }) => gateway)).toEqual([gateways[index]]);
+      const [route] = await lab.inContainer<{ gateway: string }>(container, "-4", "route", "show", "default");
+      expect(route?.gateway).toBe(gateways[index]);
+    }
+    expect(await lab.hostAddresses(network.bridge)).toEqual(
+      gateways.map((gateway) => `${gateway}/24`).sort(),
+    );
+    for (const { container, result } of [first, second])
+      await lab.succeed("CHECK", container, { ...config, prevResult: result });
+    for (const { container } of [first, second]) await lab.succeed("DEL", container, config);
+  });
+
+  test("a gateway that no range of the configuration has is in the way, as ever", async () => {
+    const [network, next] = [lab.network(), lab.network()];
+    const config = lab.bridge(network);
+    const { container: holder } = await addTo(config);
+    const other = withIpam(next, {}, { bridge: network.bridge });
+    const error = await lab.fail("ADD", await lab.container(), other);
+    expect(error).toMatchObject({ code: 104, msg: expect.stringContaining("two would conflict") });
+    await lab.succeed("DEL", holder, config);
+  });
+});
+
 describe("requested addresses", () => {
   const wanted = (network: TestNetwork) => network.subnet.replace("0/24", "42");
 

@@ -201,6 +201,21 @@ describe("links and bridges", () => {
       expect(shown()).toEqual(["10.2.0.1/24"]);
     });
 
+    test("gateways of the network's other subnets stay, forced or not; a stranger's stands in the way", () => {
+      const ensureBeside = (text: string, forceAddress = false) =>
+        ensureGatewayAddresses(host.connection, {
+          link: bridge(),
+          addresses: addresses(text),
+          forceAddress,
+          siblings: () => addresses("10.1.0.1/24", "10.2.0.1/24", "10.3.0.1/24"),
+        });
+      ensureBeside("10.1.0.1/24");
+      ensureBeside("10.2.0.1/24");
+      ensureBeside("10.3.0.1/24", true);
+      expect(shown()).toEqual(["10.1.0.1/24", "10.2.0.1/24", "10.3.0.1/24"]);
+      expect(() => ensure(["10.4.0.1/24"])).toThrow(errorWith({ code: "in-use" }));
+    });
+
     test("takes several IPv6 addresses unless they overlap", () => {
       ensure(["fd00:1::1/64"]);
       ensure(["fd00:2::1/64"]);

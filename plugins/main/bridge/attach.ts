@@ -250,7 +250,7 @@ function enterContainer({ bridge, addresses, netns }: ContainerPlan, log: Worksp
 
 /** Where the bridge is the gateway: its addresses, and forwarding. Returns the extra interface of a VLAN. */
 function makeGateways(
-  { bridge: { config }, addresses }: NetworkPlan,
+  { bridge: { config, declaredGateways: siblings }, addresses }: NetworkPlan,
   bridge: LinkState,
   space: Workspace,
 ): ResultInterface[] {
@@ -261,7 +261,7 @@ function makeGateways(
   // Before the host could be led by it: also on a bridge that somebody else made.
   ignoreAdvertisementsAsGateway(link.ifname, space.log);
   const { route } = space.host;
-  ensureGatewayAddresses(route, { link, addresses: wanted, forceAddress: config.forceAddress });
+  ensureGatewayAddresses(route, { link, addresses: wanted, forceAddress: config.forceAddress, siblings });
   for (const family of new Set(wanted.map((gateway) => gateway.address.family)))
     ensureForwarding(route, family);
   return vlanLink ? [interfaceOf(vlanLink)] : [];

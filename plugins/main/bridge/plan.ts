@@ -3,12 +3,14 @@
  *
  * A plan that exists is valid: there is no "validate first" to forget.
  */
+import type { InterfaceAddress } from "../../../lib/addr/prefix.ts";
 import type { AddRequest, AttachmentRequest } from "../../../lib/cni/request.ts";
 import type { Result } from "../../../lib/cni/result.ts";
 import type { AttachmentKey } from "../../../lib/ipam/api.ts";
 import { type AddressPlan, completeAddresses } from "../../address-plan.ts";
 import { aliasOf, containerMacOf, hostIfnameOf } from "../../attachment-names.ts";
 import { type AttachmentWishes, readWishes } from "../../attachment-wishes.ts";
+import { declaredGateways } from "../../declared-gateways.ts";
 import type { IpamBinding } from "../../ipam-binding.ts";
 import { type BridgeConfig, readBridgeConfig } from "./config.ts";
 
@@ -19,6 +21,8 @@ export interface BridgePlan extends AttachmentWishes {
   readonly hostIfname: string;
   readonly alias: string;
   readonly mac: string;
+  /** The gateways of all ranges that the configuration names: of one set, each attachment gets one. */
+  readonly declaredGateways: () => readonly InterfaceAddress[];
 }
 
 /** One ADD, read and checked. */
@@ -43,6 +47,7 @@ export function planBridge(request: AttachmentRequest): BridgePlan {
     hostIfname: hostIfnameOf(request.key),
     alias: aliasOf(request.key),
     mac: wishes.mac ?? containerMacOf(request.key),
+    declaredGateways: () => declaredGateways(request.config.raw),
   };
 }
 
