@@ -94,6 +94,16 @@ describe("declared networks", () => {
     expect(await s.f.service.listNetworks()).toHaveLength(1);
   });
 
+  test("an undone acquire leaves its declaration where what it was granted is in quarantine", async () => {
+    const request = { key: keyOf("a"), declaration: one("10.1.0.0/24") };
+    const { addresses } = await s.f.service.acquire(request, NODE1);
+    await s.f.service.quarantine({ address: "10.1.0.2", reason: "answered a probe" }, ADMIN);
+    const sequences = addresses.map(({ sequence }) => sequence);
+    await s.f.service.release({ key: keyOf("a"), sequences }, NODE1);
+    expect(await s.f.service.listNetworks()).toHaveLength(1);
+    expect(await declare("a", one("10.1.0.0/24"))).toEqual(["10.1.0.3"]);
+  });
+
   test("two range sets that overlap are refused, in a new network and beside pools that are there", async () => {
     const sets = (...subnets: string[]) => ({ rangeSets: subnets.map((subnet) => [{ subnet }]) });
     const twice = sets("10.2.0.0/24", "10.2.0.0/25");

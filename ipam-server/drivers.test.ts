@@ -122,6 +122,7 @@ test("options of a bridge mean what Docker's do, with its defaults", () => {
     hostBinding: null,
     mtu: null,
     sourceCheck: true,
+    probe: false,
     routedInto: [],
   });
   const options = {
@@ -131,6 +132,7 @@ test("options of a bridge mean what Docker's do, with its defaults", () => {
     [OPTION.hostBinding]: "127.0.0.1",
     [OPTION.mtu]: "1400",
     [OPTION.sourceCheck]: "off",
+    [OPTION.probe]: "on",
     [OPTION.gatewayMode6]: "nat-unprotected",
   };
   expect(readBridgeOptions({ id, options })).toEqual({
@@ -140,6 +142,7 @@ test("options of a bridge mean what Docker's do, with its defaults", () => {
     hostBinding: "127.0.0.1",
     mtu: 1400,
     sourceCheck: false,
+    probe: true,
     routedInto: [6],
   });
 });

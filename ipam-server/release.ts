@@ -55,10 +55,14 @@ function isUndo({ sequences, onlyAttempts }: ReleaseRequest): boolean {
   return sequences !== undefined || onlyAttempts === true;
 }
 
-/** A network that was declared by the very grant that is taken back, and had no other, was never there. */
+/**
+ * A network that was declared by the very grant that is taken back, and had no other, was never there, unless what was granted
+ * is in quarantine.
+ */
 function undoDeclaration(tx: Transaction, network: NetworkState, taken: readonly LeaseRecord[]): void {
   const { origin, createdAtMs } = network.record;
-  const isOwn = taken.length > 0 && taken.every(({ acquiredAtMs }) => acquiredAtMs === createdAtMs);
+  const isAsNew = (lease: LeaseRecord) => lease.acquiredAtMs === createdAtMs && lease.quarantine === null;
+  const isOwn = taken.length > 0 && taken.every(isAsNew);
   if (origin === "conflist" && isOwn && network.slotCount === taken.length) tx.removeNetwork(network);
 }
 

@@ -5,11 +5,13 @@
  * connection a call, with a time limit.
  */
 
+import { formatAddress } from "../lib/addr/address.ts";
 import type { JsonObject } from "../lib/cni/json.ts";
 import { EMPTY_DNS, type Result, type ResultDns } from "../lib/cni/result.ts";
 import type { AttachmentId } from "../lib/cni/sections.ts";
 import { asFairleadError, FairleadError } from "../lib/errors.ts";
-import type { AcquireRequest, AcquireResponse, AttachmentKey } from "../lib/ipam/api.ts";
+import type { AddressClaim } from "../lib/host/address-probe.ts";
+import type { AcquireRequest, AcquireResponse, AttachmentKey, Lease } from "../lib/ipam/api.ts";
 import { IpamClient } from "../lib/ipam/client.ts";
 import { isCompleteResponse } from "../lib/ipam/http-message.ts";
 import { type ReleaseIntent, requestOf } from "../lib/ipam/release-intent.ts";
@@ -41,6 +43,12 @@ export interface PendingAddresses {
   finish(): Result;
   /** Whether somebody else had one of them a moment ago; known when {@link finish} has returned. Absent: nobody knows. */
   isWarm?(): boolean;
+  /**
+   * Puts an address that a machine unknown to the service has into quarantine, and gives back what this request was
+   * granted, so that another one can be asked for. Returns false, and does nothing, when the address was asked for by name,
+   * or was the attachment's before. Absent: there are no others. @throws FairleadError as the service says.
+   */
+  refuse?(claim: AddressClaim): boolean;
   /** Gives back what this request was granted, and only that; waits for the answer first if nobody has. */
   undo(): void;
 }
@@ -116,7 +124,9 @@ export class CentralIpam {
       isWarm = response.addresses.some(({ warm }) => warm === true);
       return this.#resultOf(response, dns);
     };
-    return { finish, isWarm: () => isWarm, undo: () => this.#undo(grant) };
+    const refuse = (claim: AddressClaim): boolean =>
+      requestedAddresses.length === 0 && this.#refuse(grant, key, claim);
+    return { finish, isWarm: () => isWarm, refuse, undo: () => this.#undo(grant) };
   }
 
   #replayIntents(own?: AttachmentKey): void {
@@ -137,6 +147,18 @@ export class CentralIpam {
     const intent = { ...undoing, attempt: newAttempt() };
     if (grant.isSilent) this.#intend(intent);
     else this.#releaseOrIntend(intent);
+  }
+
+  /** Quarantine comes first: an address that is free for a moment may be granted in it. */
+  #refuse(grant: PendingGrant, key: AttachmentKey, claim: AddressClaim): boolean {
+    if (grant.undoing() === null) return false;
+    const address = formatAddress(claim.address);
+    const isClaimed = (lease: Lease) => lease.networkName === key.networkName && lease.address === address;
+    const addressSpace = this.#client.leasesOf(key.containerId).find(isClaimed)?.addressSpace;
+    const reason = `in use by ${claim.mac}, which answered a probe of network ${key.networkName}`;
+    this.#client.quarantine({ address, reason, ...(addressSpace !== undefined && { addressSpace }) });
+    this.#undo(grant);
+    return true;
   }
 
   #intend(intent: ReleaseIntent): void {

@@ -63,6 +63,13 @@ test("a bridge network, whole", async () => {
   expect(parseConflist(new TextEncoder().encode(text), fileName).name).toBe("web");
 });
 
+test("the network of a bridge is asked for addresses where the option says so", async () => {
+  const network = await create({ name: "asked", options: { "com.fairlead.probe": "on" } });
+  expect(plugins(network)[0]).toMatchObject({ probe: true });
+  const options = { "com.fairlead.probe": "off" };
+  expect(plugins({ ...network, options })[0]).not.toHaveProperty("probe");
+});
+
 test("an internal network has no default route and is not masqueraded", async () => {
   const network = await create({ name: "inner", internal: true });
   expect(plugins(network)[0]).toMatchObject({
@@ -145,8 +152,11 @@ test("macvlan has its parent, and IPAM where there are subnets", async () => {
     isDefaultGateway: true,
     gatewayPriority: 0,
     routerAdvertisements: false,
+    probe: true,
     ipam: { type: "fairlead-ipam" },
   });
+  const unasked = { ...given, options: { ...given.options, "com.fairlead.probe": "off" } };
+  expect(plugins(unasked)[0]).toMatchObject({ probe: false });
   expect(plugins({ ...given, internal: true })[0]).toMatchObject({ isDefaultGateway: false });
 });
 

@@ -8,7 +8,7 @@ import { formatAddress, parseAddress } from "../../lib/addr/address.ts";
 import { type InterfaceAddress, type Prefix, parsePrefix } from "../../lib/addr/prefix.ts";
 import { DEFAULT_SOCKET, DEFAULT_STATE_DIR } from "../../lib/daemon/paths.ts";
 import type { Network, Subnet } from "../../lib/ipam/api.ts";
-import { OPTION, readBridgeOptions } from "../../lib/ipam/network-options.ts";
+import { OPTION, readBridgeOptions, readProbe } from "../../lib/ipam/network-options.ts";
 import type { AgentConfig } from "../config.ts";
 
 /** What of the agent's configuration a conflist depends on. */
@@ -94,7 +94,7 @@ export function conflistOf(network: Network, settings: ConflistSettings): NodeCo
 
 function bridgePlugin(network: Network, bridge: NodeBridge, settings: ConflistSettings): object {
   const { internal, masquerades, separate, closed, mtu, gateways } = bridge;
-  const { hostBinding, sourceCheck } = readBridgeOptions(network);
+  const { hostBinding, sourceCheck, probe } = readBridgeOptions(network);
   const nameservers = gateways.map(({ address }) => formatAddress(address));
   return {
     type: "fairlead-bridge",
@@ -112,6 +112,7 @@ function bridgePlugin(network: Network, bridge: NodeBridge, settings: ConflistSe
     gatewayPriority: 0,
     // By the bridge itself: a second plugin would be a second process for every container.
     publishPorts: true,
+    ...(probe && { probe }),
     ...(hostBinding !== null && { hostBinding }),
     ...(mtu !== null && { mtu }),
     ipam: ipamSection(settings),
@@ -132,6 +133,8 @@ function macvlanPlugin(network: Network, settings: ConflistSettings): object {
       gatewayPriority: 0,
       // What containers get is what the service says, not what anybody on the parent's network says.
       routerAdvertisements: false,
+      // Of what is on the parent's network the service knows its own containers alone.
+      probe: readProbe(network.options, true),
       ipam: ipamSection(settings),
     }),
     capabilities: { ips: true, mac: true, aliases: true },

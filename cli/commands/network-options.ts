@@ -29,6 +29,7 @@ const DRIVER_OPTIONS = [
   "com.docker.network.bridge.gateway_mode_ipv6=",
   "com.docker.network.driver.mtu=",
   "com.fairlead.source_check=",
+  "com.fairlead.probe=",
   "parent=",
   "macvlan_mode=",
 ] as const;

@@ -58,11 +58,13 @@ Options of the driver "bridge" (-o):
   com.docker.network.bridge.gateway_mode_ipv6     the same, in IPv6
   com.docker.network.driver.mtu                   MTU of the network
   com.fairlead.source_check                       off: containers may send from addresses that are not theirs
+  com.fairlead.probe                              on: ask whether a machine on the bridge has an address before it is used
 
 Options of the driver "macvlan":
 
   parent        physical interface or bridge of the node
-  macvlan_mode  bridge (default), private, vepa or passthru`,
+  macvlan_mode  bridge (default), private, vepa or passthru
+  com.fairlead.probe  off: do not ask whether a machine on the parent's network has an address`,
     examples: [
       { text: "A network whose subnet comes from the default pools", command: "fairlead network create web" },
       {

@@ -33,8 +33,10 @@ function interfacePlugin(device: string): JsonObject {
   const connection = new NetlinkConnection(openNetlinkSocket(NETLINK_ROUTE));
   try {
     const { kind } = requireLink(connection, device);
-    if (kind === "bridge") return { type: "fairlead-bridge", bridge: device, gatewayPriority: 0 };
-    return { type: "fairlead-macvlan", master: device, mode: "bridge", gatewayPriority: 0 };
+    // What is on the device's network is not known to anybody here.
+    const common = { gatewayPriority: 0, probe: true };
+    if (kind === "bridge") return { type: "fairlead-bridge", bridge: device, ...common };
+    return { type: "fairlead-macvlan", master: device, mode: "bridge", ...common };
   } finally {
     connection.close();
   }

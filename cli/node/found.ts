@@ -127,7 +127,7 @@ function isGiven(text: string): boolean {
 }
 
 function optionsOf(id: string, plugin: JsonObject): Record<string, string> {
-  const { bridge, portIsolation, ipMasq, internal, mtu, hostBinding, sourceCheck } = plugin;
+  const { bridge, portIsolation, ipMasq, internal, mtu, hostBinding, sourceCheck, probe } = plugin;
   const isOpen = (family: 4 | 6) => plugin[`directRouting${family}`] === true;
   const isDefault = bridge === bridgeIfname({ id, options: {} });
   return {
@@ -137,6 +137,7 @@ function optionsOf(id: string, plugin: JsonObject): Record<string, string> {
     ...(typeof mtu === "number" && { [OPTION.mtu]: String(mtu) }),
     ...(typeof hostBinding === "string" && { [OPTION.hostBinding]: hostBinding }),
     ...(sourceCheck === false && { [OPTION.sourceCheck]: "off" }),
+    ...(probe === true && { [OPTION.probe]: "on" }),
     ...(isOpen(4) && { [OPTION.gatewayMode4]: "nat-unprotected" }),
     ...(isOpen(6) && { [OPTION.gatewayMode6]: "nat-unprotected" }),
   };

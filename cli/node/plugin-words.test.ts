@@ -37,6 +37,16 @@ test("the codes of our plugins are ours, those of others are not", () => {
   });
 });
 
+test("who has an address that no container has is told", () => {
+  const holder = "a machine on the network with MAC address 02:00:00:00:00:99 has it";
+  const answer = { code: 102, msg: `set address 10.1.0.5: ${holder}`, details: "ask for another address" };
+  const thrown = new DelegateError("fairlead-macvlan", answer, { code: 102 });
+  expect(inTypedWords(thrown, "front", nameOf)).toMatchObject({
+    code: "address-in-use",
+    message: `Address already in use: ${holder}`,
+  });
+});
+
 test("what no plugin reported passes", () => {
   const error = new FairleadError({ code: "timeout", operation: "x", reason: "y" });
   expect(inTypedWords(error, "front", nameOf)).toBe(error);

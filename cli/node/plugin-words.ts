@@ -28,13 +28,21 @@ const SHORT_ID = 12;
 /** Plugins whose error numbers are ours. */
 const OWN_PLUGIN = /^fairlead-/;
 
+/** What Docker never finds: the holder is no container. */
+const UNKNOWN_HOLDER = /a machine on the network with MAC address [0-9a-f:]+ has it/;
+
 /** @param thrown passes unchanged when it is not what a plugin reported. */
 export function inTypedWords(thrown: unknown, networkName: string, nameOf: NameOf): unknown {
   if (!(thrown instanceof DelegateError)) return thrown;
   const code = codeOf(thrown);
-  if (code === "address-in-use") return new WordedError(code, "Address already in use", thrown);
+  if (code === "address-in-use") return new WordedError(code, addressInUse(thrown.reason), thrown);
   const text = [thrown.reason, thrown.hint].filter((part) => part !== "").join("; ");
   return new WordedError(code, `network ${networkName}: ${typedWords(text, nameOf)}`, thrown);
+}
+
+function addressInUse(reason: string): string {
+  const [holder] = UNKNOWN_HOLDER.exec(reason) ?? [];
+  return `Address already in use${holder === undefined ? "" : `: ${holder}`}`;
 }
 
 export function typedWords(text: string, nameOf: NameOf): string {

@@ -13,6 +13,7 @@ import type {
   Lease,
   NetworkStatus,
   NetworkStatusRequest,
+  QuarantineRequest,
   ReleaseRequest,
   ReleaseResponse,
   VerifyRequest,
@@ -62,6 +63,11 @@ export class IpamClient {
     const path = `/v1/leases?containerId=${encodeURIComponent(containerId)}`;
     const answer = readAnswer(this.#beginExchange(encodeRequest("GET", path), false)());
     return (answer as { readonly leases: readonly Lease[] }).leases;
+  }
+
+  /** Keeps an address out of use; its holder keeps it until it is given back. */
+  quarantine({ address, ...body }: QuarantineRequest): void {
+    this.#post(`/v1/addresses/${encodeURIComponent(address)}/quarantine`, body, true);
   }
 
   #post(path: string, body: unknown, isRepeatable = false): unknown {

@@ -21,6 +21,7 @@ export const OPTION = {
   mtu: "com.docker.network.driver.mtu",
   /** Ours. */
   sourceCheck: "com.fairlead.source_check",
+  probe: "com.fairlead.probe",
   parent: "parent",
   macvlanMode: "macvlan_mode",
 } as const;
@@ -62,6 +63,7 @@ export const DRIVER_RULES: Readonly<Record<Driver, DriverRules>> = {
       [OPTION.gatewayMode6]: gatewayModeProblem,
       [OPTION.mtu]: mtuProblem,
       [OPTION.sourceCheck]: switchProblem,
+      [OPTION.probe]: switchProblem,
     },
   },
   host: { subnets: "none", isSingle: true, required: [], options: {} },
@@ -73,6 +75,7 @@ export const DRIVER_RULES: Readonly<Record<Driver, DriverRules>> = {
       [OPTION.parent]: ifnameProblem,
       [OPTION.macvlanMode]: modeProblem,
       [OPTION.mtu]: mtuProblem,
+      [OPTION.probe]: switchProblem,
     },
   },
   null: { subnets: "none", isSingle: true, required: [], options: {} },
@@ -133,6 +136,8 @@ export interface BridgeOptions {
   readonly mtu: number | null;
   /** Containers send from their own addresses alone. */
   readonly sourceCheck: boolean;
+  /** The bridge's network is asked whether somebody has an address before a container gets it. */
+  readonly probe: boolean;
   /** Families in which hosts outside may reach containers by a route. */
   readonly routedInto: readonly (4 | 6)[];
 }
@@ -151,10 +156,16 @@ export function readBridgeOptions(network: {
     hostBinding: options[OPTION.hostBinding] ?? null,
     mtu: mtuProblem(mtu) === null ? Number(mtu) : null,
     sourceCheck: SWITCH[options[OPTION.sourceCheck] ?? ""] ?? true,
+    probe: readProbe(options, false),
     routedInto: ([4, 6] as const).filter(
       (family) => GATEWAY_MODES[options[family === 4 ? OPTION.gatewayMode4 : OPTION.gatewayMode6] ?? ""],
     ),
   };
+}
+
+/** Whether addresses are probed before they are used; a value that does not parse counts as not given. */
+export function readProbe(options: Readonly<Record<string, string>>, absent: boolean): boolean {
+  return SWITCH[options[OPTION.probe] ?? ""] ?? absent;
 }
 
 /** Digits of a network's ID in the name of its bridge: as many as Docker shows, and as fit. */

@@ -69,6 +69,23 @@ test("a container on an interface of the host, by macvlan", async () => {
 });
 
 test.each([
+  [BRIDGE, ROUTER_IPV4],
+  ["eth0", INTERNET_IPV4],
+])(
+  "on %s an address that a machine there has is refused, naming its MAC address",
+  async (device, address) => {
+    const name = own("piped");
+    const wishes = ["--device", device, "--ip", `${address}/24`];
+    const { status, stderr } = await node.try("network", "connect", ...wishes, name);
+    expect([status, stderr]).toEqual([
+      1,
+      expect.stringMatching(/MAC address ([0-9a-f]{2}:){5}[0-9a-f]{2} has it/),
+    ]);
+    expect(await shown(name, "-br", "link")).not.toContain("eth1");
+  },
+);
+
+test.each([
   [["--device", "nosuch", "--ip", "192.168.1.10/24"], "find link nosuch"],
   [["--device", BRIDGE, "--ip", "192.168.1.10"], "write ADDRESS/LENGTH[@GATEWAY]"],
   [["--device", BRIDGE, "--ip", "192.168.1.10/24@x"], "invalid address 192.168.1.10/24@x for a device"],

@@ -212,6 +212,24 @@ test("a network of the driver macvlan: its containers reach one another, its gat
   await node.run("network", "rm", network);
 });
 
+test("a network of the driver macvlan passes over an address that a machine on the LAN has, and says whose it is", async () => {
+  const network = own("taken");
+  const path = await wire("nic4", ["192.168.8.1/24", "192.168.8.128/32"]);
+  const subnet = ["--subnet", "192.168.8.0/24", "--gateway", "192.168.8.1", "--ip-range", "192.168.8.128/25"];
+  await node.run("network", "create", "-d", "macvlan", "-o", "parent=nic4", ...subnet, network);
+  const box = own("takenbox");
+  await node.run("sandbox", "create", "--network", network, box);
+  lab.defer("remove the sandbox beside a taken address", () => node.try("sandbox", "rm", box));
+  const { stdout } = await node.exec(box, "ip", "-br", "addr", "show", "eth0");
+  expect(stdout).toContain("192.168.8.129/24");
+  const far = ["ip", "-n", path.replace("/run/netns/", ""), "-j", "link", "show", "wire0"];
+  const [link] = JSON.parse(await command(far)) as { address: string }[];
+  const leases = await node.run("ipam", "leases", "--state", "quarantined");
+  expect(leases).toContain(`in use by ${link?.address}`);
+  await node.run("sandbox", "rm", box);
+  await node.run("network", "rm", network);
+});
+
 test.each([
   [["--device", "no-such0", "--ip", "10.0.0.1/24"], "no-such0"],
   [["--device", "br1", "--ip", "10.0.0.1"], "ADDRESS/LENGTH"],

@@ -4,7 +4,7 @@
 
 import type { InterfaceAddress } from "../../../lib/addr/prefix.ts";
 import type { ResultInterface } from "../../../lib/cni/result.ts";
-import { announceAddresses } from "../../../lib/host/announce.ts";
+import { announceAddresses, awaitForwarding } from "../../../lib/host/announce.ts";
 import {
   ensureBridge,
   ensureGatewayAddresses,
@@ -29,12 +29,13 @@ import {
   ignoreRouterAdvertisements,
 } from "../../../lib/host/settings.ts";
 import { createVethInto, type VethPair } from "../../../lib/host/veth.ts";
-import { NETLINK_ROUTE, openNetlinkSocket } from "../../../lib/linux/netlink-socket.ts";
+import { NETLINK_ROUTE, openNetlinkSocket, openNetlinkSocketIn } from "../../../lib/linux/netlink-socket.ts";
 import { type Netns, withNetns } from "../../../lib/linux/netns.ts";
 import { NetlinkConnection, type NetlinkTransport } from "../../../lib/netlink/connection.ts";
 import { LINK_UP, setBridgePort, setLink } from "../../../lib/netlink/route/link.ts";
 import type { BridgePortData } from "../../../lib/netlink/route/link-kinds/bridge.ts";
 import { type AddressPlan, networkOf } from "../../address-plan.ts";
+import { probeThrough } from "../../address-probe.ts";
 import { hostMacOf } from "../../attachment-names.ts";
 import { interfaceOf } from "../../attachment-result.ts";
 import { type ConfiguredEnd, configureContainerEnd, prepareContainerEnd } from "../../container-end.ts";
@@ -81,7 +82,7 @@ export function attach({ bridge: plan, netns, awaitAddresses }: AttachPlan, spac
   return whileBridgeIsKept(plan, () => {
     const bridge = makeBridge(plan, space);
     const pair = makePair(plan, { netns, bridge }, space);
-    const addresses = awaitAddresses();
+    const addresses = awaitUsable({ bridge: plan, netns, awaitAddresses }, pair, space);
     const network = { bridge: plan, addresses };
     // The container's end is still down: nothing has gone past the rules before they are there.
     isolate(network, space);
@@ -198,6 +199,27 @@ function joinBridge(
   joinVlans(host.route, port, config);
 }
 
+/** The addresses, which with `probe` nobody on the bridge's network has. */
+function awaitUsable(plan: AttachPlan, pair: VethPair, { host, log }: Workspace): AddressPlan | null {
+  const { bridge, netns, awaitAddresses } = plan;
+  if (!bridge.config.probe) return awaitAddresses();
+  const connection = new NetlinkConnection(openNetlinkSocketIn(netns, NETLINK_ROUTE));
+  const whenUp = (): void => void awaitForwarding(host.route, pair.host.ifindex);
+  const settings = { ...settingsOf(bridge), log };
+  try {
+    const link = { netns, connection, ifindex: pair.containerIfindex, mac: bridge.mac, whenUp };
+    return awaitAddresses(probeThrough({ ...link, settings }));
+  } finally {
+    connection.close();
+  }
+}
+
+/** Of the container's end. */
+function settingsOf({ key, config, asksForIpv6: requiresIpv6 }: BridgePlan) {
+  const { routerAdvertisements, enabledad: duplicateAddressDetection } = config;
+  return { ifname: key.ifname, routerAdvertisements, requiresIpv6, duplicateAddressDetection };
+}
+
 interface ContainerPlan extends NetworkPlan {
   readonly netns: Netns;
 }
@@ -233,15 +255,7 @@ interface Entered {
 
 /** Settings of the container's end that must be there before it comes up. */
 function enterContainer({ bridge, addresses, netns }: ContainerPlan, log: Workspace["log"]): Entered {
-  const { key, config, asksForIpv6: requiresIpv6 } = bridge;
-  const { routerAdvertisements, enabledad: duplicateAddressDetection } = config;
-  const settings = {
-    ifname: key.ifname,
-    addresses,
-    routerAdvertisements,
-    requiresIpv6,
-    duplicateAddressDetection,
-  };
+  const settings = { ...settingsOf(bridge), addresses };
   return withNetns(netns, () => ({
     addresses: prepareContainerEnd({ ...settings, log }),
     transport: openNetlinkSocket(NETLINK_ROUTE),

@@ -23,6 +23,7 @@ test("every key has the default of the reference", () => {
     portIsolation: false,
     isolation: false,
     internal: false,
+    probe: false,
     publishPorts: false,
     routerAdvertisements: true,
     hostBinding: null,

@@ -61,6 +61,8 @@ const BRIDGE_FIELDS = {
   routerAdvertisements: optionalFlag(),
   /** Ours: the container sends from its own MAC address and the addresses that IPAM gave, or not at all. */
   sourceCheck: flag(),
+  /** Ours: the bridge's network is asked whether somebody has the addresses already. */
+  probe: flag(),
   /** Ours: the ports of `runtimeConfig.portMappings` are published here, and not by a plugin behind this one. */
   publishPorts: flag(),
   /** Of `publishPorts`; as in `fairlead-portmap`. */

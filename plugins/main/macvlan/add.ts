@@ -8,11 +8,17 @@ import { openNetns, withNetns } from "../../../lib/linux/netns.ts";
 import { NetlinkError } from "../../../lib/netlink/request.ts";
 import type { UndoStack } from "../../../lib/undo.ts";
 import type { AddressPlan } from "../../address-plan.ts";
+import { probeThrough } from "../../address-probe.ts";
 import { appendResult, interfaceOf, resultOf } from "../../attachment-result.ts";
-import { type ConfiguredEnd, configureContainerEnd, prepareContainerEnd } from "../../container-end.ts";
+import {
+  type ConfiguredEnd,
+  type ContainerSettings,
+  configureContainerEnd,
+  prepareContainerEnd,
+} from "../../container-end.ts";
 import { processExec } from "../../io.ts";
 import { bindIpam, type IpamBinding } from "../../ipam-binding.ts";
-import { askForAddresses } from "../../pending-addresses.ts";
+import { type AwaitAddresses, askForAddresses } from "../../pending-addresses.ts";
 import { requireMaster } from "./master.ts";
 import { type MacvlanPlan, macOn, planAddresses, planMacvlan } from "./plan.ts";
 import { MacvlanSpace } from "./space.ts";
@@ -49,7 +55,7 @@ function make(addition: Addition, space: MacvlanSpace, undo: UndoStack): Result 
   const awaitAddresses = askForAddresses({ ...addition, mac: below.mac, complete }, undo);
   const made = makeLink(plan, below, space);
   undo.push(`delete link ${made.ifname}`, () => removeLink(space.container, made.ifindex));
-  const end = configure(plan, { ...below, made, addresses: awaitAddresses(), log: request.log }, space);
+  const end = configure(plan, { ...below, made, awaitAddresses, log: request.log }, space);
   const interfaces = [interfaceOf(end.link, request.netns)];
   const outcome = { interfaces, containerInterface: 0, addresses: end.addresses, dns: plan.dns };
   return appendResult(request.prevResult ?? EMPTY_RESULT, resultOf(outcome));
@@ -73,21 +79,22 @@ function makeLink(plan: MacvlanPlan, { master, mac }: LinkBelow, space: MacvlanS
 
 interface LinkInProgress extends LinkBelow {
   readonly made: LinkState;
-  readonly addresses: AddressPlan | null;
+  readonly awaitAddresses: AwaitAddresses;
   log(message: string): void;
 }
 
 function configure(plan: MacvlanPlan, link: LinkInProgress, space: MacvlanSpace): ConfiguredEnd {
-  const { made, addresses, log } = link;
+  const { made, log } = link;
   // Unlike a veth in its bridge, a macvlan is heard from its first frame: what the kernel announces when it comes up is enough.
   const settings = {
     ifname: made.ifname,
-    addresses,
     routerAdvertisements: plan.config.routerAdvertisements,
     requiresIpv6: plan.asksForIpv6,
+    log,
   };
-  const usable = withNetns(space.netns, () => prepareContainerEnd({ ...settings, log }));
   try {
+    const addresses = addressesFor(plan, { ...link, settings }, space);
+    const usable = withNetns(space.netns, () => prepareContainerEnd({ ...settings, addresses }));
     return configureContainerEnd(space.container, {
       ifindex: made.ifindex,
       addresses: usable,
@@ -96,6 +103,19 @@ function configure(plan: MacvlanPlan, link: LinkInProgress, space: MacvlanSpace)
   } catch (error) {
     throw explainBusyMac(error, link);
   }
+}
+
+interface LinkWithSettings extends LinkInProgress {
+  readonly settings: Omit<ContainerSettings, "addresses">;
+}
+
+function addressesFor(
+  { config }: MacvlanPlan,
+  { made, mac, awaitAddresses, settings }: LinkWithSettings,
+  { netns, container: connection }: MacvlanSpace,
+): AddressPlan | null {
+  if (!config.probe) return awaitAddresses();
+  return awaitAddresses(probeThrough({ netns, connection, ifindex: made.ifindex, mac, settings }));
 }
 
 /** Two links on one master cannot have one MAC address; the kernel says so when the second comes up. */

@@ -39,6 +39,8 @@ const MACVLAN_FIELDS = {
   isDefaultGateway: flag(),
   /** Ours: the container takes addresses and routes from router advertisements on the master's network. */
   routerAdvertisements: flag(true),
+  /** Ours: the master's network is asked whether somebody has the addresses already. */
+  probe: flag(),
 };
 
 /** What of the configuration DEL looks at. */
