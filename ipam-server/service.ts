@@ -40,6 +40,7 @@ import { PREDEFINED_NETWORKS } from "./predefined.ts";
 import { recover, recoveringError } from "./recovery.ts";
 import { collect, findStale, release } from "./release.ts";
 import { quarantine, reserve, unquarantine, unreserve } from "./reserve.ts";
+import { readResting } from "./resting.ts";
 import { type State, stateOf } from "./state.ts";
 import { networkStatus } from "./status.ts";
 import { SteadyClock } from "./steady-clock.ts";
@@ -99,7 +100,7 @@ export async function openIpamService(options: ServiceOptions): Promise<RunningS
     const snapshot = await options.store.load();
     const recovering = await beginRecovery(options, snapshot);
     const service = new Service(options, { settings, snapshot, recovering });
-    await service.start();
+    await service.start(snapshot);
     return service;
   } catch (error) {
     await options.store.close();
@@ -174,8 +175,10 @@ class Service implements RunningService {
   }
 
   /** The first commit proves that the store can be written. */
-  async start(): Promise<void> {
+  async start(snapshot: StoreSnapshot): Promise<void> {
     const { version, store } = this.#options;
+    const restingSinceMs = this.#startedAtMs - this.#settings.coolingSeconds * 1000;
+    this.#state.restAgain(await readResting(store, snapshot, restingSinceMs));
     const reason = `version ${version}, epoch ${store.epoch}`;
     await this.#engine.write("server", (tx) => tx.note({ kind: "server-started", reason }));
     await this.#releaseEarlierBoots();

@@ -4,13 +4,7 @@ import type { LeaseRecord, NetworkRecord, StoreSnapshot } from "../lib/ipam/stor
 import { AttachmentIndex } from "./attachment-index.ts";
 import { Attempts } from "./attempts.ts";
 import { NetworkState } from "./network-state.ts";
-
-/** Subnets of a removed network. */
-interface RestingSubnets {
-  readonly addressSpace: string;
-  readonly ranges: readonly AddressRange[];
-  readonly untilMs: number;
-}
+import type { RestingSubnets } from "./resting.ts";
 
 /** Everything the service knows. Changed only through transactions (transaction.ts). */
 export class State {
@@ -19,7 +13,7 @@ export class State {
   /** Of every network; each network keeps its own part of it. */
   readonly attachments = new AttachmentIndex<NetworkState>();
   readonly attempts = new Attempts();
-  /** In memory only: after a restart nothing rests. */
+  /** After a restart: what the events tell (resting.ts). */
   #resting: readonly RestingSubnets[] = [];
   readonly #byName = new Map<string, NetworkState>();
   readonly #byId = new Map<string, NetworkState>();
@@ -87,6 +81,11 @@ export class State {
     return () => {
       this.#resting = before;
     };
+  }
+
+  /** What rests since before a restart. */
+  restAgain(resting: readonly RestingSubnets[]): void {
+    this.#resting = [...this.#resting, ...resting];
   }
 
   restingRanges(addressSpace: string, nowMs: number): AddressRange[] {

@@ -2,6 +2,7 @@ import type { AttachmentKey, EventKind } from "../lib/ipam/api.ts";
 import type { Change, EventRecord, LeaseRecord, NetworkRecord } from "../lib/ipam/store.ts";
 import type { Attempt } from "./attempts.ts";
 import { NetworkState } from "./network-state.ts";
+import { restReason } from "./resting.ts";
 import type { State } from "./state.ts";
 
 /** A record without its version, which the transaction gives it. */
@@ -130,7 +131,8 @@ export class Transaction {
   /** Removes a network with every record of its addresses. */
   removeNetwork(network: NetworkState): void {
     const before = network.record;
-    const event = this.#event({ kind: "network-removed" }, before);
+    const reason = restReason(network.subnets, before.coolingSeconds);
+    const event = this.#event({ kind: "network-removed", reason }, before);
     this.state.deleteNetwork(network);
     const wakeUp = this.state.rest(network, this.nowMs);
     const undo = () => {
