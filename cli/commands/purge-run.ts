@@ -36,7 +36,8 @@ export async function runPurge({ options }: PurgeInput, io: Io): Promise<number>
   const netfilter = new NetlinkConnection(openNetlinkSocket(NETLINK_NETFILTER));
   try {
     const nft = new NFTables(netfilter);
-    const found = { sandboxes: registry.list(), traces: findTraces(route, nft), settings: changedSettings() };
+    const traces = findTraces(route, nft);
+    const found = { sandboxes: registry.list(), traces, settings: settingsThatStay(traces) };
     const lines = describe(found);
     await io.out(
       options.json ? formatJson(summary(found)) : `${lines.join("\n") || "Nothing of Fairlead's is here."}\n`,
@@ -48,6 +49,12 @@ export async function runPurge({ options }: PurgeInput, io: Io): Promise<number>
     route.close();
     netfilter.close();
   }
+}
+
+/** Those of links that are removed go with them. */
+function settingsThatStay({ ports, bridges }: Traces): ChangedSetting[] {
+  const going = new Set([...ports, ...bridges].map(({ ifname }) => ifname));
+  return changedSettings().filter(({ key }) => !key.some((part) => going.has(part)));
 }
 
 async function mayGoOn({ force, json }: PurgeInput["options"], io: Io): Promise<boolean> {

@@ -131,7 +131,7 @@ test("purge says what would go, and waits for the daemons to end", async () => {
   expect(stdout).toMatch(/^bridge fl-bridge0 \(fairlead-network:/m);
   expect(stdout).toMatch(/^nftables table inet fairlead$/m);
   expect(stdout).toMatch(/^setting net\.ipv4\.ip_forward: 1 becomes 0 again$/m);
-  expect(stdout).toContain('{"sandboxes":1,"interfaces":1,"bridges":1,"tables":1,"settings":1}');
+  expect(stdout).toContain('{"sandboxes":1,"interfaces":1,"bridges":1,"tables":2,"settings":1}');
   expect(stdout.trim().split("\n").at(-1)).toBe("Nothing of Fairlead's is here.");
 });
 
