@@ -34,6 +34,7 @@ const bound = (containerId: string, sequence: number) =>
 /** a holds the address, gives it back, and b gets it. */
 const right: History = {
   coolingMs: 1000,
+  poolSize: 2,
   events: [
     event(1, "lease-bound", "a"),
     event(2, "lease-released", "a", { sequence: 1 }),
@@ -54,6 +55,42 @@ test("a call without an answer may have taken effect, or not", () => {
     answeredMs: Number.POSITIVE_INFINITY,
   };
   expect(checkHistory({ ...right, calls: [...right.calls, unknown] })).toEqual([]);
+});
+
+/** Another address, which somebody got before all this, and gave back at `releasedAt`, if he did. */
+function otherAddress(releasedAt: number | null): Partial<History> {
+  const other = { address: "10.1.0.3" };
+  const shifted = (right.events as Event[]).map((each) => ({
+    ...each,
+    revision: each.revision + 2,
+    sequence: each.sequence + 2,
+  }));
+  const before = [event(1, "lease-bound", "o", other), event(2, "lease-bound", "p", { address: "10.1.0.4" })];
+  const after =
+    releasedAt === null
+      ? []
+      : [event(2, "lease-released", "o", { ...other, sequence: 1, at: new Date(releasedAt).toISOString() })];
+  const calls = [call("acquire", "a", 10, 3), call("release", "a", 20), call("acquire", "b", 30, 5)];
+  const held =
+    releasedAt === null
+      ? [
+          { ...bound("o", 1), ...other },
+          { ...bound("p", 2), address: "10.1.0.4" },
+        ]
+      : [];
+  const events = [...(releasedAt === null ? before : [before[0] as Event, ...after]), ...shifted];
+  return { events, calls, leases: [bound("b", 5), ...held] };
+}
+
+test("the one that cooled longest may be granted when nothing else is free", () => {
+  expect(checkHistory({ ...right, ...otherAddress(null), poolSize: 3, coolingMs: 60_000 })).toEqual([]);
+});
+
+test("not while an address was never used, nor before one that cools longer", () => {
+  const early = [expect.stringContaining("cooling is 60000 ms")];
+  expect(checkHistory({ ...right, ...otherAddress(null), poolSize: 4, coolingMs: 60_000 })).toEqual(early);
+  const releasedFirst = { ...otherAddress(1_700_000_001_000), poolSize: 2, coolingMs: 60_000 };
+  expect(checkHistory({ ...right, ...releasedFirst })).toEqual(early);
 });
 
 const [first, second, third] = right.events as [Event, Event, Event];

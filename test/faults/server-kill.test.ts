@@ -16,6 +16,8 @@ const KILLS = Number(process.env["FAIRLEAD_KILLS"] ?? 200);
 const CALLERS = 16;
 /** Containers that one caller keeps: together a third of the subnet, so that addresses are used again and again. */
 const KEPT = 5;
+/** Of a /24 without its network address, gateway and broadcast address. Callers use it up within the cooling time. */
+const POOL_SIZE = 253;
 const COOLING_SECONDS = 1;
 const EARLIEST_KILL_MS = 5;
 const LATEST_KILL_MS = 250;
@@ -132,6 +134,7 @@ test(`${KILLS} kills under load lose no acknowledged lease and grant none twice 
       events: await server.allEvents(),
       leases: await boundLeases(server),
       coolingMs: COOLING_SECONDS * 1000,
+      poolSize: POOL_SIZE,
     };
     expect(checkHistory(history)).toEqual([]);
     expect(((await server.call("GET", "/v1/check")) as ConsistencyReport).findings).toEqual([]);

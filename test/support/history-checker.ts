@@ -28,6 +28,8 @@ export interface History {
   /** What is held after the last call was answered. */
   readonly leases: readonly Lease[];
   readonly coolingMs: number;
+  /** Addresses that the network hands out: when all are held or cool, the one that cooled longest may be granted. */
+  readonly poolSize: number;
 }
 
 /** Everything that contradicts a promise, as sentences; empty when the history is right. */
@@ -53,11 +55,11 @@ interface Stay {
 }
 
 /** By the event log: stays at one address never overlap, and cooling lies between different containers. */
-function checkStays({ events, leases, coolingMs }: History): string[] {
+function checkStays({ events, leases, ...pool }: History): string[] {
   const problems: string[] = [];
   const latest = new Map<string, Stay>();
   for (const event of events) {
-    if (event.kind === "lease-bound") problems.push(...bind(latest, event, coolingMs));
+    if (event.kind === "lease-bound") problems.push(...bind(latest, event, pool));
     if (event.kind === "lease-released") problems.push(...release(latest, event));
   }
   const open = [...latest].filter(([, { toMs }]) => toMs === null);
@@ -72,7 +74,9 @@ function checkStays({ events, leases, coolingMs }: History): string[] {
   return problems;
 }
 
-function bind(latest: Map<string, Stay>, event: Event, coolingMs: number): string[] {
+type Stays = Map<string, Stay>;
+
+function bind(latest: Stays, event: Event, pool: Pick<History, "coolingMs" | "poolSize">): string[] {
   const { address, containerId, sequence, revision } = event;
   const before = latest.get(address);
   latest.set(address, { containerId, sequence, toMs: null });
@@ -81,9 +85,20 @@ function bind(latest: Map<string, Stay>, event: Event, coolingMs: number): strin
   if (before.toMs === null) {
     return [`event ${revision} grants ${address} to ${containerId} while ${before.containerId} holds it`];
   }
+  const { coolingMs } = pool;
   const restedMs = Date.parse(event.at) - before.toMs;
   if (restedMs >= coolingMs || before.containerId === containerId) return [];
+  if (isLongestCooled(latest, { address, releasedMs: before.toMs, poolSize: pool.poolSize })) return [];
   return [`event ${revision} grants ${address} ${restedMs} ms after its release, cooling is ${coolingMs} ms`];
+}
+
+/** Every other address was used before, and is held, or was released no earlier. */
+function isLongestCooled(
+  latest: Stays,
+  { address, releasedMs, poolSize }: { address: string; releasedMs: number; poolSize: number },
+): boolean {
+  const others = [...latest].filter(([other]) => other !== address);
+  return others.length >= poolSize - 1 && others.every(([, { toMs }]) => toMs === null || toMs >= releasedMs);
 }
 
 function release(
