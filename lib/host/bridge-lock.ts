@@ -3,18 +3,13 @@
  *
  * The locks of all bridges are bytes of one file, found by a hash of the name, so that bridges that come and go leave no files.
  */
-import { hash64 } from "../hash.ts";
-import { ENOENT, SyscallError } from "../linux/errno.ts";
-import { makeDirectories } from "../linux/files.ts";
 import type { LockMode } from "../linux/lock-file.ts";
-import { RangeLock } from "../linux/range-lock.ts";
+import { lockOffset, openLockBytes } from "./lock-bytes.ts";
 
 /** Where plugins and the agent keep them. A reboot empties it. */
 export const LOCK_DIRECTORY = "/run/fairlead/locks";
 
 const FILE = "bridges";
-/** An offset is not negative, and its byte does not end beyond the largest: 62 bits are. */
-const SPARE_BITS = 2n;
 
 export interface BridgeLockSpec {
   /** Directory of the lock file; made when it is missing. On a file system that a reboot empties. */
@@ -40,9 +35,9 @@ export interface HeldLock {
  * @throws FairleadError timeout, naming the process that holds it
  */
 export function lockBridge({ directory, bridgeName, mode, timeoutMs }: BridgeLockSpec): HeldLock {
-  const lock = openLocks(directory);
+  const lock = openLockBytes(directory, FILE);
   try {
-    const offset = bridgeLockOffset(bridgeName);
+    const offset = lockOffset(bridgeName);
     lock.lock({ offset, mode, timeoutMs, operation: "lock bridge", object: bridgeName });
     return lock;
   } catch (error) {
@@ -56,24 +51,8 @@ export function tryLockBridge(
   { directory, bridgeName }: Pick<BridgeLockSpec, "directory" | "bridgeName">,
   mode: LockMode = "exclusive",
 ): HeldLock | null {
-  const lock = openLocks(directory);
-  if (lock.tryLock(bridgeLockOffset(bridgeName), mode)) return lock;
+  const lock = openLockBytes(directory, FILE);
+  if (lock.tryLock(lockOffset(bridgeName), mode)) return lock;
   lock.close();
   return null;
-}
-
-function bridgeLockOffset(bridgeName: string): bigint {
-  return hash64(bridgeName) >> SPARE_BITS;
-}
-
-/** The directory is there but for the first time after a boot. */
-function openLocks(directory: string): RangeLock {
-  const path = `${directory}/${FILE}`;
-  try {
-    return new RangeLock(path);
-  } catch (thrown) {
-    if (!(thrown instanceof SyscallError) || thrown.errno !== ENOENT) throw thrown;
-    makeDirectories(directory, 0o700);
-    return new RangeLock(path);
-  }
 }
