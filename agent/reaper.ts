@@ -8,7 +8,6 @@
  * Looking is cheap and happens in this process; what is found is handed to a process of its own, which looks again and runs
  * the plugins: they block, and what blocks here would hold up names.
  */
-import { spawn } from "node:child_process";
 import { readdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -17,6 +16,7 @@ import { NETLINK_ROUTE, openNetlinkSocket } from "../lib/linux/netlink-socket.ts
 import { NetlinkConnection } from "../lib/netlink/connection.ts";
 import { type CachedAttachment, readCacheEntry } from "../lib/runtime/cache.ts";
 import { isContainerGone, ownStandpoint, type Witness } from "../lib/runtime/stale.ts";
+import { runChild } from "./child-command.ts";
 import type { AgentContext, AgentPart } from "./part.ts";
 
 const INTERVAL_MS = 5_000;
@@ -24,7 +24,6 @@ const INTERVAL_MS = 5_000;
 const REAP_LIMIT_MS = 120_000;
 /** Given to one process at a time; the rest waits for the next round. */
 const MOST_AT_ONCE = 64;
-const STDERR_BYTES = 4_096;
 
 /** Detaches the attachments of these files of the cache. @throws an Error that says what could not be done. */
 export type Reap = (files: readonly string[]) => Promise<void>;
@@ -144,19 +143,6 @@ function reapByProcess({ config, logger }: AgentContext): Reap {
     return async () => {};
   }
   const places = ["--socket", config.serverSocket, "--cni-cache-dir", config.cniCacheDir];
-  return (files) => run(execPath, ["reap", ...places, "--", ...files]);
-}
-
-function run(program: string, args: readonly string[]): Promise<void> {
-  const child = spawn(program, args, { stdio: ["ignore", "ignore", "pipe"], timeout: REAP_LIMIT_MS });
-  let said = "";
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    said = (said + text).slice(-STDERR_BYTES);
-  });
-  return new Promise((resolve, reject) => {
-    child.on("error", reject);
-    child.on("close", (status) =>
-      status === 0 ? resolve() : reject(new Error(said.trim() || `status ${status}`)),
-    );
-  });
+  return (files) =>
+    runChild({ program: execPath, args: ["reap", ...places, "--", ...files], limitMs: REAP_LIMIT_MS });
 }

@@ -4,15 +4,14 @@
  * Looking takes hundreds of questions to the kernel where there are hundreds of containers, so it is done by a process of its
  * own, `fairlead ipam recover`, which is this very executable: names are answered meanwhile.
  */
-import { spawn } from "node:child_process";
 import { basename } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { AgentProblem } from "../lib/rpc/agent-api.ts";
+import { runChild } from "./child-command.ts";
 import type { AgentContext, AgentPart } from "./part.ts";
 
 const RETRY_MS = 1_000;
 const LIMIT_MS = 60_000;
-const STDERR_BYTES = 4_096;
 
 /** Finds what is attached, and tells the service. @throws an Error that says what could not be done. */
 export type Recover = () => Promise<void>;
@@ -80,22 +79,9 @@ function recoverByProcess({ config }: AgentContext): Recover {
     };
   }
   const places = ["--cni-conf-dir", config.cniConfDir, "--cni-cache-dir", config.cniCacheDir];
-  return () => run(execPath, ["ipam", "recover", "--json", "--socket", config.serverSocket, ...places]);
+  const args = ["ipam", "recover", "--json", "--socket", config.serverSocket, ...places];
+  return () => runChild({ program: execPath, args, limitMs: LIMIT_MS, fine: FINE });
 }
 
 /** Status 1 says that something could not be put right, which the service's log has. */
-const FINE: readonly (number | null)[] = [0, 1];
-
-function run(program: string, args: readonly string[]): Promise<void> {
-  const child = spawn(program, args, { stdio: ["ignore", "ignore", "pipe"], timeout: LIMIT_MS });
-  let said = "";
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    said = (said + text).slice(-STDERR_BYTES);
-  });
-  return new Promise((resolve, reject) => {
-    child.on("error", reject);
-    child.on("close", (status) =>
-      FINE.includes(status) ? resolve() : reject(new Error(said.trim() || `status ${status}`)),
-    );
-  });
-}
+const FINE = [0, 1];
