@@ -42,13 +42,15 @@ usage: ./build.sh [VERB]
   build       make dist/bin/fairlead and its plugin names (default)
   test        lint, type-check and run every test (root; installs Debian packages)
   model       random histories of attachments, of crashes, restores and reboots, against the invariants
-              [--histories N] [--seed S] [--jobs J] [--without KIND,...] [--history JSON] (root)
+              [--histories N] [--seconds N] [--seed S] [--jobs J] [--without KIND,...] [--history JSON] (root)
   demo        two networks, names, isolation, a published port, history; in namespaces of its own [--verbose] (root)
   bench       measure against the Go reference plugins [--reference DIR] [--json FILE] [--quick] (root)
               with --networks: fairlead network beside Docker 20.10 [--json FILE] [--quick]
+              with --leases: an acquire while 150,000 leases are read [--json FILE] [--quick]
   bench dns   measure names against dnsmasq [--seconds N] (root)
-  mutate      [PATHS] puts faults into the sources and tells which of them no unit or contract test finds
-  lint        formatter, linter, types, layers, import cycles, protocol definitions
+  mutate      puts faults into the sources and tells which of them no unit or contract test finds
+              [PATHS] only there; [--sample N] only so many of them, chosen at random [--seed S]; [--jobs J]
+  lint        formatter, linter, types, layers, import cycles, unused code, protocol definitions
   generate    regenerate lib/rpc/generated from the .proto files
   install     [--cni-bin DIR] [--cni-conf DIR]  default /opt/cni/bin and /etc/cni/net.d (root)
   uninstall   [--cni-bin DIR] [--cni-conf DIR]  takes away what install put there; refuses while something runs (root)
@@ -100,17 +102,27 @@ sources_digest() {
     -print0 | sort -z | xargs -0 sha256sum | sha256sum
 }
 
+types() { # the bundler takes a name that is not exported for undefined; the compiler does not
+  say "types"
+  node_modules/.bin/tsc --noEmit -p . >&2
+}
+
 build() {
   dependencies
-  local digest bun plugin
-  digest=$(sources_digest)
-  if [ -x "$BIN/fairlead" ] && [ "$digest" = "$(cat dist/.digest 2>/dev/null)" ]; then
+  if is_built; then
     say "dist/bin/fairlead is up to date"
     return
   fi
+  types
+  compile
+}
+
+is_built() { [ -x "$BIN/fairlead" ] && [ "$(sources_digest)" = "$(cat dist/.digest 2>/dev/null)" ]; }
+
+compile() {
+  local digest bun plugin
+  digest=$(sources_digest)
   packages "${BUILD_PACKAGES[@]}"
-  # The bundler takes a name that is not exported for undefined; the compiler does not.
-  node_modules/.bin/tsc --noEmit -p . >&2
   say "compile dist/bin/fairlead"
   mkdir -p dist "$BIN"
   bun=$(bun_executable)
@@ -131,12 +143,19 @@ build() {
 
 lint() {
   dependencies
+  types
+  rules
+}
+
+rules() {
   say "lint: format and rules"
   node_modules/.bin/biome check . >&2
-  say "lint: types"
-  node_modules/.bin/tsc --noEmit -p . >&2
   say "lint: layers and cycles"
   "$NODE" --no-warnings tools/lint-layers.ts >&2
+  say "lint: heads and lengths of files, constructors"
+  "$NODE" --no-warnings tools/lint-files.ts >&2
+  say "lint: files, exports and packages that nothing uses"
+  "$NODE" --no-warnings node_modules/knip/bin/knip.js --no-progress >&2
   say "lint: protocol definitions and what is generated from them"
   "$NODE" --no-warnings tools/generate.ts --check >&2
 }
@@ -150,29 +169,48 @@ generate() {
 run_tests() {
   need_root test
   packages "${TEST_PACKAGES[@]}"
-  build
-  lint
+  dependencies
+  # Types once for lint and build, and the rest of lint beside the bundler.
+  types
+  trap wait EXIT # also of a build that fails: nothing is left behind that still speaks
+  rules &
+  local linting=$!
+  if ! is_built; then compile; fi
+  wait "$linting"
   say "test"
   "$NODE" --experimental-ffi --no-warnings node_modules/jest/bin/jest.js "$@"
 }
 
-model() { # 10,000 histories take an hour or two
+model() { # 10,000 histories take an hour
   need_root model
   packages "${TEST_PACKAGES[@]}"
   build
   say "model"
-  "$NODE" --no-warnings test/model/main.ts "$@"
+  "$NODE" --experimental-ffi --no-warnings --import ./test/support/register-no-bun-ffi.ts test/model/main.ts "$@"
 }
 
 mutate() { # folders or files; by default all that unit and contract tests reach. Goes on where the last run left off
-  dependencies
-  local path globs=()
-  for path in "$@"; do
-    if [ -d "$path" ]; then globs+=("${path%/}/**/*.ts" "!**/*.test.ts"); else globs+=("$path"); fi
+  local globs=() sample='' seed=1 jobs=2
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --sample) sample=$(whole_number "$@"); shift ;;
+      --seed) seed=$(whole_number "$@"); shift ;;
+      --jobs) jobs=$(whole_number "$@"); shift ;;
+      -*) die "mutate: unknown option $1; it takes --sample N, --seed S, --jobs J and paths" ;;
+      *) if [ -d "$1" ]; then globs+=("${1%/}/**/*.ts" "!**/*.test.ts"); else globs+=("$1"); fi ;;
+    esac
+    shift
   done
-  say "mutate (some seconds for each fault)"
-  "$NODE" --no-warnings node_modules/@stryker-mutator/core/bin/stryker.js run stryker.config.mjs \
-    ${globs[0]:+--mutate "$(IFS=,; echo "${globs[*]}")"}
+  dependencies
+  say "mutate (all tests once, then some seconds for each fault)"
+  FAIRLEAD_MUTATION_SAMPLE=$sample FAIRLEAD_MUTATION_SEED=$seed \
+    "$NODE" --no-warnings node_modules/@stryker-mutator/core/bin/stryker.js run stryker.config.mjs \
+    --concurrency "$jobs" ${globs[0]:+--mutate "$(IFS=,; echo "${globs[*]}")"}
+}
+
+whole_number() { # OPTION [VALUE...]: the value, or an error
+  [[ ${2-} =~ ^[1-9][0-9]{0,8}$ ]] || die "$1: expected a whole number from 1 to 999999999, got '${2-}'"
+  echo "$2"
 }
 
 bench_dns() {

@@ -5,6 +5,8 @@ const transform = {
     { jsc: { target: "es2023", parser: { syntax: "typescript" } }, module: { type: "commonjs" } },
   ],
 };
+const { availableParallelism } = require("node:os");
+
 const common = {
   rootDir: __dirname,
   transform,
@@ -15,6 +17,12 @@ const common = {
   modulePathIgnorePatterns: ["<rootDir>/\\.mutation/"],
 };
 module.exports = {
+  // Only for what hangs: on a busy machine everything takes many times as long. Of a project it would be passed over.
+  testTimeout: 60_000,
+  // Most of the time tests wait: for processes, daemons, the kernel. So there is one more than processors. Every file has namespaces,
+  // folders and names of its own.
+  maxWorkers: availableParallelism() + 1,
+  testSequencer: `${__dirname}/test/support/longest-first.cjs`,
   projects: [
     // Pure code: no privilege, no kernel, no built executable.
     {
@@ -31,7 +39,7 @@ module.exports = {
       ...common,
       displayName: "resident",
       testMatch: ["<rootDir>/test/conformance/**/*.test.ts"],
-      setupFiles: ["<rootDir>/test/support/with-workers.ts"],
+      setupFiles: ["<rootDir>/test/support/plugins/with-workers.ts"],
     },
   ],
 };

@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { CONFIG_KEYS as AGENT_KEYS, defaultAgentConfig, parseAgentConfig } from "../agent/config.ts";
+import { CONFIG_KEYS as AGENT_KEYS, defaultAgentConfig, parseAgentConfig } from "../agent/base/config.ts";
 import { CONFIG_KEYS, defaultConfig, parseConfig } from "../ipam-server/config.ts";
 import { parsePrefix, prefixesOverlap } from "../lib/addr/prefix.ts";
-import { readMacvlanConfig } from "../plugins/main/macvlan/config.ts";
+import { readMacvlan } from "../plugins/main/macvlan/config.ts";
 import { readPortmapConfig } from "../plugins/meta/portmap/config.ts";
 
 function read(name: string): string {
@@ -66,9 +66,9 @@ test("the conflist with published ports is read by the plugin that publishes the
 });
 
 test("the macvlan conflist is read by its plugin", () => {
-  const [plugin] = JSON.parse(read("30-fairlead-macvlan.conflist")).plugins;
-  expect(plugin.type).toBe("fairlead-macvlan");
-  expect(readMacvlanConfig(plugin)).toMatchObject({
+  const { name, plugins } = JSON.parse(read("30-fairlead-macvlan.conflist"));
+  expect(plugins[0].type).toBe("fairlead-macvlan");
+  expect(readMacvlan({ raw: plugins[0], networkName: name }).config).toMatchObject({
     master: "eth0",
     mode: "bridge",
     mtu: undefined,

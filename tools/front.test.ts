@@ -45,8 +45,8 @@ function elf(headers: readonly Header[], entry: number, payload = PAYLOAD): Buff
     image.writeUInt32LE(4, at + 4);
     writeWords(image, at + 8, [offset, address, address, bytes, bytes, 0x1000]);
   });
-  writeSection(image, 1, 1, [3, 0x31_0400, PAYLOAD_AT, 8 + payload.length]);
-  writeSection(image, 2, NAMES.indexOf(".names"), [0, 0, NAMES_AT, NAMES.length]);
+  writeSection(image, 1, { nameAt: 1, words: [3, 0x31_0400, PAYLOAD_AT, 8 + payload.length] });
+  writeSection(image, 2, { nameAt: NAMES.indexOf(".names"), words: [0, 0, NAMES_AT, NAMES.length] });
   return image;
 }
 
@@ -55,7 +55,11 @@ function writeWords(image: Buffer, at: number, words: readonly number[]): void {
 }
 
 /** `words`: flags, address, offset, size. */
-function writeSection(image: Buffer, index: number, nameAt: number, words: readonly number[]): void {
+function writeSection(
+  image: Buffer,
+  index: number,
+  { nameAt, words }: { nameAt: number; words: readonly number[] },
+): void {
   const at = SECTIONS_AT + index * 64;
   image.writeUInt32LE(nameAt, at);
   image.writeUInt32LE(1, at + 4);
@@ -152,7 +156,7 @@ test("a second front is refused", () => {
 test.each([
   ["that is linked to another place", 0x1000, 0x80, "not linked to its place"],
   ["that is too long", 0, 0x1_0001, "does not fit"],
-])("a front %s is refused", (_, shift, bytes, message) => {
+])("a front %s is refused", (...[_, shift, bytes, message]) => {
   const layout = layOut(program());
   expect(() => attach(program(), layout, front(layout.address + shift, bytes))).toThrow(message);
 });

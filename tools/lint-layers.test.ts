@@ -43,7 +43,7 @@ test.each([
   ["a plugin from the agent", "agent/a.ts", 'import "../plugins/main/b/c.ts";', "may not import plugins"],
   ["test code", "lib/addr/a.ts", 'import { x } from "../../test/b.ts";', "test code"],
   ["a higher layer from layer 0", "lib/a.ts", 'export { x } from "./cni/b.ts";', "layer 0"],
-])("%s is refused", (_name, file, text, problem) => {
+])("%s is refused", (...[_name, file, text, problem]) => {
   expect(lint({ [file]: text })).toEqual([expect.stringContaining(problem)]);
 });
 
@@ -60,6 +60,25 @@ test.each([
   ["the kernel from the agent", "agent/a.ts", 'import { x } from "../lib/host/b.ts";'],
 ])("%s are allowed", (_name, file, text) => {
   expect(lint({ [file]: text })).toEqual([]);
+});
+
+test.each([
+  [
+    "beside each other",
+    { "agent/a/one.ts": 'import "../b/two.ts";', "agent/b/two.ts": "" },
+    { "agent/b/three.ts": 'import type { x } from "../a/four.ts";', "agent/a/four.ts": "" },
+    "agent/a -> agent/b -> agent/a",
+  ],
+  [
+    "in each other",
+    { "agent/one.ts": 'const x = await import("./b/two.ts");', "agent/b/two.ts": "" },
+    { "agent/b/three.ts": 'export { x } from "../four.ts";', "agent/four.ts": "" },
+    "agent -> agent/b -> agent",
+  ],
+])("folders %s are imported one way only", (...[_name, there, back, circle]) => {
+  expect(lint({ ...there })).toEqual([]);
+  expect(lint({ ...back })).toEqual([]);
+  expect(lint({ ...there, ...back })).toEqual([`circle of folders: ${circle}`]);
 });
 
 test("a cycle is named with its path", () => {

@@ -1,5 +1,6 @@
 /**
- * Keeps the layers of ARCHITECTURE.md: who may import whom, the one door to the kernel, no cycles.
+ * Keeps the layers of ARCHITECTURE.md: who may import whom, the one door to the kernel, no cycles of files, no circles of
+ * folders.
  *
  * Reads the import and export statements of every TypeScript file as text (imports here are always static
  * strings; the build rejects any other) and prints one line per broken rule. Exit status 1 if there is any.
@@ -39,7 +40,7 @@ const LAYERS: readonly Layer[] = [
   { folder: "lib/cni", may: [], bare: true },
   { folder: "lib/ipam", may: [], bare: true },
   { folder: "lib/linux", may: [], mayTypes: ["lib/netlink"], bare: true },
-  { folder: "lib/rpc", may: [], mayTypes: ["lib/ipam"] },
+  { folder: "lib/rpc", may: ["lib/ipam"] },
   { folder: "lib/host", may: ["lib/netlink", "lib/linux", "lib/frames"], bare: true },
   { folder: "lib/resident", may: ["lib/linux"], bare: true },
   { folder: "lib/runtime", may: ["lib/cni", "lib/linux", "lib/resident"], bare: true },
@@ -60,13 +61,17 @@ const ALLOWED = new Map<string, string>([
 ]);
 
 /** The list of all plugins, which no plugin imports. */
-const PLUGIN_LIST = "plugins/all.ts";
+const PLUGIN_LIST = "plugins/run/all.ts";
 
 /** The only files that may load a foreign-function interface. */
-const FFI_FILES = new Set(["lib/linux/ffi.ts", "lib/linux/ffi-bun.ts", "lib/linux/ffi-node.ts"]);
+const FFI_FILES = new Set([
+  "lib/linux/calls/ffi.ts",
+  "lib/linux/calls/ffi-bun.ts",
+  "lib/linux/calls/ffi-node.ts",
+]);
 
 /** Modules of `lib/linux` that may load a `node:` module, lazily and off the hot path. */
-const LAZY_NODE = new Set(["lib/linux/exec.ts", "lib/linux/ffi-node.ts"]);
+const LAZY_NODE = new Set(["lib/linux/processes/exec.ts", "lib/linux/calls/ffi-node.ts"]);
 
 const STATEMENT =
   /^(?:import|export)\s+(type\s+)?(?:[^'";]*?\sfrom\s+)?["']([^"']+)["']|\bimport\(\s*["']([^"']+)["']\s*\)/gm;
@@ -119,7 +124,7 @@ function checkOwn({ from, to, typeOnly }: Import, layer: Layer): string | null {
 
 function checkForeign({ from, to, typeOnly }: Import, layer: Layer): string | null {
   if (to === "bun:ffi" || to === "node:ffi") {
-    return FFI_FILES.has(from) ? null : `${to}: only lib/linux/ffi*.ts may open the door to the kernel`;
+    return FFI_FILES.has(from) ? null : `${to}: only lib/linux/calls/ffi*.ts may open the door to the kernel`;
   }
   if (typeOnly || !layer.bare || LAZY_NODE.has(from)) return null;
   return `${to}: code that a plugin loads at start imports no package and no built-in module`;
@@ -150,6 +155,21 @@ export function findCycles(edges: ReadonlyMap<string, readonly string[]>): strin
   return cycles;
 }
 
+/**
+ * Folders that import each other, as `a -> b -> a`: none can then be understood, or tried, without the others. A folder and
+ * one inside of it are two, and either may import the other.
+ */
+function findCircles(edges: ReadonlyMap<string, readonly string[]>): string[] {
+  const folders = new Map<string, Set<string>>();
+  for (const [file, imports] of edges) {
+    const folder = dirname(file);
+    const others = imports.filter((to) => edges.has(to)).map((to) => dirname(to));
+    folders.set(folder, new Set([...(folders.get(folder) ?? []), ...others]));
+    folders.get(folder)?.delete(folder);
+  }
+  return findCycles(new Map([...folders].map(([folder, others]) => [folder, [...others]])));
+}
+
 export function lintLayers(root: string): string[] {
   const files = sourceFiles(root);
   const imports = files.flatMap((file) => importsOf(root, file));
@@ -158,7 +178,11 @@ export function lintLayers(root: string): string[] {
     return problem ? [`${one.from}: ${problem}`] : [];
   });
   const edges = new Map(files.map((f) => [f, imports.filter((i) => i.from === f).map((i) => i.to)]));
-  return [...problems, ...findCycles(edges).map((cycle) => `import cycle: ${cycle}`)];
+  return [
+    ...problems,
+    ...findCycles(edges).map((cycle) => `import cycle: ${cycle}`),
+    ...findCircles(edges).map((circle) => `circle of folders: ${circle}`),
+  ];
 }
 
 if (process.argv[1]?.endsWith("lint-layers.ts")) {
