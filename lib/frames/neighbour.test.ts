@@ -1,4 +1,4 @@
-import { hexBytes } from "../../test/support/hex.ts";
+import { hexBytes } from "../../test/support/kernel/hex.ts";
 import { parseAddress } from "../addr/address.ts";
 import { neighbourClaim, neighbourProbe } from "./neighbour.ts";
 

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { hexBytes } from "../../test/support/hex.ts";
+import { hexBytes } from "../../test/support/kernel/hex.ts";
 import { FairleadError } from "../errors.ts";
 import {
   attribute,
@@ -28,7 +28,7 @@ const table = attributeTable("sample", {
   many: repeated("S_MANY", 5, u32),
   on: attribute("S_ON", 6, flag),
   kind: attribute("S_KIND", 7, string),
-  data: tagged("S_DATA", 8, "kind", { inner: innerTable, other: otherTable }),
+  data: tagged("S_DATA", 8, { kindKey: "kind", codecs: { inner: innerTable, other: otherTable } }),
   big: attribute("S_BIG", 9, u64),
   signed: attribute("S_SIGNED", 10, i32),
 });

@@ -10,40 +10,23 @@
  * type LinkAttributes = ValueOf<typeof linkTable>; // { ifname?: string; mtu?: number; … ; unknown?: … }
  * ```
  *
- * Wire: u16 length (header and payload, without padding), u16 type, payload, zeros up to a multiple of 4. The two
- * upper bits of the type are flags. Both numbers are in host order.
- *
  * Attributes that a table does not know are kept in `unknown` and written again, after all others. The rest is
  * written in the order of the value's keys, so that what was decoded is encoded in the order in which it came.
  *
- * Source: include/uapi/linux/netlink.h struct nlattr, NLA_F_NESTED, NLA_ALIGNTO.
+ * Source: include/uapi/linux/netlink.h NLA_F_NESTED.
  */
-import { type Codec, decodeFailure, encodeFailure, HOST_IS_LITTLE_ENDIAN, viewOf, within } from "./codec.ts";
+import { type Codec, decodeFailure, encodeFailure, within } from "./codec.ts";
+import {
+  AttributeCursor,
+  decodeAttributes,
+  encodeAttributes,
+  NLA_F_NESTED,
+  type RawAttribute,
+} from "./raw-attribute.ts";
 
 export * from "./codec.ts";
+export * from "./raw-attribute.ts";
 export * from "./struct.ts";
-
-/** The payload is a sequence of attributes. */
-export const NLA_F_NESTED = 0x8000;
-/** The payload is in network order. Hardly any part of the kernel sets it, even where the payload is. */
-export const NLA_F_NET_BYTEORDER = 0x4000;
-const NLA_TYPE_MASK = 0x3fff;
-const NLA_HDRLEN = 4;
-const NLA_MAXIMUM_LENGTH = 0xffff;
-
-/** Netlink aligns attributes and messages to 4 bytes. Source: NLA_ALIGN, NLMSG_ALIGN. */
-export function align4(lengthBytes: number): number {
-  return (lengthBytes + 3) & ~3;
-}
-
-/** An attribute as it stood on the wire. */
-export interface RawAttribute {
-  /** Without the flag bits. */
-  readonly type: number;
-  readonly payload: Uint8Array;
-  /** NLA_F_NESTED and NLA_F_NET_BYTEORDER as received; absent when neither was set. */
-  readonly flags?: number;
-}
 
 interface RowBase {
   /** As in the kernel header, so that a search finds it. */
@@ -78,22 +61,13 @@ type Row = SingleRow<unknown> | RepeatedRow<unknown> | TaggedRow<string, Codecs>
 /** The rows of a table, by the name that each has in the value. */
 export type AttributeRows = Readonly<Record<string, Row>>;
 
-export interface AttributeOptions {
-  /**
-   * Whether NLA_F_NESTED is set when writing. By default it is, for a table or list, as the kernel's strict
-   * validation and its bridge port code want. It is never needed to read.
-   */
-  readonly nested?: boolean;
-}
-
 /** One row: the attribute's name and number in the kernel header, and the layout of its payload. */
 export function attribute<C extends Codec<unknown>>(
   kernelName: string,
   type: number,
   codec: C,
-  options?: AttributeOptions,
 ): SingleRow<ValueOf<C>> {
-  const flags = flagsOf(codec, options);
+  const flags = flagsOf(codec);
   return { shape: "single", kernelName, type, codec: codec as Codec<ValueOf<C>>, flags };
 }
 
@@ -102,9 +76,8 @@ export function repeated<C extends Codec<unknown>>(
   kernelName: string,
   type: number,
   codec: C,
-  options?: AttributeOptions,
 ): RepeatedRow<ValueOf<C>> {
-  const flags = flagsOf(codec, options);
+  const flags = flagsOf(codec);
   return { shape: "repeated", kernelName, type, codec: codec as Codec<ValueOf<C>>, flags };
 }
 
@@ -117,22 +90,17 @@ export function repeated<C extends Codec<unknown>>(
 export function tagged<const K extends string, const C extends Codecs>(
   kernelName: string,
   type: number,
-  kindKey: K,
-  codecs: C,
-  options: AttributeOptions = {},
+  { kindKey, codecs }: { readonly kindKey: K; readonly codecs: C },
 ): TaggedRow<K, C> {
-  return {
-    shape: "tagged",
-    kernelName,
-    type,
-    kindKey,
-    codecs,
-    flags: options.nested === false ? 0 : NLA_F_NESTED,
-  };
+  return { shape: "tagged", kernelName, type, kindKey, codecs, flags: NLA_F_NESTED };
 }
 
-function flagsOf(codec: Codec<unknown>, options?: AttributeOptions): number {
-  return (options?.nested ?? codec.nested) ? NLA_F_NESTED : 0;
+/**
+ * NLA_F_NESTED is set for a table or list, as the kernel's strict validation and its bridge port code want. It is
+ * never needed to read.
+ */
+function flagsOf(codec: Codec<unknown>): number {
+  return codec.nested ? NLA_F_NESTED : 0;
 }
 
 type PlainKeys<R extends AttributeRows> = {
@@ -236,7 +204,9 @@ function encodeTable(tableName: string, rows: AttributeRows, value: TableValue):
     const row = rows[key];
     if (row === undefined) throw encodeFailure(`the table has no attribute "${key}"`, tableName);
     try {
-      pushRow(row, content, value, parts);
+      const codec = row.shape === "tagged" ? codecOfKind(row, value[row.kindKey]) : row.codec;
+      if (row.shape !== "repeated") parts.push(partOf(row, codec, content));
+      else for (const item of content as readonly unknown[]) parts.push(partOf(row, codec, item));
     } catch (error) {
       throw within(row.kernelName, error);
     }
@@ -245,96 +215,14 @@ function encodeTable(tableName: string, rows: AttributeRows, value: TableValue):
   return encodeAttributes(parts);
 }
 
-function pushRow(row: Row, content: unknown, value: TableValue, parts: RawAttribute[]): void {
-  const { type, flags } = row;
-  if (row.shape === "repeated") {
-    for (const item of content as readonly unknown[])
-      parts.push({ type, flags, payload: row.codec.encode(item) });
-    return;
-  }
-  const codec = row.shape === "single" ? row.codec : codecOfKind(row, value[row.kindKey]);
-  parts.push({ type, flags, payload: codec.encode(content) });
+function partOf({ type, flags }: Row, codec: Codec<unknown>, content: unknown): RawAttribute {
+  return { type, flags, payload: codec.encode(content) };
 }
 
 function codecOfKind({ codecs }: TaggedRow<string, Codecs>, kind: unknown): Codec<unknown> {
   const codec = ownCodec(codecs, kind);
   if (codec === undefined) throw encodeFailure(`no layout is known for the kind ${JSON.stringify(kind)}`);
   return codec;
-}
-
-/** Writes attributes one after the other, each padded to 4 bytes. */
-export function encodeAttributes(attributes: readonly RawAttribute[]): Uint8Array {
-  let size = 0;
-  for (const { payload } of attributes) size += align4(NLA_HDRLEN + payload.length);
-  const bytes = new Uint8Array(size);
-  const view = viewOf(bytes);
-  let offset = 0;
-  for (const { type, flags = 0, payload } of attributes) {
-    const length = NLA_HDRLEN + payload.length;
-    if (length > NLA_MAXIMUM_LENGTH)
-      throw encodeFailure(`attribute ${type} has ${length} bytes, 65535 are possible`);
-    view.setUint16(offset, length, HOST_IS_LITTLE_ENDIAN);
-    view.setUint16(offset + 2, type | flags, HOST_IS_LITTLE_ENDIAN);
-    bytes.set(payload, offset + NLA_HDRLEN);
-    offset += align4(length);
-  }
-  return bytes;
-}
-
-/** Walks over the attributes of `bytes`: after each {@link next} that is true, the fields tell of one. */
-class AttributeCursor {
-  readonly #bytes: Uint8Array;
-  readonly #view: DataView;
-  #offset = 0;
-  /** Without the flag bits. */
-  type = 0;
-  flags = 0;
-  #start = 0;
-  #end = 0;
-
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
-    this.#view = viewOf(bytes);
-  }
-
-  /** A view into the bytes, not a copy. */
-  get payload(): Uint8Array {
-    return this.#bytes.subarray(this.#start, this.#end);
-  }
-
-  /** @throws {FairleadError} `decode-failure`: a length is below the header's or beyond the end. */
-  next(): boolean {
-    const offset = this.#offset;
-    const left = this.#bytes.length - offset;
-    if (left <= 0) return false;
-    const length = left < NLA_HDRLEN ? 0 : this.#view.getUint16(offset, HOST_IS_LITTLE_ENDIAN);
-    if (length < NLA_HDRLEN || length > left) {
-      throw decodeFailure(`attribute at byte ${offset} claims ${length} bytes, ${left} are left`);
-    }
-    const rawType = this.#view.getUint16(offset + 2, HOST_IS_LITTLE_ENDIAN);
-    this.type = rawType & NLA_TYPE_MASK;
-    this.flags = rawType & ~NLA_TYPE_MASK;
-    this.#start = offset + NLA_HDRLEN;
-    this.#end = offset + length;
-    this.#offset = offset + align4(length);
-    return true;
-  }
-
-  get raw(): RawAttribute {
-    const { type, payload, flags } = this;
-    return flags === 0 ? { type, payload } : { type, payload, flags };
-  }
-}
-
-/**
- * Reads attributes up to the end of `bytes`. Payloads are views into `bytes`, not copies.
- *
- * @throws {FairleadError} `decode-failure`: an attribute's length is below its header or beyond the end.
- */
-export function decodeAttributes(bytes: Uint8Array): RawAttribute[] {
-  const attributes: RawAttribute[] = [];
-  for (const cursor = new AttributeCursor(bytes); cursor.next(); ) attributes.push(cursor.raw);
-  return attributes;
 }
 
 interface Reading {
@@ -353,7 +241,7 @@ function decodeTable({ rows, keyOf, dropsUnknown }: Reading, bytes: Uint8Array):
     if (key === undefined || row === undefined) {
       if (!dropsUnknown) unknown.push(copyOf(cursor.raw));
     } else if (row.shape === "tagged") undecided.push({ key, row, raw: cursor.raw });
-    else decodeRow(row, key, cursor.payload, value);
+    else value[key] = decodeRow(row, cursor.payload, value[key]);
   }
   for (const { key, row, raw } of undecided) {
     const codec = ownCodec(row.codecs, value[row.kindKey]);
@@ -369,20 +257,17 @@ function ownCodec(codecs: Codecs, kind: unknown): Codec<unknown> | undefined {
   return typeof kind === "string" && Object.hasOwn(codecs, kind) ? codecs[kind] : undefined;
 }
 
+/** The value of a row after one more of its attributes; `earlier` is what it was before. */
 function decodeRow(
   row: SingleRow<unknown> | RepeatedRow<unknown>,
-  key: string,
   payload: Uint8Array,
-  value: Record<string, unknown>,
-): void {
+  earlier: unknown,
+): unknown {
   const content = decodeNamed(row.kernelName, row.codec, payload);
-  if (row.shape === "single") {
-    value[key] = content;
-    return;
-  }
-  const earlier = value[key] as unknown[] | undefined;
-  if (earlier) earlier.push(content);
-  else value[key] = [content];
+  if (row.shape === "single") return content;
+  if (earlier === undefined) return [content];
+  (earlier as unknown[]).push(content);
+  return earlier;
 }
 
 function decodeNamed(kernelName: string, codec: Codec<unknown>, payload: Uint8Array): unknown {

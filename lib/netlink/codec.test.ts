@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { hexBytes } from "../../test/support/hex.ts";
+import { hexBytes } from "../../test/support/kernel/hex.ts";
 import { formatAddress, parseAddress } from "../addr/address.ts";
 import { FairleadError } from "../errors.ts";
 import {
@@ -54,7 +54,7 @@ describe("codecs", () => {
     ["hardwareAddress of a tunnel", hardwareAddress, "c0:00:02:01", "c0 00 02 01"],
     ["hardwareAddress of a link without one", hardwareAddress, "", ""],
     ["fixedBytes", fixedBytes(3), Uint8Array.of(1, 2, 3), "01 02 03"],
-  ])("%s is read both ways", (_, codec, value, wire) => {
+  ])("%s is read both ways", (...[_, codec, value, wire]) => {
     expect(codec.encode(value)).toEqual(hexBytes(wire));
     expect(codec.decode(hexBytes(wire))).toEqual(value);
   });

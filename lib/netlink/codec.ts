@@ -63,7 +63,7 @@ export function within(name: string, error: unknown): unknown {
   return new FairleadError({ code, operation, object: path, reason, hint, details, cause });
 }
 
-export function expectLength(bytes: Uint8Array, sizeBytes: number): void {
+function expectLength(bytes: Uint8Array, sizeBytes: number): void {
   if (bytes.length !== sizeBytes) throw decodeFailure(`expected ${sizeBytes} bytes, got ${bytes.length}`);
 }
 
@@ -73,7 +73,7 @@ export function viewOf(bytes: Uint8Array): DataView {
 }
 
 /** Makes the whole-payload functions of a codec from its field functions. */
-export function fixed<T>(field: Pick<FixedCodec<T>, "sizeBytes" | "zero" | "read" | "write">): FixedCodec<T> {
+function fixed<T>(field: Pick<FixedCodec<T>, "sizeBytes" | "zero" | "read" | "write">): FixedCodec<T> {
   const { sizeBytes } = field;
   return {
     ...field,
@@ -95,11 +95,12 @@ interface IntegerAccess {
   readonly signed?: boolean;
   readonly littleEndian?: boolean;
   get(view: DataView, offset: number, littleEndian: boolean): number;
-  set(view: DataView, offset: number, value: number, littleEndian: boolean): void;
+  setter(littleEndian: boolean): (view: DataView, offset: number, value: number) => void;
 }
 
 function integer(access: IntegerAccess): FixedCodec<number> {
-  const { name, sizeBytes, signed = false, littleEndian = HOST_IS_LITTLE_ENDIAN, get, set } = access;
+  const { name, sizeBytes, signed = false, littleEndian = HOST_IS_LITTLE_ENDIAN, get } = access;
+  const set = access.setter(littleEndian);
   const span = 2 ** (8 * sizeBytes);
   const minimum = signed ? -span / 2 : 0;
   const maximum = minimum + span - 1;
@@ -111,63 +112,65 @@ function integer(access: IntegerAccess): FixedCodec<number> {
       if (!Number.isInteger(value) || value < minimum || value > maximum) {
         throw encodeFailure(`${value} does not fit ${name} (${minimum} to ${maximum})`);
       }
-      set(view, offset, value, littleEndian);
+      set(view, offset, value);
     },
   });
 }
 
 const getUint16 = (view: DataView, offset: number, le: boolean) => view.getUint16(offset, le);
-const setUint16 = (view: DataView, offset: number, value: number, le: boolean) =>
+const setUint16 = (le: boolean) => (view: DataView, offset: number, value: number) =>
   view.setUint16(offset, value, le);
 const getUint32 = (view: DataView, offset: number, le: boolean) => view.getUint32(offset, le);
-const setUint32 = (view: DataView, offset: number, value: number, le: boolean) =>
+const setUint32 = (le: boolean) => (view: DataView, offset: number, value: number) =>
   view.setUint32(offset, value, le);
+const setInt32 = (le: boolean) => (view: DataView, offset: number, value: number) =>
+  view.setInt32(offset, value, le);
 
 export const u8: FixedCodec<number> = integer({
   name: "u8",
   sizeBytes: 1,
   get: (view, offset) => view.getUint8(offset),
-  set: (view, offset, value) => view.setUint8(offset, value),
+  setter: () => (view, offset, value) => view.setUint8(offset, value),
 });
 export const i8: FixedCodec<number> = integer({
   name: "i8",
   sizeBytes: 1,
   signed: true,
   get: (view, offset) => view.getInt8(offset),
-  set: (view, offset, value) => view.setInt8(offset, value),
+  setter: () => (view, offset, value) => view.setInt8(offset, value),
 });
 export const u16: FixedCodec<number> = integer({
   name: "u16",
   sizeBytes: 2,
   get: getUint16,
-  set: setUint16,
+  setter: setUint16,
 });
 export const u16be: FixedCodec<number> = integer({
   name: "u16be",
   sizeBytes: 2,
   littleEndian: BIG_ENDIAN,
   get: getUint16,
-  set: setUint16,
+  setter: setUint16,
 });
 export const u32: FixedCodec<number> = integer({
   name: "u32",
   sizeBytes: 4,
   get: getUint32,
-  set: setUint32,
+  setter: setUint32,
 });
 export const u32be: FixedCodec<number> = integer({
   name: "u32be",
   sizeBytes: 4,
   littleEndian: BIG_ENDIAN,
   get: getUint32,
-  set: setUint32,
+  setter: setUint32,
 });
 export const i32: FixedCodec<number> = integer({
   name: "i32",
   sizeBytes: 4,
   signed: true,
   get: (view, offset, le) => view.getInt32(offset, le),
-  set: (view, offset, value, le) => view.setInt32(offset, value, le),
+  setter: setInt32,
 });
 export const i32be: FixedCodec<number> = integer({
   name: "i32be",
@@ -175,7 +178,7 @@ export const i32be: FixedCodec<number> = integer({
   signed: true,
   littleEndian: BIG_ENDIAN,
   get: (view, offset, le) => view.getInt32(offset, le),
-  set: (view, offset, value, le) => view.setInt32(offset, value, le),
+  setter: setInt32,
 });
 
 const U64_MAXIMUM = 0xffff_ffff_ffff_ffffn;
@@ -247,6 +250,9 @@ export const bytes: Codec<Uint8Array> = {
   encode: (value) => value.slice(),
   decode: (payload) => payload.slice(),
 };
+
+/** Attributes, as they stand on the wire: what they mean is not read here. */
+export const nestedBytes: Codec<Uint8Array> = { ...bytes, nested: true };
 
 /** An attribute whose presence alone is the value (NLA_FLAG). Absent means no; there is no `false` on the wire. */
 export const flag: Codec<true> = {

@@ -1,4 +1,4 @@
-import { hexBytes } from "../../test/support/hex.ts";
+import { hexBytes } from "../../test/support/kernel/hex.ts";
 import { FairleadError } from "../errors.ts";
 import { attribute, attributeTable, u32 } from "./attribute.ts";
 import { DUMP_ATTEMPTS, NetlinkConnection, type NetlinkTransport, REQUESTS_PER_SEND } from "./connection.ts";
@@ -61,7 +61,9 @@ class ScriptedTransport implements NetlinkTransport {
   }
 }
 
-function answerTo(request: NetlinkMessage, type: number, payload: Uint8Array, flags = 0): NetlinkMessage {
+type Answer = Pick<NetlinkMessage, "type" | "payload"> & { readonly flags?: number };
+
+function answerTo(request: NetlinkMessage, { type, payload, flags = 0 }: Answer): NetlinkMessage {
   return { type, flags, sequence: request.sequence, portId: PORT_ID, payload };
 }
 
@@ -70,7 +72,7 @@ function ack(request: NetlinkMessage, errno = 0, text?: string): NetlinkMessage 
   const quoted = encodeMessage({ ...request, payload: new Uint8Array(0) });
   const extack = text === undefined ? [] : [textAttribute(text)];
   const flags = NLM_F_CAPPED | (text === undefined ? 0 : NLM_F_ACK_TLVS);
-  return answerTo(request, NLMSG_ERROR, concatBytes([status, quoted, ...extack]), flags);
+  return answerTo(request, { type: NLMSG_ERROR, payload: concatBytes([status, quoted, ...extack]), flags });
 }
 
 function textAttribute(text: string): Uint8Array {
@@ -82,11 +84,15 @@ function textAttribute(text: string): Uint8Array {
 }
 
 function item(request: NetlinkMessage, value: number, flags = 0): NetlinkMessage {
-  return answerTo(request, NEW, itemTable.encode({ value }), flags);
+  return answerTo(request, { type: NEW, payload: itemTable.encode({ value }), flags });
 }
 
 function done(request: NetlinkMessage, flags = 0): NetlinkMessage {
-  return answerTo(request, NLMSG_DONE, hexBytes("00 00 00 00"), NLM_F_MULTI | flags);
+  return answerTo(request, {
+    type: NLMSG_DONE,
+    payload: hexBytes("00 00 00 00"),
+    flags: NLM_F_MULTI | flags,
+  });
 }
 
 function create(object: string, extra: Partial<NetlinkRequest> = {}): NetlinkRequest {
@@ -219,7 +225,7 @@ describe("execute", () => {
   test("reads on after a reply that it cannot decode", () => {
     const { connection } = connect(([one, two]) => {
       if (!one || !two) return [];
-      const broken = answerTo(one, NEW, hexBytes("06 00 01 00 00 00 00 00"));
+      const broken = answerTo(one, { type: NEW, payload: hexBytes("06 00 01 00 00 00 00 00") });
       return [[broken], [ack(one)], [item(two, 5)], [ack(two)]];
     });
     const [first, second] = connection.attempt([get("a"), get("b")]);
@@ -348,7 +354,11 @@ describe("dump", () => {
       if (!request) return [];
       attempt++;
       if (attempt === 1) return [[ack(request, 95)]];
-      const end = answerTo(request, NLMSG_DONE, hexBytes("fe ff ff ff"), NLM_F_MULTI);
+      const end = answerTo(request, {
+        type: NLMSG_DONE,
+        payload: hexBytes("fe ff ff ff"),
+        flags: NLM_F_MULTI,
+      });
       return [[item(request, 1, NLM_F_MULTI)], [end]];
     });
     expect(failure(() => connection.dump(get("a")))).toMatchObject({ errnoName: "EOPNOTSUPP" });
@@ -358,7 +368,11 @@ describe("dump", () => {
   test("is read to its end even if a part of it cannot be decoded", () => {
     const { transport, connection } = connect(([request]) => {
       if (!request) return [];
-      const broken = answerTo(request, NEW, hexBytes("06 00 01 00 00 00 00 00"), NLM_F_MULTI);
+      const broken = answerTo(request, {
+        type: NEW,
+        payload: hexBytes("06 00 01 00 00 00 00 00"),
+        flags: NLM_F_MULTI,
+      });
       return [[broken], [item(request, 2, NLM_F_MULTI)], [done(request)]];
     });
     expect(failure(() => connection.dump(get("a"))).code).toBe("decode-failure");

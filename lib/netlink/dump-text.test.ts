@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
-import { readCapture } from "../../test/support/captures.ts";
-import { hexBytes } from "../../test/support/hex.ts";
+import { readCapture } from "../../test/support/kernel/captures.ts";
+import { hexBytes } from "../../test/support/kernel/hex.ts";
 import { datagramText, layoutText } from "./dump-text.ts";
 import { describeRoute } from "./route/describe.ts";
 import { linkTable } from "./route/link.ts";

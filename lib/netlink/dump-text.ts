@@ -110,7 +110,7 @@ function attributeLines(bytes: Uint8Array, rows: AttributeRows | undefined, inde
     const name = row?.kernelName ?? `attribute ${attribute.type}`;
     const legend = `${indent}${name}, ${length + 4} bytes${attribute.flags ? ", nested" : ""}`;
     const layout = row && layoutOf(row, rows, attributes);
-    return [line(head, legend), ...contentLines(padded, length, layout, `${indent}  `)];
+    return [line(head, legend), ...contentLines({ padded, length }, layout, `${indent}  `)];
   });
 }
 
@@ -127,8 +127,7 @@ function layoutOf(
 }
 
 function contentLines(
-  padded: Uint8Array,
-  length: number,
+  { padded, length }: { readonly padded: Uint8Array; readonly length: number },
   layout: Layout | undefined,
   indent: string,
 ): string[] {

@@ -1,5 +1,5 @@
-import { readCapture } from "../../test/support/captures.ts";
-import { hexBytes } from "../../test/support/hex.ts";
+import { readCapture } from "../../test/support/kernel/captures.ts";
+import { hexBytes } from "../../test/support/kernel/hex.ts";
 import { FairleadError } from "../errors.ts";
 import {
   decodeDone,

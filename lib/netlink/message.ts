@@ -8,10 +8,8 @@ import { align4, attribute, attributeTable, bytes, type ValueOf } from "./attrib
 import { decodeFailure, i32, u16, u32, viewOf, zstring } from "./codec.ts";
 import { struct } from "./struct.ts";
 
-export const NLMSG_NOOP = 1;
 export const NLMSG_ERROR = 2;
 export const NLMSG_DONE = 3;
-export const NLMSG_OVERRUN = 4;
 /** Below it are the types of the protocol itself. */
 export const NLMSG_MIN_TYPE = 0x10;
 
@@ -20,16 +18,12 @@ export const NLM_F_REQUEST = 0x01;
 /** Part of several messages, the last of which is NLMSG_DONE. */
 export const NLM_F_MULTI = 0x02;
 export const NLM_F_ACK = 0x04;
-/** Send the resulting notification to the requester as well. */
-export const NLM_F_ECHO = 0x08;
 /** The dump changed while it was read: it may lack objects or hold some twice. */
 export const NLM_F_DUMP_INTR = 0x10;
-/** The kernel applied the filter that the dump request carried. */
-export const NLM_F_DUMP_FILTERED = 0x20;
 
 /** Flags of a "get" request. */
-export const NLM_F_ROOT = 0x100;
-export const NLM_F_MATCH = 0x200;
+const NLM_F_ROOT = 0x100;
+const NLM_F_MATCH = 0x200;
 export const NLM_F_DUMP = NLM_F_ROOT | NLM_F_MATCH;
 
 /** Flags of a "new" request. */
@@ -37,10 +31,6 @@ export const NLM_F_REPLACE = 0x100;
 export const NLM_F_EXCL = 0x200;
 export const NLM_F_CREATE = 0x400;
 export const NLM_F_APPEND = 0x800;
-
-/** Flags of a "delete" request. */
-export const NLM_F_NONREC = 0x100;
-export const NLM_F_BULK = 0x200;
 
 /** Flags of NLMSG_ERROR: the request is quoted by its header alone; attributes follow. */
 export const NLM_F_CAPPED = 0x100;

@@ -43,6 +43,9 @@ export interface NetlinkRequest<T = never> {
   accepts?(reply: T): boolean;
 }
 
+/** What a request asks for, without what it is about. */
+export type RequestVerb = Pick<NetlinkRequest, "type" | "flags" | "operation">;
+
 /** What became of one request. */
 export type NetlinkResult<T> =
   | {

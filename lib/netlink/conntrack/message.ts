@@ -10,8 +10,8 @@ import type { Family } from "../../addr/address.ts";
 import {
   attribute,
   attributeTable,
-  bytes,
   ipAddress,
+  nestedBytes,
   u8,
   u16be,
   u32,
@@ -24,9 +24,8 @@ import type { NetlinkRequest } from "../request.ts";
 
 const NFNL_SUBSYS_CTNETLINK = 1;
 /** Source: enum cntl_msg_types. */
-export const IPCTNL_MSG_CT_NEW = (NFNL_SUBSYS_CTNETLINK << 8) | 0;
-export const IPCTNL_MSG_CT_GET = (NFNL_SUBSYS_CTNETLINK << 8) | 1;
-export const IPCTNL_MSG_CT_DELETE = (NFNL_SUBSYS_CTNETLINK << 8) | 2;
+const IPCTNL_MSG_CT_GET = (NFNL_SUBSYS_CTNETLINK << 8) | 1;
+const IPCTNL_MSG_CT_DELETE = (NFNL_SUBSYS_CTNETLINK << 8) | 2;
 
 /** Protocol numbers. Source: RFC 768, RFC 9293, RFC 9260 by way of IANA's registry. */
 export const IPPROTO_TCP = 6;
@@ -60,8 +59,6 @@ const tuple = attributeTable("ctattr_tuple", () => ({
   zone: attribute("CTA_TUPLE_ZONE", 3, u16be),
 }));
 
-export type Tuple = ValueOf<typeof tuple>;
-
 /** Bits say which parts of the tuple beside them count. In host order, unlike all else here. Linux 5.8. */
 const filterTable = attributeTable("ctattr_filter", () => ({
   originalFlags: attribute("CTA_FILTER_ORIG_FLAGS", 1, u32),
@@ -85,7 +82,7 @@ const connectionTable = attributeTable("ctattr", () => ({
   original: attribute("CTA_TUPLE_ORIG", 1, tuple),
   reply: attribute("CTA_TUPLE_REPLY", 2, tuple),
   status: attribute("CTA_STATUS", 3, u32be),
-  protocolInfo: attribute("CTA_PROTOINFO", 4, bytes, { nested: true }),
+  protocolInfo: attribute("CTA_PROTOINFO", 4, nestedBytes),
   timeoutSeconds: attribute("CTA_TIMEOUT", 7, u32be),
   mark: attribute("CTA_MARK", 8, u32be),
   use: attribute("CTA_USE", 11, u32be),

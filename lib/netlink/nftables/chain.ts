@@ -11,8 +11,8 @@ import {
 } from "../attribute.ts";
 import { NLM_F_CREATE, NLM_F_EXCL } from "../message.ts";
 import type { NetlinkRequest } from "../request.ts";
-import { NF_ACCEPT } from "./data.ts";
 import { counterTable } from "./expr/counter.ts";
+import { NF_ACCEPT } from "./expr/data.ts";
 import {
   decodeObject,
   type InFamily,
@@ -41,7 +41,6 @@ export const NF_IP_PRI_FILTER = 0;
 export const NF_IP_PRI_NAT_SRC = 100;
 /** The same in the bridge family. Source: linux/netfilter_bridge.h enum nf_br_hook_priorities. */
 export const NF_BR_PRI_NAT_DST_BRIDGED = -300;
-export const NF_BR_PRI_FILTER_BRIDGED = -200;
 
 /**
  * ```

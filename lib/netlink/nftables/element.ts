@@ -14,7 +14,7 @@ import {
 } from "../attribute.ts";
 import { NLM_F_CREATE, NLM_F_EXCL } from "../message.ts";
 import type { NetlinkRequest } from "../request.ts";
-import { dataTable, type Verdict } from "./data.ts";
+import { dataTable, type Verdict } from "./expr/data.ts";
 import { expressionList, expressionTable } from "./expr/expression.ts";
 import {
   decodeObject,
@@ -42,7 +42,7 @@ export const NFT_SET_ELEM_INTERVAL_END = 1;
  * ```
  * Source: nf_tables.h enum nft_set_elem_attributes.
  */
-export const elementTable = attributeTable("nft_set_elem", {
+const elementTable = attributeTable("nft_set_elem", {
   key: attribute("NFTA_SET_ELEM_KEY", 1, dataTable),
   data: attribute("NFTA_SET_ELEM_DATA", 2, dataTable),
   flags: attribute("NFTA_SET_ELEM_FLAGS", 3, u32be),

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { u32be } from "../attribute.ts";
-import { verdict } from "./data.ts";
 import { IFNAME, IPV4_ADDR } from "./datatype.ts";
 import { NFT_SET_ELEM_INTERVAL_END } from "./element.ts";
+import { verdict } from "./expr/data.ts";
 import { intervalElements, intervalsOf } from "./interval.ts";
 
 const LONE = { key: [IPV4_ADDR] };

@@ -2,10 +2,10 @@
 import { addressToBytes } from "../../addr/address.ts";
 import { netmask, type Prefix } from "../../addr/prefix.ts";
 import { u32 } from "../attribute.ts";
-import { NFT_REG_1 } from "./data.ts";
 import { bitwise } from "./expr/bitwise.ts";
 import { cmp, NFT_CMP_NEQ } from "./expr/cmp.ts";
 import { ct, NFT_CT_STATE, NFT_CT_STATUS } from "./expr/ct.ts";
+import { NFT_REG_1 } from "./expr/data.ts";
 import type { Expression } from "./expr/expression.ts";
 import { meta, NFT_META_NFPROTO } from "./expr/meta.ts";
 import { IP_DADDR, IP_SADDR, IP6_DADDR, IP6_SADDR, type PayloadField, payload } from "./expr/payload.ts";

@@ -51,7 +51,6 @@ export const NFT_MSG_GETGEN = 16;
 /** Since Linux 6.3: delete what may be absent. Before, the kernel answers EINVAL. */
 export const NFT_MSG_DESTROYTABLE = 26;
 export const NFT_MSG_DESTROYCHAIN = 27;
-export const NFT_MSG_DESTROYRULE = 28;
 export const NFT_MSG_DESTROYSET = 29;
 export const NFT_MSG_DESTROYSETELEM = 30;
 

@@ -11,7 +11,6 @@ import {
   NF_IP_PRI_NAT_SRC,
   newChain,
 } from "./chain.ts";
-import { NFT_REG_1, NFT_REG_2, NFT_REG_VERDICT, verdict } from "./data.ts";
 import {
   concatenate,
   IFNAME,
@@ -25,6 +24,7 @@ import {
 import { deleteElements, element, elementListTable, newElements } from "./element.ts";
 import { counter } from "./expr/counter.ts";
 import * as conntrack from "./expr/ct.ts";
+import { NFT_REG_1, NFT_REG_2, NFT_REG_VERDICT, verdict } from "./expr/data.ts";
 import { immediateVerdict } from "./expr/immediate.ts";
 import { lookup } from "./expr/lookup.ts";
 import { masq } from "./expr/masq.ts";

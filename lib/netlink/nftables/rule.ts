@@ -7,7 +7,6 @@ import {
   decodeObject,
   type InFamily,
   NFT_MSG_DELRULE,
-  NFT_MSG_DESTROYRULE,
   NFT_MSG_GETRULE,
   NFT_MSG_NEWRULE,
   nftablesRequest,
@@ -114,11 +113,6 @@ export interface RuleKey extends ChainOfRules {
 /** Deletes one rule; ENOENT if there is none. */
 export function deleteRule(key: RuleKey): NetlinkRequest {
   return removal(NFT_MSG_DELRULE, key);
-}
-
-/** Like {@link deleteRule}, but content if there is none. Linux 6.3; EINVAL before. */
-export function destroyRule(key: RuleKey): NetlinkRequest {
-  return removal(NFT_MSG_DESTROYRULE, key);
 }
 
 /** Deletes all rules of a chain; ENOENT if there is no such chain. */

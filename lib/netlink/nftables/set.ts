@@ -44,7 +44,7 @@ export const NFT_SET_TIMEOUT = 0x10;
 /** Rules add elements: see `dynset`. */
 export const NFT_SET_EVAL = 0x20;
 /** Keys have several fields, and are intervals in each. */
-export const NFT_SET_CONCAT = 0x80;
+const NFT_SET_CONCAT = 0x80;
 
 const fieldTable = attributeTable("nft_set_field", {
   length: attribute("NFTA_SET_FIELD_LEN", 1, u32be),

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { hexBytes } from "../../../test/support/hex.ts";
+import { hexBytes } from "../../../test/support/kernel/hex.ts";
 import {
   COMMENT_MAXIMUM_BYTES,
   decodeComment,

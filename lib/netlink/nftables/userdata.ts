@@ -16,7 +16,6 @@ const USERDATA_MAXIMUM_BYTES = 256;
 export const COMMENT_MAXIMUM_BYTES = USERDATA_MAXIMUM_BYTES - 3;
 
 /** Where the comment is, which differs by the object it is on. */
-export const NFTNL_UDATA_TABLE_COMMENT = 0;
 export const NFTNL_UDATA_CHAIN_COMMENT = 0;
 export const NFTNL_UDATA_RULE_COMMENT = 0;
 export const NFTNL_UDATA_SET_ELEM_COMMENT = 0;

@@ -1,4 +1,4 @@
-import { decodeCapture, expectSameRequest } from "../../../test/support/route-captures.ts";
+import { decodeCapture, expectSameRequest } from "../../../test/support/kernel/route-captures.ts";
 import { parseAddress } from "../../addr/address.ts";
 import { parseInterfaceAddress } from "../../addr/prefix.ts";
 import {

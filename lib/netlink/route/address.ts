@@ -17,17 +17,13 @@ import {
   zstring,
 } from "../attribute.ts";
 import { familyMessage } from "../family-message.ts";
-import { type CreateMode, createFlags, type NetlinkRequest } from "../request.ts";
+import { type CreateMode, createFlags, type NetlinkRequest, type RequestVerb } from "../request.ts";
 import { AF_UNSPEC, addressFamily, RTM_DELADDR, RTM_GETADDR, RTM_NEWADDR } from "./family.ts";
 
-/** Values of `flags`. */
-export const IFA_F_SECONDARY = 0x01;
-/** IPv6: usable at once, without asking the link whether someone else has it. */
+/** Values of `flags`. IPv6: usable at once, without asking the link whether someone else has it. */
 export const IFA_F_NODAD = 0x02;
-export const IFA_F_OPTIMISTIC = 0x04;
 /** IPv6: someone else has it. */
 export const IFA_F_DADFAILED = 0x08;
-export const IFA_F_DEPRECATED = 0x20;
 /** IPv6: not usable yet, duplicate address detection is running. */
 export const IFA_F_TENTATIVE = 0x40;
 export const IFA_F_PERMANENT = 0x80;
@@ -38,7 +34,7 @@ export const IFA_F_NOPREFIXROUTE = 0x200;
 export const INFINITY_LIFE_TIME = 0xffff_ffff;
 
 /** `headerFlags` holds the lower 8 bits of the flags; IFA_FLAGS has all of them. */
-export const ifaddrmsg = struct("ifaddrmsg", {
+const ifaddrmsg = struct("ifaddrmsg", {
   family: u8,
   prefixLength: u8,
   headerFlags: u8,
@@ -55,7 +51,7 @@ const cacheInfo = struct("ifa_cacheinfo", {
   updatedAt: u32,
 });
 
-export const addressTable = attributeTable("address", () => ({
+const addressTable = attributeTable("address", () => ({
   /** The address itself, or the peer's where there is one. */
   address: attribute("IFA_ADDRESS", 1, ipAddress),
   /** The address itself. IPv6 has it only beside a peer. */
@@ -100,20 +96,15 @@ export interface AddressRequest {
  * lifetimes and flags.
  */
 export function newAddress(request: AddressRequest, mode: CreateMode = "create"): NetlinkRequest {
-  return addressRequest(RTM_NEWADDR, createFlags(mode), "add address", request);
+  return addressRequest({ type: RTM_NEWADDR, flags: createFlags(mode), operation: "add address" }, request);
 }
 
 /** Takes an address from a link. EADDRNOTAVAIL when the link does not have it. */
 export function deleteAddress(request: AddressRequest): NetlinkRequest {
-  return addressRequest(RTM_DELADDR, 0, "delete address", request);
+  return addressRequest({ type: RTM_DELADDR, flags: 0, operation: "delete address" }, request);
 }
 
-function addressRequest(
-  type: number,
-  flags: number,
-  operation: string,
-  request: AddressRequest,
-): NetlinkRequest {
+function addressRequest({ type, flags, operation }: RequestVerb, request: AddressRequest): NetlinkRequest {
   const { address: on, peer, validSeconds, preferredSeconds, flags: addressFlags, ...rest } = request;
   return {
     type,

@@ -1,4 +1,4 @@
-import { decodeCapture, expectSameRequest } from "../../../test/support/route-captures.ts";
+import { decodeCapture, expectSameRequest } from "../../../test/support/kernel/route-captures.ts";
 import { FairleadError } from "../../errors.ts";
 import {
   addBridgeVlans,

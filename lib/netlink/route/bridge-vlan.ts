@@ -9,17 +9,14 @@
 import { attribute, attributeTable, repeated, struct, u16, type ValueOf } from "../attribute.ts";
 import { encodeFailure } from "../codec.ts";
 import { familyMessage } from "../family-message.ts";
-import type { NetlinkRequest } from "../request.ts";
+import type { NetlinkRequest, RequestVerb } from "../request.ts";
 import { AF_BRIDGE, RTM_DELLINK, RTM_GETLINK, RTM_SETLINK } from "./family.ts";
-import { ifinfomsg, linkRows } from "./ifinfo.ts";
-import { bridgePortTable } from "./link-kinds/bridge.ts";
+import { bridgePortTable } from "./link/bridge.ts";
+import { ifinfomsg, linkRows } from "./link/ifinfo.ts";
 
-/** The change is for the bridge that the link is a port of. */
-export const BRIDGE_FLAGS_MASTER = 1;
 /** The change is for the link itself: it is the bridge. */
-export const BRIDGE_FLAGS_SELF = 2;
+const BRIDGE_FLAGS_SELF = 2;
 
-export const BRIDGE_VLAN_INFO_MASTER = 1;
 /** Untagged frames that come in belong to this VLAN. */
 export const BRIDGE_VLAN_INFO_PVID = 2;
 /** Frames of this VLAN go out untagged. */
@@ -28,7 +25,7 @@ export const BRIDGE_VLAN_INFO_RANGE_BEGIN = 8;
 export const BRIDGE_VLAN_INFO_RANGE_END = 16;
 
 /** In an answer, VLANs that follow one another and are alike are told as a range. Source: rtnetlink.h. */
-export const RTEXT_FILTER_BRVLAN_COMPRESSED = 1 << 2;
+const RTEXT_FILTER_BRVLAN_COMPRESSED = 1 << 2;
 
 /** Highest VLAN ID; 0 and 4095 are reserved. Source: IEEE 802.1Q-2018 table 9-2. */
 const VLAN_LAST = 4094;
@@ -36,13 +33,13 @@ const VLAN_LAST = 4094;
 const bridgeVlanInfo = struct("bridge_vlan_info", { flags: u16, vlan: u16 });
 
 /** IFLA_AF_SPEC as messages of AF_BRIDGE have it. */
-export const bridgeSpecTable = attributeTable("bridge families", () => ({
+const bridgeSpecTable = attributeTable("bridge families", () => ({
   flags: attribute("IFLA_BRIDGE_FLAGS", 0, u16),
   mode: attribute("IFLA_BRIDGE_MODE", 1, u16),
   vlans: repeated("IFLA_BRIDGE_VLAN_INFO", 2, bridgeVlanInfo),
 }));
 
-export const bridgeLinkTable = attributeTable("bridge link", () => ({
+const bridgeLinkTable = attributeTable("bridge link", () => ({
   ...linkRows(),
   port: attribute("IFLA_PROTINFO", 12, bridgePortTable),
   /** In the place of what a link of AF_UNSPEC has under this number. */
@@ -76,17 +73,16 @@ export interface VlanTarget {
  * @throws {FairleadError} `unsupported-field`: a VLAN ID outside 1 to 4094, or a range that is one PVID.
  */
 export function addBridgeVlans(target: VlanTarget, vlans: readonly PortVlan[]): NetlinkRequest {
-  return vlanRequest(RTM_SETLINK, "add VLANs to bridge port", target, vlans);
+  return vlanRequest({ type: RTM_SETLINK, operation: "add VLANs to bridge port" }, target, vlans);
 }
 
 /** Takes VLANs from a port. Those that it does not have are ignored by the kernel. */
 export function deleteBridgeVlans(target: VlanTarget, vlans: readonly PortVlan[]): NetlinkRequest {
-  return vlanRequest(RTM_DELLINK, "delete VLANs of bridge port", target, vlans);
+  return vlanRequest({ type: RTM_DELLINK, operation: "delete VLANs of bridge port" }, target, vlans);
 }
 
 function vlanRequest(
-  type: number,
-  operation: string,
+  { type, operation }: Omit<RequestVerb, "flags">,
   { ifindex, self = false }: VlanTarget,
   vlans: readonly PortVlan[],
 ): NetlinkRequest {

@@ -1,4 +1,5 @@
-import { decodeCapture, expectSameRequest } from "../../../test/support/route-captures.ts";
+import { decodeCapture, expectSameRequest } from "../../../test/support/kernel/route-captures.ts";
+import { BR_STATE_DISABLED, bridgePortTable } from "./link/bridge.ts";
 import {
   deleteLink,
   deleteLinkGroup,
@@ -15,7 +16,6 @@ import {
   setBridgePort,
   setLink,
 } from "./link.ts";
-import { BR_STATE_DISABLED, bridgePortTable } from "./link-kinds/bridge.ts";
 
 describe("requests", () => {
   test("to create a veth into a bridge are those of ip", () => {

@@ -7,11 +7,11 @@ import { attribute, attributeTable, type ValueOf } from "../attribute.ts";
 import { familyMessage } from "../family-message.ts";
 import { type CreateMode, createFlags, type NetlinkRequest } from "../request.ts";
 import { AF_UNSPEC, RTM_DELLINK, RTM_GETLINK, RTM_NEWLINK } from "./family.ts";
-import { IFF_UP, ifinfomsg, linkRows } from "./ifinfo.ts";
-import { linkInfoTable } from "./link-info.ts";
-import type { BridgePortData } from "./link-kinds/bridge.ts";
+import type { BridgePortData } from "./link/bridge.ts";
+import { IFF_UP, ifinfomsg, linkRows } from "./link/ifinfo.ts";
+import { linkInfoTable } from "./link/link-info.ts";
 
-export * from "./ifinfo.ts";
+export * from "./link/ifinfo.ts";
 
 export const linkTable = attributeTable("link", () => ({
   ...linkRows(),

@@ -1,4 +1,4 @@
-import { decodeCapture, expectSameRequest } from "../../../test/support/route-captures.ts";
+import { decodeCapture, expectSameRequest } from "../../../test/support/kernel/route-captures.ts";
 import { parseAddress } from "../../addr/address.ts";
 import { AF_BRIDGE, AF_INET, RTM_DELNEIGH } from "./family.ts";
 import {

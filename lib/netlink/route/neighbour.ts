@@ -9,10 +9,10 @@ import { type Address, type Family, formatAddress } from "../../addr/address.ts"
 import {
   attribute,
   attributeTable,
-  bytes,
   hardwareAddress,
   i32,
   ipAddress,
+  nestedBytes,
   pad,
   struct,
   u8,
@@ -22,12 +22,10 @@ import {
   type ValueOf,
 } from "../attribute.ts";
 import { familyMessage } from "../family-message.ts";
-import { type CreateMode, createFlags, type NetlinkRequest } from "../request.ts";
+import { type CreateMode, createFlags, type NetlinkRequest, type RequestVerb } from "../request.ts";
 import { AF_BRIDGE, AF_UNSPEC, addressFamily, RTM_DELNEIGH, RTM_GETNEIGH, RTM_NEWNEIGH } from "./family.ts";
 
-/** Values of `flags`. */
-export const NTF_USE = 0x01;
-/** Forwarding entry of the link's own table: a VXLAN link's. */
+/** Values of `flags`. Forwarding entry of the link's own table: a VXLAN link's. */
 export const NTF_SELF = 0x02;
 /** Forwarding entry of the bridge that the link is a port of. */
 export const NTF_MASTER = 0x04;
@@ -35,22 +33,14 @@ export const NTF_MASTER = 0x04;
 export const NTF_PROXY = 0x08;
 /** Made by a control plane: the kernel does not let it age. */
 export const NTF_EXT_LEARNED = 0x10;
-export const NTF_OFFLOADED = 0x20;
-export const NTF_STICKY = 0x40;
-export const NTF_ROUTER = 0x80;
 
 /** Values of `state`. */
-export const NUD_NONE = 0x00;
 export const NUD_INCOMPLETE = 0x01;
-export const NUD_REACHABLE = 0x02;
-export const NUD_STALE = 0x04;
-export const NUD_DELAY = 0x08;
-export const NUD_PROBE = 0x10;
 export const NUD_FAILED = 0x20;
 export const NUD_NOARP = 0x40;
 export const NUD_PERMANENT = 0x80;
 
-export const ndmsg = struct("ndmsg", {
+const ndmsg = struct("ndmsg", {
   family: u8,
   _pad1: pad(1),
   _pad2: pad(2),
@@ -65,7 +55,7 @@ export const ndmsg = struct("ndmsg", {
 
 const cacheInfo = struct("nda_cacheinfo", { confirmed: u32, used: u32, updated: u32, references: u32 });
 
-export const neighbourTable = attributeTable("neighbour", () => ({
+const neighbourTable = attributeTable("neighbour", () => ({
   /** Neighbour entry: its address. Forwarding entry of a VXLAN link: the VTEP. */
   destination: attribute("NDA_DST", 1, ipAddress),
   linkLayerAddress: attribute("NDA_LLADDR", 2, hardwareAddress),
@@ -85,7 +75,7 @@ export const neighbourTable = attributeTable("neighbour", () => ({
   /** Who made it: RTPROT_*. */
   protocol: attribute("NDA_PROTOCOL", 12, u8),
   nexthopId: attribute("NDA_NH_ID", 13, u32),
-  extendedAttributes: attribute("NDA_FDB_EXT_ATTRS", 14, bytes, { nested: true }),
+  extendedAttributes: attribute("NDA_FDB_EXT_ATTRS", 14, nestedBytes),
   extendedFlags: attribute("NDA_FLAGS_EXT", 15, u32),
   stateMask: attribute("NDA_NDM_STATE_MASK", 16, u16),
   flagsMask: attribute("NDA_NDM_FLAGS_MASK", 17, u8),
@@ -115,18 +105,19 @@ export interface NeighbourRequest {
 
 /** Makes a neighbour entry. */
 export function newNeighbour(request: NeighbourRequest, mode: CreateMode = "create"): NetlinkRequest {
-  return neighbourRequest(RTM_NEWNEIGH, createFlags(mode), "add neighbour", request);
+  return neighbourRequest(
+    { type: RTM_NEWNEIGH, flags: createFlags(mode), operation: "add neighbour" },
+    request,
+  );
 }
 
 /** Deletes a neighbour entry; ENOENT when there is none. */
 export function deleteNeighbour(request: NeighbourRequest): NetlinkRequest {
-  return neighbourRequest(RTM_DELNEIGH, 0, "delete neighbour", request);
+  return neighbourRequest({ type: RTM_DELNEIGH, flags: 0, operation: "delete neighbour" }, request);
 }
 
 function neighbourRequest(
-  type: number,
-  flags: number,
-  operation: string,
+  { type, flags, operation }: RequestVerb,
   request: NeighbourRequest,
 ): NetlinkRequest {
   const { ifindex, address, mac, state = NUD_PERMANENT, flags: entryFlags = 0, protocol } = request;
@@ -201,7 +192,10 @@ export interface FdbEntry {
  * all-zero and multicast addresses; a VTEP that is there already is left as it is.
  */
 export function newFdbEntry(entry: FdbEntry, mode: CreateMode = "create"): NetlinkRequest {
-  return fdbRequest(RTM_NEWNEIGH, createFlags(mode), "add forwarding entry", entry);
+  return fdbRequest(
+    { type: RTM_NEWNEIGH, flags: createFlags(mode), operation: "add forwarding entry" },
+    entry,
+  );
 }
 
 /**
@@ -209,10 +203,10 @@ export function newFdbEntry(entry: FdbEntry, mode: CreateMode = "create"): Netli
  * if that is not among them, the kernel reports success.
  */
 export function deleteFdbEntry(entry: FdbEntry): NetlinkRequest {
-  return fdbRequest(RTM_DELNEIGH, 0, "delete forwarding entry", entry);
+  return fdbRequest({ type: RTM_DELNEIGH, flags: 0, operation: "delete forwarding entry" }, entry);
 }
 
-function fdbRequest(type: number, flags: number, operation: string, entry: FdbEntry): NetlinkRequest {
+function fdbRequest({ type, flags, operation }: RequestVerb, entry: FdbEntry): NetlinkRequest {
   const { ifindex, mac, flags: entryFlags = NTF_SELF, state = NUD_PERMANENT, ...where } = entry;
   const { destination, vni, port, vlan } = where;
   const to = destination ? ` to ${formatAddress(destination)}` : "";

@@ -1,4 +1,4 @@
-import { capturedMessages, expectSameRequest } from "../../../test/support/route-captures.ts";
+import { capturedMessages, expectSameRequest } from "../../../test/support/kernel/route-captures.ts";
 import { getNetnsId, NETNS_ID_NOT_ASSIGNED, netnsIdMessage, newNetnsId } from "./netns-id.ts";
 
 test("a namespace is numbered as ip numbers it", () => {

@@ -13,6 +13,7 @@ import {
   decodeFailure,
   i32,
   ipAddress,
+  nestedBytes,
   struct,
   u8,
   u16,
@@ -35,7 +36,6 @@ export const RT_TABLE_LOCAL = 255;
 export const RTPROT_UNSPEC = 0;
 export const RTPROT_KERNEL = 2;
 export const RTPROT_BOOT = 3;
-export const RTPROT_STATIC = 4;
 /** Learned from a router advertisement. */
 export const RTPROT_RA = 9;
 
@@ -50,11 +50,12 @@ export const RTN_UNSPEC = 0;
 export const RTN_UNICAST = 1;
 export const RTN_LOCAL = 2;
 export const RTN_BROADCAST = 3;
+export const RTN_ANYCAST = 4;
 export const RTN_MULTICAST = 5;
 /** Dropped without a word. */
 export const RTN_BLACKHOLE = 6;
-export const RTN_UNREACHABLE = 7;
-export const RTN_PROHIBIT = 8;
+/** Not in this table: the search goes on with the next rule. */
+export const RTN_THROW = 9;
 
 /** The gateway is taken to be on the link, whatever the addresses say. */
 export const RTNH_F_ONLINK = 4;
@@ -62,7 +63,7 @@ export const RTNH_F_ONLINK = 4;
 /** Of a lookup: answer the route itself rather than the result of the lookup. */
 export const RTM_F_FIB_MATCH = 0x2000;
 
-export const rtmsg = struct("rtmsg", {
+const rtmsg = struct("rtmsg", {
   family: u8,
   destinationLength: u8,
   sourceLength: u8,
@@ -76,7 +77,7 @@ export const rtmsg = struct("rtmsg", {
 });
 
 /** RTAX_*: what TCP and IP assume about the path. */
-export const metricsTable = attributeTable("route metrics", () => ({
+const metricsTable = attributeTable("route metrics", () => ({
   /** One bit for each metric (by its number) that may not be learned anew. */
   lock: attribute("RTAX_LOCK", 1, u32),
   mtu: attribute("RTAX_MTU", 2, u32),
@@ -129,7 +130,7 @@ const nexthopRows = () => ({
   newDestination: attribute("RTA_NEWDST", 19, bytes),
   encapsulationType: attribute("RTA_ENCAP_TYPE", 21, u16),
   /** Attributes whose meaning `encapsulationType` sets, as they stand on the wire. */
-  encapsulation: attribute("RTA_ENCAP", 22, bytes, { nested: true }),
+  encapsulation: attribute("RTA_ENCAP", 22, nestedBytes),
 });
 
 const nexthopTable = attributeTable("nexthop", nexthopRows);
@@ -141,6 +142,7 @@ export type Nexthop = Partial<Omit<ValueOf<typeof rtnexthop>, "length">> & Value
 
 /** RTA_MULTIPATH: `struct rtnexthop`, each followed by its attributes; `length` spans both. */
 const nexthops: Codec<readonly Nexthop[]> = {
+  nested: true,
   encode: (all) => concatBytes(all.map(encodeNexthop)),
   decode(payload) {
     const all: Nexthop[] = [];
@@ -174,7 +176,7 @@ export const routeTable = attributeTable("route", () => ({
   /** Source address of what this host sends by the route. */
   preferredSource: attribute("RTA_PREFSRC", 7, ipAddress),
   metrics: attribute("RTA_METRICS", 8, metricsTable),
-  multipath: attribute("RTA_MULTIPATH", 9, nexthops, { nested: true }),
+  multipath: attribute("RTA_MULTIPATH", 9, nexthops),
   cacheInfo: attribute("RTA_CACHEINFO", 12, cacheInfo),
   table: attribute("RTA_TABLE", 15, u32),
   mark: attribute("RTA_MARK", 16, u32),

@@ -30,7 +30,7 @@ import {
 export * from "./route-attributes.ts";
 
 /** One way to a destination. */
-export interface NexthopRequest {
+interface NexthopRequest {
   readonly ifindex?: number;
   /** May be IPv6 where the destination is IPv4. */
   readonly gateway?: Address;

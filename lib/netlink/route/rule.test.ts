@@ -1,4 +1,4 @@
-import { decodeCapture, expectSameRequest } from "../../../test/support/route-captures.ts";
+import { decodeCapture, expectSameRequest } from "../../../test/support/kernel/route-captures.ts";
 import { parsePrefix } from "../../addr/prefix.ts";
 import { AF_INET, AF_INET6, RTM_DELRULE } from "./family.ts";
 import {

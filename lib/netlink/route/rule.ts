@@ -21,7 +21,7 @@ import {
   zstring,
 } from "../attribute.ts";
 import { familyMessage } from "../family-message.ts";
-import { type CreateMode, createFlags, type NetlinkRequest } from "../request.ts";
+import { type CreateMode, createFlags, type NetlinkRequest, type RequestVerb } from "../request.ts";
 import { AF_UNSPEC, addressFamily, RTM_DELRULE, RTM_GETRULE, RTM_NEWRULE } from "./family.ts";
 
 /** Values of `action`: look a table up, jump, or end the search. */
@@ -29,13 +29,11 @@ export const FR_ACT_TO_TBL = 1;
 export const FR_ACT_GOTO = 2;
 export const FR_ACT_NOP = 3;
 export const FR_ACT_BLACKHOLE = 6;
-export const FR_ACT_UNREACHABLE = 7;
-export const FR_ACT_PROHIBIT = 8;
 
 /** The rule is for what does not match. */
 export const FIB_RULE_INVERT = 0x2;
 
-export const ruleHeader = struct("fib_rule_hdr", {
+const ruleHeader = struct("fib_rule_hdr", {
   family: u8,
   destinationLength: u8,
   sourceLength: u8,
@@ -52,7 +50,7 @@ const uidRange = struct("fib_rule_uid_range", { first: u32, last: u32 });
 /** Ports in host order, unlike anywhere else. */
 const portRange = struct("fib_rule_port_range", { first: u16, last: u16 });
 
-export const ruleTable = attributeTable("rule", () => ({
+const ruleTable = attributeTable("rule", () => ({
   destination: attribute("FRA_DST", 1, ipAddress),
   source: attribute("FRA_SRC", 2, ipAddress),
   inputIfname: attribute("FRA_IIFNAME", 3, zstring),
@@ -117,15 +115,15 @@ export function newRule(
   rule: RuleRequest,
   mode: Extract<CreateMode, "create" | "append"> = "create",
 ): NetlinkRequest {
-  return ruleRequest(RTM_NEWRULE, createFlags(mode), "add rule", rule);
+  return ruleRequest({ type: RTM_NEWRULE, flags: createFlags(mode), operation: "add rule" }, rule);
 }
 
 /** Deletes the first rule that has everything given; ENOENT when there is none. */
 export function deleteRule(rule: RuleRequest): NetlinkRequest {
-  return ruleRequest(RTM_DELRULE, 0, "delete rule", rule);
+  return ruleRequest({ type: RTM_DELRULE, flags: 0, operation: "delete rule" }, rule);
 }
 
-function ruleRequest(type: number, flags: number, operation: string, rule: RuleRequest): NetlinkRequest {
+function ruleRequest({ type, flags, operation }: RequestVerb, rule: RuleRequest): NetlinkRequest {
   return {
     type,
     flags,

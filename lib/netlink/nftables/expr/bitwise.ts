@@ -11,7 +11,7 @@
  * Source: nf_tables.h enum nft_bitwise_attributes.
  */
 import { attribute, attributeTable, u32be } from "../../attribute.ts";
-import { dataTable } from "../data.ts";
+import { dataTable } from "./data.ts";
 
 export const bitwiseTable = attributeTable("nft_bitwise", {
   sreg: attribute("NFTA_BITWISE_SREG", 1, u32be),

@@ -12,8 +12,7 @@
  */
 import { attribute, attributeTable, u32be } from "../../attribute.ts";
 
-export const NFT_BYTEORDER_NTOH = 0;
-export const NFT_BYTEORDER_HTON = 1;
+const NFT_BYTEORDER_HTON = 1;
 
 export const byteorderTable = attributeTable("nft_byteorder", {
   sreg: attribute("NFTA_BYTEORDER_SREG", 1, u32be),

@@ -9,7 +9,7 @@
  * Source: nf_tables.h enum nft_cmp_attributes, nft_cmp_ops.
  */
 import { attribute, attributeTable, u32be } from "../../attribute.ts";
-import { dataTable } from "../data.ts";
+import { dataTable } from "./data.ts";
 
 export const NFT_CMP_EQ = 0;
 export const NFT_CMP_NEQ = 1;

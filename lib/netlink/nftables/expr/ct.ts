@@ -27,7 +27,6 @@ export const NF_CT_STATE_RELATED = 4;
 export const NF_CT_STATE_NEW = 8;
 export const NF_CT_STATE_UNTRACKED = 64;
 
-export const IPS_SRC_NAT = 16;
 export const IPS_DST_NAT = 32;
 
 export const ctTable = attributeTable("nft_ct", {

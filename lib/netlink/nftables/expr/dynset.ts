@@ -29,15 +29,17 @@ import { limitTable } from "./limit.ts";
 export const NFT_DYNSET_OP_ADD = 0;
 /** Starts its timeout anew. */
 export const NFT_DYNSET_OP_UPDATE = 1;
-export const NFT_DYNSET_OP_DELETE = 2;
 
 /** The expressions with a state of their own, which an element can carry. */
-export const statefulExpressionTable = attributeTable("nft_expr", {
+const statefulExpressionTable = attributeTable("nft_expr", {
   name: attribute("NFTA_EXPR_NAME", 1, zstring),
-  data: tagged("NFTA_EXPR_DATA", 2, "name", { counter: counterTable, limit: limitTable }),
+  data: tagged("NFTA_EXPR_DATA", 2, {
+    kindKey: "name",
+    codecs: { counter: counterTable, limit: limitTable },
+  }),
 });
 
-export type StatefulExpression = ValueOf<typeof statefulExpressionTable>;
+type StatefulExpression = ValueOf<typeof statefulExpressionTable>;
 
 export const dynsetTable = attributeTable("nft_dynset", {
   set: attribute("NFTA_DYNSET_SET_NAME", 1, zstring),

@@ -2,15 +2,6 @@
 import { readCapture, toHex } from "../../../../test/captures/nftables/read-capture.ts";
 import { addressToBytes, parseAddress } from "../../../addr/address.ts";
 import { u16be, u32, u32be } from "../../attribute.ts";
-import {
-  NFT_REG_1,
-  NFT_REG_2,
-  NFT_REG_3,
-  NFT_REG_4,
-  NFT_REG_VERDICT,
-  NFT_REG32_01,
-  verdict,
-} from "../data.ts";
 import { matchCtState, matchFamily } from "../match.ts";
 import { NFPROTO_IPV4, NFT_MSG_NEWRULE, nfgenmsg, nftablesType } from "../message.ts";
 import { ruleTable } from "../rule.ts";
@@ -19,6 +10,15 @@ import { byteorder } from "./byteorder.ts";
 import { cmp, NFT_CMP_GT, NFT_CMP_GTE, NFT_CMP_LT, NFT_CMP_LTE, NFT_CMP_NEQ } from "./cmp.ts";
 import { counter } from "./counter.ts";
 import * as conntrack from "./ct.ts";
+import {
+  NFT_REG_1,
+  NFT_REG_2,
+  NFT_REG_3,
+  NFT_REG_4,
+  NFT_REG_VERDICT,
+  NFT_REG32_01,
+  verdict,
+} from "./data.ts";
 import { dynset, NFT_DYNSET_OP_ADD, NFT_DYNSET_OP_UPDATE } from "./dynset.ts";
 import { type Expression, expressionTable } from "./expression.ts";
 import { fib, NFT_FIB_RESULT_ADDRTYPE, NFTA_FIB_F_DADDR, RTN_LOCAL } from "./fib.ts";

@@ -10,12 +10,9 @@
  */
 import { attribute, attributeTable, u32be } from "../../attribute.ts";
 
-export const NFT_FIB_RESULT_OIF = 1;
-export const NFT_FIB_RESULT_OIFNAME = 2;
 /** RTN_*, u32 in host order. */
 export const NFT_FIB_RESULT_ADDRTYPE = 3;
 
-export const NFTA_FIB_F_SADDR = 1;
 export const NFTA_FIB_F_DADDR = 2;
 
 /** The address is one of this host's. */

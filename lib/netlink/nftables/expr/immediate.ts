@@ -8,7 +8,7 @@
  * Source: nf_tables.h enum nft_immediate_attributes.
  */
 import { attribute, attributeTable, u32be } from "../../attribute.ts";
-import { dataTable, NFT_REG_VERDICT, type Verdict } from "../data.ts";
+import { dataTable, NFT_REG_VERDICT, type Verdict } from "./data.ts";
 
 export const immediateTable = attributeTable("nft_immediate", {
   dreg: attribute("NFTA_IMMEDIATE_DREG", 1, u32be),

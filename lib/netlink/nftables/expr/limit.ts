@@ -12,7 +12,7 @@
  */
 import { attribute, attributeTable, u32be, u64be } from "../../attribute.ts";
 
-export const NFT_LIMIT_PKTS = 0;
+const NFT_LIMIT_PKTS = 0;
 export const NFT_LIMIT_PKT_BYTES = 1;
 /** Go on when over the rate. */
 export const NFT_LIMIT_F_INV = 1;

@@ -23,7 +23,6 @@ export const NF_NAT_RANGE_MAP_IPS = 1;
 export const NF_NAT_RANGE_PROTO_SPECIFIED = 2;
 export const NF_NAT_RANGE_PROTO_RANDOM = 4;
 export const NF_NAT_RANGE_PERSISTENT = 8;
-export const NF_NAT_RANGE_PROTO_RANDOM_FULLY = 16;
 
 export const natTable = attributeTable("nft_nat", {
   type: attribute("NFTA_NAT_TYPE", 1, u32be),

@@ -11,7 +11,7 @@
  */
 import { attribute, attributeTable, u32be, type ValueOf } from "../../attribute.ts";
 
-export const NFT_PAYLOAD_LL_HEADER = 0;
+const NFT_PAYLOAD_LL_HEADER = 0;
 export const NFT_PAYLOAD_NETWORK_HEADER = 1;
 export const NFT_PAYLOAD_TRANSPORT_HEADER = 2;
 

@@ -10,9 +10,9 @@
  * Source: nf_tables.h enum nft_range_attributes, nft_range_ops.
  */
 import { attribute, attributeTable, u32be } from "../../attribute.ts";
-import { dataTable } from "../data.ts";
+import { dataTable } from "./data.ts";
 
-export const NFT_RANGE_EQ = 0;
+const NFT_RANGE_EQ = 0;
 export const NFT_RANGE_NEQ = 1;
 
 export const rangeTable = attributeTable("nft_range", {

@@ -9,12 +9,10 @@
  */
 import { attribute, attributeTable, u8, u32be } from "../../attribute.ts";
 
-export const NFT_REJECT_ICMP_UNREACH = 0;
 export const NFT_REJECT_TCP_RST = 1;
-export const NFT_REJECT_ICMPX_UNREACH = 2;
+const NFT_REJECT_ICMPX_UNREACH = 2;
 
-export const NFT_REJECT_ICMPX_PORT_UNREACH = 1;
-export const NFT_REJECT_ICMPX_ADMIN_PROHIBITED = 3;
+const NFT_REJECT_ICMPX_PORT_UNREACH = 1;
 
 export const rejectTable = attributeTable("nft_reject", {
   type: attribute("NFTA_REJECT_TYPE", 1, u32be),
