@@ -6,7 +6,7 @@
  * a setting that still has the new value is put back.
  */
 import { Attempts } from "../attempts.ts";
-import { closeFd } from "../linux/errno.ts";
+import { closeFd } from "../linux/calls/errno.ts";
 import {
   makeDirectories,
   O_CREAT,
@@ -14,12 +14,12 @@ import {
   openFile,
   readFileIfExists,
   removeFile,
-} from "../linux/files.ts";
-import { writeAll } from "../linux/stdio.ts";
-import { readSysctl, type SysctlKey, writeSysctl } from "../linux/sysctl.ts";
+} from "../linux/files/files.ts";
+import { writeAll } from "../linux/files/stdio.ts";
+import { readSysctl, type SysctlKey, writeSysctl } from "../linux/files/sysctl.ts";
 
 const DIRECTORY = "/run/fairlead";
-export const CHANGED_SETTINGS = `${DIRECTORY}/changed-settings`;
+const CHANGED_SETTINGS = `${DIRECTORY}/changed-settings`;
 /** Source: include/uapi/asm-generic/fcntl.h. One write of one line is not torn by another's. */
 const O_APPEND = 0o2000;
 const LONGEST_BYTES = 1024 * 1024;

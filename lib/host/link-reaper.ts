@@ -13,13 +13,13 @@
  * netdev_run_todo (rcu_barrier).
  */
 import { asFairleadError, FairleadError } from "../errors.ts";
-import { invoke } from "../linux/errno.ts";
-import { NETLINK_ROUTE, openNetlinkSocket } from "../linux/netlink-socket.ts";
-import { writeAll } from "../linux/stdio.ts";
+import { invoke } from "../linux/calls/errno.ts";
+import { writeAll } from "../linux/files/stdio.ts";
+import { NETLINK_ROUTE, openNetlinkSocket } from "../linux/sockets/netlink-socket.ts";
 import { NetlinkConnection, type NetlinkTransport } from "../netlink/connection.ts";
 import { decodeMessages } from "../netlink/message.ts";
 import { AF_UNSPEC, RTM_DELLINK } from "../netlink/route/family.ts";
-import { ifinfomsg } from "../netlink/route/ifinfo.ts";
+import { ifinfomsg } from "../netlink/route/link/ifinfo.ts";
 import { removeLinks } from "./link-group.ts";
 import { findLink, removeLink } from "./links.ts";
 

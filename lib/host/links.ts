@@ -8,6 +8,7 @@ import { attribute, attributeTable } from "../netlink/attribute.ts";
 import type { NetlinkConnection } from "../netlink/connection.ts";
 import { familyMessage } from "../netlink/family-message.ts";
 import { isAbsent, type NetlinkRequest } from "../netlink/request.ts";
+import { linkInfoTable } from "../netlink/route/link/link-info.ts";
 import {
   deleteLink,
   getLink,
@@ -24,7 +25,6 @@ import {
   linkText,
   setLink,
 } from "../netlink/route/link.ts";
-import { linkInfoTable } from "../netlink/route/link-info.ts";
 
 /** What is asked most about a link, with nothing left out. */
 export interface LinkState {
@@ -98,7 +98,7 @@ function readLinkState(payload: Uint8Array): LinkState {
 export type LinkId = string | number;
 
 /** The same, in the words of the netlink layer. */
-export function linkReference(id: LinkId): LinkReference {
+function linkReference(id: LinkId): LinkReference {
   return typeof id === "string" ? { ifname: id } : { ifindex: id };
 }
 

@@ -8,16 +8,16 @@
  * Source: net/core/rtnetlink.c rtnl_newlink; drivers/net/macvlan.c macvlan_common_newlink.
  */
 import { FairleadError } from "../errors.ts";
-import type { Netns } from "../linux/netns.ts";
+import type { Netns } from "../linux/namespaces/netns.ts";
 import type { NetlinkConnection } from "../netlink/connection.ts";
 import { isPresent, NetlinkError } from "../netlink/request.ts";
-import { newLink, setLink } from "../netlink/route/link.ts";
 import {
   MACVLAN_MODE_BRIDGE,
   MACVLAN_MODE_PASSTHRU,
   MACVLAN_MODE_PRIVATE,
   MACVLAN_MODE_VEPA,
-} from "../netlink/route/link-kinds/macvlan.ts";
+} from "../netlink/route/link/macvlan.ts";
+import { newLink, setLink } from "../netlink/route/link.ts";
 import { getNetnsId, newNetnsId } from "../netlink/route/netns-id.ts";
 import { checkMtu, getLinkState, type LinkState, removeLink } from "./links.ts";
 

@@ -6,8 +6,14 @@
  */
 import type { Family } from "../addr/address.ts";
 import { FairleadError } from "../errors.ts";
-import { EACCES, EPERM, EROFS, SyscallError } from "../linux/errno.ts";
-import { ensureSysctl, formatSysctlKey, readSysctl, type SysctlKey, writeSysctl } from "../linux/sysctl.ts";
+import { EACCES, EPERM, EROFS, SyscallError } from "../linux/calls/errno.ts";
+import {
+  ensureSysctl,
+  formatSysctlKey,
+  readSysctl,
+  type SysctlKey,
+  writeSysctl,
+} from "../linux/files/sysctl.ts";
 import type { NetlinkConnection } from "../netlink/connection.ts";
 import { getRoutes, RTPROT_RA } from "../netlink/route/route.ts";
 import { changeHostSetting } from "./changed-settings.ts";
@@ -59,7 +65,7 @@ function acceptRaKey(ifname: string): SysctlKey {
  * Of a link that was just made nothing needs to be read first: writing is one system call less, and where writing is
  * forbidden, reading tells whether the value happens to be right.
  */
-export function setSysctlIfKnown(key: SysctlKey, value: string): boolean {
+function setSysctlIfKnown(key: SysctlKey, value: string): boolean {
   try {
     writeSysctl(key, value);
     return true;

@@ -1,10 +1,10 @@
 /** veth pairs between a host netns and a container netns. */
 import { FairleadError } from "../errors.ts";
-import type { Netns } from "../linux/netns.ts";
+import type { Netns } from "../linux/namespaces/netns.ts";
 import type { NetlinkConnection } from "../netlink/connection.ts";
 import { isPresent } from "../netlink/request.ts";
+import type { BridgePortData } from "../netlink/route/link/bridge.ts";
 import { LINK_UP, type LinkChange, newLink, setLink } from "../netlink/route/link.ts";
-import type { BridgePortData } from "../netlink/route/link-kinds/bridge.ts";
 import { checkMtu, getLinkState, type LinkState, removeLink } from "./links.ts";
 
 /** A veth pair as it shall be. */
@@ -35,7 +35,7 @@ export interface VethPair {
 
 /**
  * Makes a veth pair: one end here, a port of the bridge and up, the other inside `netns` under its final name, still
- * down (the kernel cannot make it up, see link-kinds/veth.ts).
+ * down (the kernel cannot make it up, see netlink/route/link/veth.ts).
  *
  * One round trip, and a second one when `alias` or `port` is given: these can only be set on a link that exists, and
  * asking for them by name in the same breath could change somebody else's link, should the first request fail. When
