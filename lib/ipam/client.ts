@@ -3,7 +3,7 @@
  *
  * How bytes travel is passed in ({@link Exchange}), so that this module needs neither socket nor file.
  */
-import { errorFromJson } from "../errors.ts";
+import { errorFromJson, FairleadError } from "../errors.ts";
 import { parseJsonAnswer } from "../json-answer.ts";
 import type {
   AcquireRequest,
@@ -19,6 +19,15 @@ import type {
   VerifyRequest,
 } from "./api.ts";
 import { encodeRequest, parseResponse } from "./http-message.ts";
+import { explained, unknownField, withoutUnknown } from "./older-service.ts";
+import {
+  type AnswerOf,
+  answerFrom,
+  layOutRequest,
+  OPERATIONS,
+  type OperationName,
+  type RequestOf,
+} from "./operations.ts";
 
 /**
  * Sends `request` over a fresh connection, and returns the function that waits for the whole answer. A request that is repeatable
@@ -27,56 +36,73 @@ import { encodeRequest, parseResponse } from "./http-message.ts";
  */
 export type BeginExchange = (request: Uint8Array, isRepeatable: boolean) => () => Uint8Array;
 
+interface Asked<N extends OperationName> {
+  readonly name: N;
+  readonly request: RequestOf<N>;
+  readonly isRepeatable: boolean;
+}
+
 /** A subset of `IpamService` (api.ts), call by call the same, without promises and without a caller. */
 export class IpamClient {
   readonly #beginExchange: BeginExchange;
+  readonly #onOlder: (field: string) => void;
 
-  constructor(beginExchange: BeginExchange) {
+  /** @param onOlder told of a field that the service, which is older, does not know, and that is left out. */
+  constructor(beginExchange: BeginExchange, onOlder: (field: string) => void = () => {}) {
     this.#beginExchange = beginExchange;
+    this.#onOlder = onOlder;
   }
 
   /** Sends the request; the function returned waits for the answer, and is to be called once. */
   beginAcquire(request: AcquireRequest): () => AcquireResponse {
-    const answer = this.#begin("/v1/attachments/acquire", request, request.attempt !== undefined);
-    return () => answer() as AcquireResponse;
+    return this.#begin({ name: "acquire", request, isRepeatable: request.attempt !== undefined });
   }
 
   /** @param isRepeatable only where nobody acquires for the key meanwhile. */
   release(request: ReleaseRequest, isRepeatable = false): ReleaseResponse {
-    return this.#post("/v1/attachments/release", request, isRepeatable) as ReleaseResponse;
+    return this.#begin({ name: "release", request, isRepeatable })();
   }
 
   verify(request: VerifyRequest): void {
-    this.#post("/v1/attachments/verify", request, true);
+    this.#begin({ name: "verify", request, isRepeatable: true })();
   }
 
   gc(request: GcRequest): GcResponse {
-    return this.#post("/v1/attachments/gc", request) as GcResponse;
+    return this.#begin({ name: "gc", request, isRepeatable: false })();
   }
 
   networkStatus(request: NetworkStatusRequest): NetworkStatus {
-    return this.#post("/v1/networks/status", request) as NetworkStatus;
+    return this.#begin({ name: "networkStatus", request, isRepeatable: false })();
   }
 
   /** What the container holds, and what it held of late: addresses that cool down say whose they were. */
   leasesOf(containerId: string): readonly Lease[] {
-    const path = `/v1/leases?containerId=${encodeURIComponent(containerId)}`;
-    const answer = readAnswer(this.#beginExchange(encodeRequest("GET", path), false)());
-    return (answer as { readonly leases: readonly Lease[] }).leases;
+    return this.#begin({ name: "listLeases", request: { containerId }, isRepeatable: false })();
   }
 
   /** Keeps an address out of use; its holder keeps it until it is given back. */
-  quarantine({ address, ...body }: QuarantineRequest): void {
-    this.#post(`/v1/addresses/${encodeURIComponent(address)}/quarantine`, body, true);
+  quarantine(request: QuarantineRequest): void {
+    this.#begin({ name: "quarantine", request, isRepeatable: true })();
   }
 
-  #post(path: string, body: unknown, isRepeatable = false): unknown {
-    return this.#begin(path, body, isRepeatable)();
+  /** The function returned waits for the answer. */
+  #begin<N extends OperationName>(asked: Asked<N>): () => AnswerOf<N> {
+    const parts = layOutRequest(OPERATIONS[asked.name], asked.request);
+    const receive = this.#beginExchange(encodeRequest(parts), asked.isRepeatable);
+    return () => this.#answer(asked, receive);
   }
 
-  #begin(path: string, body: unknown, isRepeatable = false): () => unknown {
-    const receive = this.#beginExchange(encodeRequest("POST", path, body), isRepeatable);
-    return () => readAnswer(receive());
+  /** Asks again without what an older service does not know: each time one field less. */
+  #answer<N extends OperationName>(asked: Asked<N>, receive: () => Uint8Array): AnswerOf<N> {
+    try {
+      return answerFrom(asked.name, readAnswer(receive()));
+    } catch (thrown) {
+      if (!(thrown instanceof FairleadError)) throw thrown;
+      const request = withoutUnknown(asked, thrown);
+      if (request === null) throw explained(thrown);
+      this.#onOlder(unknownField(thrown) ?? "");
+      return this.#begin({ ...asked, request: request as RequestOf<N> })();
+    }
   }
 }
 

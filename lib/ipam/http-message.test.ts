@@ -5,7 +5,7 @@ const text = (b: Uint8Array) => new TextDecoder().decode(b);
 const OK = 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\ncontent-length: 9\r\n\r\n{"a":"ä"}';
 
 test("a request states its length in bytes, not characters", () => {
-  const request = text(encodeRequest("POST", "/v1/x", { name: "ä" }));
+  const request = text(encodeRequest({ method: "POST", target: "/v1/x", body: '{"name":"ä"}' }));
   expect(request).toBe(
     "POST /v1/x HTTP/1.1\r\nHost: fairlead\r\nConnection: close\r\n" +
       'Content-Type: application/json\r\nContent-Length: 13\r\n\r\n{"name":"ä"}',
@@ -36,9 +36,26 @@ test.each([
   expect(parseResponse(whole)).toEqual({ status: 200, body });
 });
 
+test("the body starts after the first empty line, whatever single CR and LF stand before it", () => {
+  const head = "HTTP/1.1 200 OK\r\nA\nB: 1\r\nx\ry\r\n\rz\r\nz\r\r\nz\r\r\r\nContent-Length: 2\r\n\r\n";
+  expect(parseResponse(bytes(`${head}ab`))).toEqual({ status: 200, body: "ab" });
+});
+
+test("half a last chunk ends no body", () => {
+  const chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab";
+  for (const end of ["\r\n", "\r\n0\r\n", "\r\n0\r\n\r", "0\r\n\r\n"])
+    expect(isCompleteResponse(bytes(chunked + end))).toBe(false);
+});
+
+test("what ends as the last chunk does, and is the head's, ends no body", () => {
+  const head = bytes("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n0\r\n\r\n");
+  expect(isCompleteResponse(head)).toBe(false);
+});
+
 test.each([
   ["nothing", "", "closed without an answer"],
   ["half a head", "HTTP/1.1 200 OK\r\nConte", "incomplete head"],
+  ["a head of nothing", "\r\n\r\n", "status line"],
   ["another protocol", "SSH-2.0-OpenSSH_9.2\r\n\r\n", "status line"],
   ["a cut body", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", "cut short"],
   ["a cut chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", "cut short"],

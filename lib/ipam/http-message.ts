@@ -18,21 +18,20 @@ export interface HttpResponse {
 type Method = "GET" | "POST" | "DELETE";
 export type HttpVersion = "1.0" | "1.1";
 
-/** A request with a JSON body (or none) that asks the server to close the connection afterwards. */
-export function encodeRequest(method: Method, path: string, body?: unknown): Uint8Array {
-  return encodeTextRequest(method, path, body === undefined ? "" : JSON.stringify(body));
+interface HttpRequest {
+  readonly method: Method;
+  /** With its query. */
+  readonly target: string;
+  /** JSON text; absent: none. */
+  readonly body?: string | undefined;
+  readonly version?: HttpVersion | undefined;
 }
 
-/** The same with a body that is JSON text already; empty: none. */
-export function encodeTextRequest(
-  method: Method,
-  path: string,
-  body: string,
-  version: HttpVersion = "1.1",
-): Uint8Array {
+/** A request that asks the server to close the connection afterwards. */
+export function encodeRequest({ method, target, body = "", version = "1.1" }: HttpRequest): Uint8Array {
   const payload = encoder.encode(body);
   const head =
-    `${method} ${path} HTTP/${version}\r\nHost: fairlead\r\nConnection: close\r\n` +
+    `${method} ${target} HTTP/${version}\r\nHost: fairlead\r\nConnection: close\r\n` +
     `Content-Type: application/json\r\nContent-Length: ${payload.length}\r\n\r\n`;
   const headBytes = encoder.encode(head);
   const request = new Uint8Array(headBytes.length + payload.length);

@@ -1,4 +1,11 @@
-import { readBridgeOptions } from "./network-options.ts";
+import {
+  bridgeIfname,
+  DRIVER_RULES,
+  type Driver,
+  OPTION,
+  readBridgeOptions,
+  readProbe,
+} from "./network-options.ts";
 
 const NETWORK_ID = "ab".repeat(32);
 
@@ -21,5 +28,64 @@ test("options are read in Docker's words", () => {
     ipMasquerade: false,
     hostBinding: "127.0.0.1",
     mtu: 1400,
+  });
+});
+
+test.each([
+  [undefined, undefined, []],
+  ["nat", "nat", []],
+  ["nat-unprotected", undefined, [4]],
+  ["nat", "nat-unprotected", [6]],
+  ["nat-unprotected", "nat-unprotected", [4, 6]],
+  ["routed", "isolated", []],
+])("with gateway modes %s and %s hosts outside reach containers in families %j", (four, six, families) => {
+  const options = {
+    ...(four !== undefined && { [OPTION.gatewayMode4]: four }),
+    ...(six !== undefined && { [OPTION.gatewayMode6]: six }),
+  };
+  expect(readBridgeOptions({ id: NETWORK_ID, options }).routedInto).toEqual(families);
+});
+
+test("switches are read in any of their words, what is none counts as not given", () => {
+  const read = (value: string) => {
+    const options = { [OPTION.sourceCheck]: value, [OPTION.probe]: value };
+    const { sourceCheck, probe } = readBridgeOptions({ id: NETWORK_ID, options });
+    return [sourceCheck, probe, readProbe(options, true)];
+  };
+  for (const word of ["on", "true", "1", "T"]) expect(read(word)).toEqual([true, true, true]);
+  for (const word of ["off", "false", "0", "F"]) expect(read(word)).toEqual([false, false, false]);
+  for (const word of ["maybe", ""]) expect(read(word)).toEqual([true, false, true]);
+});
+
+test("a bridge is named by its option, else by the beginning of its network's ID", () => {
+  expect(bridgeIfname({ id: NETWORK_ID, options: {} })).toBe("fl-abababababab");
+  expect(bridgeIfname({ id: NETWORK_ID, options: { [OPTION.bridgeName]: "br0" } })).toBe("br0");
+});
+
+describe("values of options", () => {
+  const problemOf = (driver: Driver, option: string, value: string) =>
+    DRIVER_RULES[driver].options[option]?.(value);
+
+  test.each([
+    ["bridge", OPTION.mtu, ["68", "1500", "65535"], ["67", "65536", "1e3", "-1500", "", "100000", " 1500"]],
+    ["macvlan", OPTION.mtu, ["68", "65535"], ["67", "65536"]],
+    ["bridge", OPTION.icc, ["1", "t", "FALSE"], ["on", "yes", "", "toString"]],
+    ["bridge", OPTION.ipMasquerade, ["true", "F"], ["off", "tRUE"]],
+    ["bridge", OPTION.hostBinding, ["127.0.0.1", "0.0.0.0"], ["::1", "localhost", "", "127.0.0.1/8"]],
+    ["bridge", OPTION.sourceCheck, ["on", "off", "true"], ["yes", "", "valueOf"]],
+    ["macvlan", OPTION.macvlanMode, ["bridge", "private", "vepa", "passthru"], ["source", ""]],
+    ["bridge", OPTION.gatewayMode4, ["nat", "nat-unprotected"], ["", "constructor"]],
+  ] as const)("%s, %s: which are taken", (...[driver, option, taken, refused]) => {
+    for (const value of taken) expect(problemOf(driver, option, value)).toBeNull();
+    for (const value of refused)
+      expect(problemOf(driver, option, value)).toMatch(/^it is (none|not|neither)/);
+  });
+
+  test("a gateway mode of Docker's that is not there has a hint, another word has none", () => {
+    expect(problemOf("bridge", OPTION.gatewayMode6, "routed")).toMatch(/; use nat-unprotected/);
+    expect(problemOf("bridge", OPTION.gatewayMode6, "isolated")).toBeNull();
+    expect(problemOf("bridge", OPTION.gatewayMode6, "toString")).toBe(
+      "it is none of nat, nat-unprotected, isolated",
+    );
   });
 });

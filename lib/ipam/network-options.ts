@@ -35,6 +35,11 @@ export interface DriverRules {
   /** At most one network has this driver. */
   readonly isSingle: boolean;
   readonly required: readonly string[];
+  /**
+   * On each node a network has a bridge to itself ({@link bridgeIfname}): the node is the gateway by it and answers names there, and each
+   * container has a link on it, whose alias says whose it is.
+   */
+  readonly isBridged: boolean;
   /** Why a value is none of this option, in words; null when it is one. */
   readonly options: Readonly<Record<string, (value: string) => string | null>>;
 }
@@ -54,6 +59,7 @@ export const DRIVER_RULES: Readonly<Record<Driver, DriverRules>> = {
     subnets: "leased",
     isSingle: false,
     required: [],
+    isBridged: true,
     options: {
       [OPTION.bridgeName]: ifnameProblem,
       [OPTION.icc]: booleanProblem,
@@ -66,11 +72,12 @@ export const DRIVER_RULES: Readonly<Record<Driver, DriverRules>> = {
       [OPTION.probe]: switchProblem,
     },
   },
-  host: { subnets: "none", isSingle: true, required: [], options: {} },
+  host: { subnets: "none", isSingle: true, required: [], isBridged: false, options: {} },
   macvlan: {
     subnets: "given",
     isSingle: false,
     required: [OPTION.parent],
+    isBridged: false,
     options: {
       [OPTION.parent]: ifnameProblem,
       [OPTION.macvlanMode]: modeProblem,
@@ -78,11 +85,16 @@ export const DRIVER_RULES: Readonly<Record<Driver, DriverRules>> = {
       [OPTION.probe]: switchProblem,
     },
   },
-  null: { subnets: "none", isSingle: true, required: [], options: {} },
+  null: { subnets: "none", isSingle: true, required: [], isBridged: false, options: {} },
 };
 
 export function isDriver(text: string): text is Driver {
   return (DRIVERS as readonly string[]).includes(text);
+}
+
+/** Of a driver that this program is too old for: null. */
+export function rulesOf(driver: string): DriverRules | null {
+  return isDriver(driver) ? DRIVER_RULES[driver] : null;
 }
 
 /** A switch of our own takes what people say of switches, too. */
@@ -96,18 +108,32 @@ function booleanProblem(value: string): string | null {
   return Object.hasOwn(BOOLEANS, value) ? null : "it is neither true nor false";
 }
 
-/** Whether hosts outside may reach containers by a route, by Docker's word for it. */
-const GATEWAY_MODES: Readonly<Record<string, boolean>> = { nat: false, "nat-unprotected": true };
-/** Docker's other words, and what comes near them. */
+/** Docker's words that are served: published ports alone come in; every route does; the host is not on the network at all. */
+const GATEWAY_MODES: readonly string[] = ["nat", "nat-unprotected", "isolated"];
+/** Docker's other word, and what comes near it. */
 const NEAREST: Readonly<Record<string, string>> = {
   routed: "use nat-unprotected, with com.docker.network.bridge.enable_ip_masquerade=false",
-  isolated: "use an internal network",
 };
 
+export const GATEWAY_MODE_KEYS = { 4: OPTION.gatewayMode4, 6: OPTION.gatewayMode6 } as const;
+
+function hasGatewayMode(
+  options: Readonly<Record<string, string>>,
+  family: 4 | 6,
+  mode: "nat-unprotected" | "isolated",
+): boolean {
+  return options[GATEWAY_MODE_KEYS[family]] === mode;
+}
+
+/** Families of the options in which the host is to have no address on the bridge. */
+export function isolatedFamilies(options: Readonly<Record<string, string>>): (4 | 6)[] {
+  return ([4, 6] as const).filter((family) => hasGatewayMode(options, family, "isolated"));
+}
+
 function gatewayModeProblem(value: string): string | null {
-  if (Object.hasOwn(GATEWAY_MODES, value)) return null;
+  if (GATEWAY_MODES.includes(value)) return null;
   const nearest = Object.hasOwn(NEAREST, value) ? `; ${NEAREST[value]}` : "";
-  return `it is none of ${Object.keys(GATEWAY_MODES).join(", ")}${nearest}`;
+  return `it is none of ${GATEWAY_MODES.join(", ")}${nearest}`;
 }
 
 function ipv4Problem(value: string): string | null {
@@ -140,6 +166,8 @@ export interface BridgeOptions {
   readonly probe: boolean;
   /** Families in which hosts outside may reach containers by a route. */
   readonly routedInto: readonly (4 | 6)[];
+  /** The host has no address on the bridge. */
+  readonly isolated: boolean;
 }
 
 /** A value that does not parse (an old record may hold one) counts as not given. */
@@ -157,9 +185,8 @@ export function readBridgeOptions(network: {
     mtu: mtuProblem(mtu) === null ? Number(mtu) : null,
     sourceCheck: SWITCH[options[OPTION.sourceCheck] ?? ""] ?? true,
     probe: readProbe(options, false),
-    routedInto: ([4, 6] as const).filter(
-      (family) => GATEWAY_MODES[options[family === 4 ? OPTION.gatewayMode4 : OPTION.gatewayMode6] ?? ""],
-    ),
+    routedInto: ([4, 6] as const).filter((family) => hasGatewayMode(options, family, "nat-unprotected")),
+    isolated: isolatedFamilies(options).length > 0,
   };
 }
 

@@ -1,4 +1,4 @@
-import { leaseRecord, networkRecord } from "../../test/support/store-records.ts";
+import { leaseRecord, networkRecord } from "../../test/support/ipam/store-records.ts";
 import { type Address, formatAddress, parseAddress } from "../addr/address.ts";
 import { Pool, type Slot } from "./pool.ts";
 import type { LeaseRecord } from "./store.ts";
@@ -14,9 +14,9 @@ class Fixture {
 
   constructor(
     subnet: string,
-    { rangeEnd, releasedLimit }: { rangeEnd?: string; releasedLimit?: number } = {},
+    { releasedLimit, ...spec }: { rangeEnd?: string; gateway?: string; releasedLimit?: number } = {},
   ) {
-    const record = poolOf([subnetOfSpec({ subnet, ...(rangeEnd && { rangeEnd }) })]);
+    const record = poolOf([subnetOfSpec({ subnet, ...spec })]);
     const ranges = record.subnets.flatMap((each) => each.ranges);
     this.pool = new Pool({
       index: 0,
@@ -56,8 +56,8 @@ class Fixture {
     return text;
   }
 
-  release(text: string, sinceMs: number, untilMs: number, over: Partial<LeaseRecord> = {}): void {
-    this.put(parseAddress(text), { state: "cooling", sinceMs, untilMs, ...over });
+  release(text: string, over: Partial<LeaseRecord>): void {
+    this.put(parseAddress(text), { state: "cooling", ...over });
   }
 }
 
@@ -65,7 +65,7 @@ test("hands out never-used addresses first, in ascending order, skipping those i
   const f = new Fixture("10.1.0.0/29");
   f.put(parseAddress("10.1.0.3"), { state: "bound" });
   expect([f.take(), f.take()]).toEqual(["10.1.0.2", "10.1.0.4"]);
-  f.release("10.1.0.2", 1, 1);
+  f.release("10.1.0.2", { sinceMs: 1, untilMs: 1 });
   f.pool.settle(100);
   expect([f.take(), f.take()]).toEqual(["10.1.0.5", "10.1.0.6"]);
 });
@@ -73,23 +73,43 @@ test("hands out never-used addresses first, in ascending order, skipping those i
 test("then those released longest ago; of those that still cool, when nothing else is free, the one longest released", () => {
   const f = new Fixture("10.1.0.0/29");
   for (let count = 0; count < 5; count++) f.take();
-  f.release("10.1.0.5", 10, 110);
-  f.release("10.1.0.2", 20, 120);
-  f.release("10.1.0.4", 30, 90);
+  f.release("10.1.0.5", { sinceMs: 10, untilMs: 110 });
+  f.release("10.1.0.2", { sinceMs: 20, untilMs: 120 });
+  f.release("10.1.0.4", { sinceMs: 30, untilMs: 90 });
   f.pool.settle(89);
   expect(f.next()).toBe("10.1.0.4");
   expect(f.pool.usage()).toMatchObject({ cooling: 3, free: "0" });
   f.pool.settle(110);
   expect(f.next()).toBe("10.1.0.5");
-  f.release("10.1.0.4", 30, 115);
+  f.release("10.1.0.4", { sinceMs: 30, untilMs: 115 });
   f.pool.settle(120);
   expect([f.take(), f.take(), f.take()]).toEqual(["10.1.0.5", "10.1.0.2", "10.1.0.4"]);
   expect(f.next()).toBeNull();
 });
 
+test("whatever the order of their release, each cools for its own time", () => {
+  const orders = [
+    [10, 20, 30, 40],
+    [40, 30, 20, 10],
+    [20, 40, 10, 30],
+  ];
+  for (const untils of orders) {
+    const f = new Fixture("10.1.0.0/29");
+    const taken = untils.map(() => f.take());
+    untils.forEach((until, at) => {
+      f.release(taken[at] ?? "", { sinceMs: 1, untilMs: until });
+    });
+    const cooling = [9, 10, 25, 40].map((now) => {
+      f.pool.settle(now);
+      return f.pool.usage().cooling;
+    });
+    expect(cooling).toEqual([4, 3, 2, 0]);
+  }
+});
+
 test("a cooled address that is reserved is not free", () => {
   const f = new Fixture("10.1.0.0/30");
-  f.release("10.1.0.2", 1, 5, { reservation: { reason: "", stickyName: "" } });
+  f.release("10.1.0.2", { sinceMs: 1, untilMs: 5, reservation: { reason: "", stickyName: "" } });
   expect(f.pool.usage()).toMatchObject({ cooling: 1, withheld: "1", free: "0" });
   expect(f.next()).toBeNull();
   f.pool.settle(5);
@@ -105,13 +125,44 @@ test("an address that lost its slot is fresh again, whatever was handed out sinc
   expect(f.next()).toBe("10.1.0.3");
 });
 
+test("an address of the second run that lost its slot is fresh again, one outside of the runs is nothing", () => {
+  // Two runs, with the gateway between them.
+  const f = new Fixture("10.1.0.0/29", { gateway: "10.1.0.4" });
+  for (let count = 0; count < 5; count++) f.take();
+  f.pool.retreat(parseAddress("10.1.0.4").value);
+  f.pool.retreat(parseAddress("10.2.0.1").value);
+  expect(f.next()).toBeNull();
+  f.drop("10.1.0.6");
+  expect(f.next()).toBe("10.1.0.6");
+  f.drop("10.1.0.5");
+  expect([f.take(), f.take()]).toEqual(["10.1.0.5", "10.1.0.6"]);
+});
+
+test("an address that lost its slot before its turn came puts none aside that comes earlier", () => {
+  const f = new Fixture("10.1.0.0/29", { gateway: "10.1.0.4" });
+  for (const early of ["10.1.0.3", "10.1.0.6"]) {
+    f.put(parseAddress(early), { state: "bound" });
+    f.drop(early);
+  }
+  const taken = Array.from({ length: 5 }, () => f.take());
+  expect(taken).toEqual(["10.1.0.1", "10.1.0.2", "10.1.0.3", "10.1.0.5", "10.1.0.6"]);
+});
+
+test("contains what it hands out, to both ends of each run, and nothing else", () => {
+  const { pool } = new Fixture("10.1.0.0/29", { gateway: "10.1.0.4" });
+  const contains = (text: string) => pool.contains(parseAddress(text));
+  expect(["10.1.0.1", "10.1.0.3", "10.1.0.5", "10.1.0.6"].filter(contains)).toHaveLength(4);
+  const others = ["10.0.255.255", "10.1.0.0", "10.1.0.4", "10.1.0.7", "10.1.0.8", "::a01:3"];
+  expect(others.filter(contains)).toEqual([]);
+});
+
 test("its counts add up to its size in each state", () => {
   const f = new Fixture("10.1.0.0/28");
   f.take();
   f.put(parseAddress("10.1.0.5"), { state: "quarantined" });
   f.put(parseAddress("10.1.0.6"), { state: "reserved" });
-  f.release("10.1.0.7", 1, 1000);
-  f.release("10.1.0.8", 1, 2);
+  f.release("10.1.0.7", { sinceMs: 1, untilMs: 1000 });
+  f.release("10.1.0.8", { sinceMs: 1, untilMs: 2 });
   f.pool.settle(500);
   expect(f.pool.usage()).toEqual({
     pool: 0,
@@ -139,7 +190,7 @@ test("an IPv6 /64 costs nothing, and its counts are exact", () => {
 test("in a huge range, cooled addresses beyond the limit are used before fresh ones", () => {
   const f = new Fixture("fd00::/64", { releasedLimit: 3 });
   const taken = Array.from({ length: 5 }, () => f.take());
-  for (const [at, text] of taken.slice(0, 4).entries()) f.release(text, at, at);
+  for (const [at, text] of taken.slice(0, 4).entries()) f.release(text, { sinceMs: at, untilMs: at });
   f.pool.settle(10);
   expect(f.take()).toBe("fd00::2");
   expect(f.take()).toBe("fd00::7");
@@ -147,7 +198,7 @@ test("in a huge range, cooled addresses beyond the limit are used before fresh o
 
 test("names a slot to forget above twice the limit, oldest first", () => {
   const f = new Fixture("fd00::/64", { releasedLimit: 2 });
-  for (let at = 0; at < 5; at++) f.release(`fd00::${at + 10}`, at, at);
+  for (let at = 0; at < 5; at++) f.release(`fd00::${at + 10}`, { sinceMs: at, untilMs: at });
   expect(f.pool.forgettable()).toBeNull();
   f.pool.settle(10);
   expect(f.pool.forgettable()?.record.address).toEqual(parseAddress("fd00::10"));

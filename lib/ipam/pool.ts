@@ -22,7 +22,7 @@
 import type { Address } from "../addr/address.ts";
 import { formatPrefix } from "../addr/prefix.ts";
 import { type AddressRange, rangeSize } from "../addr/range.ts";
-import type { PoolUsage } from "./api.ts";
+import type { LeaseState, PoolUsage } from "./api.ts";
 import { type HeapItem, IndexedHeap } from "./indexed-heap.ts";
 import type { LeaseRecord, PoolRecord } from "./store.ts";
 
@@ -138,6 +138,12 @@ export class Pool {
   /** The cooled slot to drop next, or null while there are not too many. */
   forgettable(): Slot | null {
     return this.#released.size > 2 * this.#releasedLimit ? (this.#released.peek() ?? null) : null;
+  }
+
+  /** Addresses by state, as of the last {@link settle}: free ones are in none. */
+  get counts(): Readonly<Record<LeaseState, number>> {
+    const { bound, cooling, quarantined, reserved } = this.#count;
+    return { bound, cooling, quarantined, reserved };
   }
 
   usage(): PoolUsage {

@@ -91,8 +91,7 @@ function whyNot(record: LeaseRecord): { reason: string; hint: string } {
 export function notGrantable(
   networkName: string,
   address: Address,
-  reason: string,
-  hint: string,
+  { reason, hint }: { readonly reason: string; readonly hint: string },
 ): FairleadError {
   return new FairleadError({
     code: "invalid-config",

@@ -10,6 +10,7 @@ test("an intent asks by its name and never by its instant; what older programs w
   expect(requestOf(given)).toEqual(given);
   expect(requestOf({ ...given, sequences: [7], wasNew: true })).toEqual({ ...given, sequences: [7] });
   expect(requestOf({ key, at })).toEqual({ key, acquiredBefore: at });
+  for (const bare of [{ key }, { key, attempt: "del" }]) expect(requestOf(bare)).toStrictEqual(bare);
 });
 
 test.each([
@@ -19,7 +20,7 @@ test.each([
   ["by a clock nothing was meant", { key, at }, [], ["10.1.0.2"], "doubtful"],
   ["the attempt granted nothing", given, [], ["10.1.0.2"], "done"],
   ["the attempt is unknown, and its interface was new", { ...given, wasNew: true }, [], ["10.1.0.2"], "all"],
-] as const)("%s", (_, intent, released, kept, outcome) => {
+] as const)("%s", (...[_, intent, released, kept, outcome]) => {
   expect(judge(intent, { released, kept })).toBe(outcome);
 });
 
@@ -30,5 +31,6 @@ test("the second question is for everything, and still ends the attempts", () =>
 test("what is no intent is none", () => {
   for (const text of ["", "null", "{}", '{"at":1,"key":{}}', '{"attempt":"x"}', "[]"])
     expect(parseReleaseIntent(text)).toBeNull();
-  expect(parseReleaseIntent(JSON.stringify(all))).toEqual(all);
+  for (const named of [all, { key, at }, { key, attempt: "del" }])
+    expect(parseReleaseIntent(JSON.stringify(named))).toEqual(named);
 });

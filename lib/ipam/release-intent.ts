@@ -54,7 +54,8 @@ export function requestOf(intent: ReleaseIntent): ReleaseRequest {
  */
 export function judge(
   intent: ReleaseIntent,
-  { released, kept }: ReleaseResponse,
+  // A service before 0.2 does not say what is kept.
+  { released, kept = [] }: Pick<ReleaseResponse, "released"> & Partial<ReleaseResponse>,
 ): "done" | "all" | "doubtful" {
   if (released.length > 0 || kept.length === 0) return "done";
   if (intent.attempt === undefined) return "doubtful";

@@ -180,6 +180,8 @@ export interface LeaseStore {
   readonly epoch: number;
   /** Names the event log; random, made with the store. 32 hexadecimal digits. */
   readonly logId: string;
+  /** Events up to and including this revision have been removed; 0 when all are there. */
+  readonly trimmedRevision: number;
 
   /** Gives the log another name: what followed the former one is not to go on here. Durable on return. */
   renewLogId(): void | Promise<void>;
@@ -197,6 +199,9 @@ export interface LeaseStore {
 
   /** Oldest first. @throws compacted when `since` is older than the oldest event kept, or newer than the newest. */
   readEvents(query: EventQuery): readonly EventRecord[] | Promise<readonly EventRecord[]>;
+
+  /** The events with these revisions, in no order; those that are not there are left out. */
+  eventsAt(revisions: readonly number[]): readonly EventRecord[] | Promise<readonly EventRecord[]>;
 
   readLeases(page: LeasePage): readonly LeaseRecord[] | Promise<readonly LeaseRecord[]>;
 

@@ -83,9 +83,9 @@ export function subnetOfSpec(spec: SubnetSpec): SubnetRecord {
   return record;
 }
 
-/** A block of a default pool: every host of it, with the first one as the gateway. */
-export function subnetOfBlock(subnet: Prefix): SubnetRecord {
-  return { ...subnetOfSpec({ subnet: formatPrefix(subnet) }), fromDefaultPool: true };
+/** A block of a default pool: every host of it, with the first one as the gateway unless `more` says that there is none. */
+export function subnetOfBlock(subnet: Prefix, more: Pick<SubnetSpec, "gateway"> = {}): SubnetRecord {
+  return { ...subnetOfSpec({ subnet: formatPrefix(subnet), ...more }), fromDefaultPool: true };
 }
 
 /** Prefixes that no interface of a container can have an address of. */

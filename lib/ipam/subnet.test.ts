@@ -70,7 +70,7 @@ describe("a declared range", () => {
       ["10.1.0.1-10.1.0.2"],
     ],
   ];
-  test.each(rows)("%s", (_, declaration, expected, free) => {
+  test.each(rows)("%s", (...[_, declaration, expected, free]) => {
     const record = subnetOfDeclaration(declaration);
     expect(show(record)).toEqual(expected);
     expect(usable(record)).toEqual(free);
@@ -212,7 +212,7 @@ describe("a fault of a declaration says its place, and its advice fits there", (
       "its addresses 10.9.0.1 overlap 10.9.0.1-10.9.0.254 of rangeSets[0][0]",
       "set them apart by rangeStart and rangeEnd, or name them once",
     ],
-  ])("%s of %j", (field, rangeSets, reason, hint) => {
+  ])("%s of %j", (...[field, rangeSets, reason, hint]) => {
     expect(refusalOf(() => poolsOfRangeSets(rangeSets))).toMatchObject({
       object: field,
       reason,

@@ -10,7 +10,12 @@ const LONGEST_NAME = 253;
 const LONGEST_TEXT = 1024;
 const MOST_NAMES = 64;
 
-function invalid(operation: string, field: string, reason: string, hint?: string): FairleadError {
+interface Problem {
+  readonly reason: string;
+  readonly hint?: string;
+}
+
+function invalid(operation: string, field: string, { reason, hint }: Problem): FairleadError {
   return new FairleadError({
     code: "invalid-config",
     operation,
@@ -29,11 +34,13 @@ export function quote(text: string): string {
 /** A network name, container ID or address space name: letters, digits, `_`, `.`, `-`. */
 export function checkName(operation: string, field: string, text: string): string {
   if (text.length > LONGEST_NAME) {
-    throw invalid(operation, field, `it has ${text.length} characters, at most ${LONGEST_NAME} are allowed`);
+    throw invalid(operation, field, {
+      reason: `it has ${text.length} characters, at most ${LONGEST_NAME} are allowed`,
+    });
   }
   if (!CNI_NAME.test(text)) {
     const hint = "use letters, digits, '_', '.' and '-', beginning with a letter or digit";
-    throw invalid(operation, field, `${quote(text)} is not a name`, hint);
+    throw invalid(operation, field, { reason: `${quote(text)} is not a name`, hint });
   }
   return text;
 }
@@ -43,7 +50,7 @@ export function checkKey(operation: string, key: AttachmentKey): AttachmentKey {
   checkName(operation, "networkName", key.networkName);
   checkName(operation, "containerId", key.containerId);
   const problem = ifnameProblem(key.ifname);
-  if (problem !== null) throw invalid(operation, "ifname", `${quote(key.ifname)}: ${problem}`);
+  if (problem !== null) throw invalid(operation, "ifname", { reason: `${quote(key.ifname)}: ${problem}` });
   return key;
 }
 
@@ -51,7 +58,9 @@ export function checkKey(operation: string, key: AttachmentKey): AttachmentKey {
 export function checkText(operation: string, field: string, text: string | undefined): string {
   if (text === undefined) return "";
   if (text.length > LONGEST_TEXT) {
-    throw invalid(operation, field, `it has ${text.length} characters, at most ${LONGEST_TEXT} are allowed`);
+    throw invalid(operation, field, {
+      reason: `it has ${text.length} characters, at most ${LONGEST_TEXT} are allowed`,
+    });
   }
   return text;
 }
@@ -62,7 +71,9 @@ const ATTEMPT = /^[a-zA-Z0-9_.-]{1,64}$/;
 /** @throws invalid-config for what is no name of an attempt; absent is none. */
 export function checkAttempt(operation: string, field: string, text: string | undefined): void {
   if (text === undefined || ATTEMPT.test(text)) return;
-  throw invalid(operation, field, `${quote(text)} is not 1 to 64 letters, digits, '_', '.' and '-'`);
+  throw invalid(operation, field, {
+    reason: `${quote(text)} is not 1 to 64 letters, digits, '_', '.' and '-'`,
+  });
 }
 
 /** What a terminal would obey instead of showing. */
@@ -74,15 +85,19 @@ const CONTROL_CHARACTER = /\p{Cc}/u;
  */
 export function checkNames(operation: string, names: readonly string[]): readonly string[] {
   if (names.length > MOST_NAMES) {
-    throw invalid(operation, "names", `there are ${names.length}, at most ${MOST_NAMES} are allowed`);
+    throw invalid(operation, "names", {
+      reason: `there are ${names.length}, at most ${MOST_NAMES} are allowed`,
+    });
   }
   const tooLong = names.find((name) => name.length === 0 || name.length > LONGEST_NAME);
   if (tooLong !== undefined) {
-    throw invalid(operation, "names", `${quote(tooLong)} does not have 1 to ${LONGEST_NAME} characters`);
+    throw invalid(operation, "names", {
+      reason: `${quote(tooLong)} does not have 1 to ${LONGEST_NAME} characters`,
+    });
   }
   const unprintable = names.find((name) => CONTROL_CHARACTER.test(name));
   if (unprintable !== undefined) {
-    throw invalid(operation, "names", `${quote(unprintable)} holds a control character`);
+    throw invalid(operation, "names", { reason: `${quote(unprintable)} holds a control character` });
   }
   return names.length < 2 ? names : [...new Set(names)];
 }
@@ -94,7 +109,7 @@ export function checkInteger(
   { value, least, most }: { value: number; least: number; most: number },
 ): number {
   if (!Number.isInteger(value) || value < least || value > most) {
-    throw invalid(operation, field, `${value} is not a whole number from ${least} to ${most}`);
+    throw invalid(operation, field, { reason: `${value} is not a whole number from ${least} to ${most}` });
   }
   return value;
 }
@@ -106,7 +121,10 @@ const INSTANT = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$
 export function parseInstant(operation: string, field: string, text: string): number {
   const ms = INSTANT.test(text) ? Date.parse(text.toUpperCase()) : Number.NaN;
   if (Number.isNaN(ms)) {
-    throw invalid(operation, field, `${quote(text)} is no instant`, "write it like 2026-01-31T12:00:00Z");
+    throw invalid(operation, field, {
+      reason: `${quote(text)} is no instant`,
+      hint: "write it like 2026-01-31T12:00:00Z",
+    });
   }
   return ms;
 }

@@ -37,6 +37,8 @@ export interface AgentStatus {
 export interface SyncRequest {
   /** Default: the service's newest. */
   readonly revision?: number;
+  /** Log that the revision is of. Whoever names it has asked the service: an agent that follows the same log does not ask again. */
+  readonly logId?: string;
 }
 
 /** Answer of `POST /v1/agent/sync`: everything up to `revision` is in effect on this node, but for the problems. */

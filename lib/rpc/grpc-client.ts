@@ -3,17 +3,20 @@ import {
   type CallOptions,
   ChannelCredentials,
   type ClientReadableStream,
-  type ClientUnaryCall,
   Metadata,
   type ServiceError,
+  status,
 } from "@grpc/grpc-js";
 import type { FairleadError } from "../errors.ts";
 import type { IpamService } from "../ipam/api.ts";
-import type { Codec } from "./codec.ts";
+import { OPERATIONS, type Operation, type OperationName, WATCH_EVENTS } from "../ipam/operations.ts";
+import { clientMethods } from "./client-methods.ts";
 import { IpamServiceClient } from "./generated/fairlead/v1/ipam.ts";
 import { errorOfCall } from "./grpc-status.ts";
-import * as messages from "./messages.ts";
-import { OPERATIONS, type OperationName } from "./operations.ts";
+import * as history from "./messages/history.ts";
+import { grpcMethodOf } from "./operation-codecs.ts";
+import { joinPieces } from "./pieces.ts";
+import { TimeLimit } from "./time-limit.ts";
 import { watchEvents } from "./watch.ts";
 
 const DEFAULT_TIMEOUT_MS = 30_000;
@@ -26,7 +29,7 @@ export interface GrpcClientOptions {
   readonly target: string;
   /** Token of the server; a unix socket needs none. */
   readonly token?: string;
-  /** For each call but a watch. Default: 30,000. */
+  /** For each call but a watch, and for each piece of a list. Default: 30,000. */
   readonly timeoutMs?: number;
   /** Told when a watch cannot go on: its place in the log is gone, or the server refuses it. */
   readonly onWatchEnd?: (error: FairleadError) => void;
@@ -34,19 +37,6 @@ export interface GrpcClientOptions {
 
 /** The service and the end of its channel. The `caller` of each call is what the server says it is. */
 export type GrpcIpamClient = IpamService & { close(): void };
-
-type UnaryMethod<P, Q> = (
-  request: P,
-  metadata: Metadata,
-  options: Partial<CallOptions>,
-  callback: (error: ServiceError | null, response: Q) => void,
-) => ClientUnaryCall;
-
-type StreamMethod<P, Q> = (
-  request: P,
-  metadata: Metadata,
-  options: Partial<CallOptions>,
-) => ClientReadableStream<Q>;
 
 class Channel {
   readonly stub: IpamServiceClient;
@@ -63,37 +53,52 @@ class Channel {
     });
   }
 
-  /** A function that calls one unary method. */
-  unary<A, P, B, Q>(
-    name: OperationName,
-    method: UnaryMethod<P, Q>,
-    request: Codec<A, P>,
-    reply: Codec<B, Q>,
-  ) {
-    const bound = method.bind(this.stub);
-    return (value: A): Promise<B> =>
-      new Promise((resolve, reject) => {
-        bound(request.encode(value), this.#metadata, this.#deadline(), (error, response) => {
-          if (error) reject(this.#explain(error, name));
-          else resolve(reply.decode(response));
-        });
-      });
+  /** Calls a method that answers once. */
+  unary(name: OperationName, value: object): Promise<unknown> {
+    const { definition, request, answer } = grpcMethodOf(name);
+    const { path, requestSerialize, responseDeserialize } = definition;
+    return new Promise((resolve, reject) => {
+      const message = request.encode(value);
+      const take = (error: ServiceError | null, response?: object): void => {
+        if (error || response === undefined) reject(this.#explain(error, OPERATIONS[name]));
+        else resolve(answer.decode(response));
+      };
+      const [metadata, options] = [this.#metadata, this.#deadline()];
+      this.stub.makeUnaryRequest(
+        path,
+        requestSerialize,
+        responseDeserialize,
+        message,
+        metadata,
+        options,
+        take,
+      );
+    });
   }
 
-  /** A function that calls a method which answers with a list in several messages, and puts it together. */
-  list<A, P, Item, Q>(
-    name: OperationName,
-    method: StreamMethod<P, Q>,
-    request: Codec<A, P>,
-    reply: Codec<readonly Item[], Q>,
-  ) {
-    const bound = method.bind(this.stub);
-    return async (value: A): Promise<readonly Item[]> => {
-      const items: Item[] = [];
-      const call = bound(request.encode(value), this.#metadata, this.#deadline());
-      await this.#read(call, name, (message) => items.push(...reply.decode(message)));
-      return items;
-    };
+  /** Calls a method that answers with a list in several messages, each a piece. */
+  async *stream(name: OperationName, value: object): AsyncGenerator<readonly unknown[]> {
+    const { definition, request, answer } = grpcMethodOf(name);
+    const { path, requestSerialize, responseDeserialize } = definition;
+    const message = request.encode(value);
+    const call = this.stub.makeServerStreamRequest(
+      path,
+      requestSerialize,
+      responseDeserialize,
+      message,
+      this.#metadata,
+      {},
+    );
+    // Of a call that was given up: nobody waits for its end any more.
+    call.on("error", () => {});
+    const limit = new TimeLimit(this.#limitMs, () => call.cancel());
+    try {
+      for await (const piece of inTime(call, limit)) yield answer.decode(piece) as readonly unknown[];
+    } catch (error) {
+      throw this.#explain(limit.isExpired ? noAnswer(this.#limitMs) : error, OPERATIONS[name]);
+    } finally {
+      call.cancel();
+    }
   }
 
   watch: IpamService["watchEvents"] = (since, onEvent) =>
@@ -103,16 +108,16 @@ class Channel {
       onEnd: this.#options.onWatchEnd ?? (() => {}),
       open: (from, take, signal) => {
         const call = this.stub.watchEvents(
-          messages.watchRequest.encode({ ...from, since: from.revision }),
+          history.watchRequest.encode({ ...from, since: from.revision }),
           this.#metadata,
         );
         signal.addEventListener("abort", () => call.cancel(), { once: true });
-        return this.#read(call, "watchEvents", ({ event }) => take(messages.eventField.decode(event)));
+        return this.#read(call, ({ event }) => take(history.eventField.decode(event)));
       },
     });
 
   /** Resolves when the stream has ended, rejects when it has failed or `take` does. */
-  #read<Q>(call: ClientReadableStream<Q>, name: OperationName, take: (message: Q) => void): Promise<void> {
+  #read<Q>(call: ClientReadableStream<Q>, take: (message: Q) => void): Promise<void> {
     return new Promise((resolve, reject) => {
       call.on("data", (message: Q) => {
         try {
@@ -122,65 +127,53 @@ class Channel {
           reject(thrown);
         }
       });
-      call.on("error", (error) => reject(this.#explain(error, name)));
+      call.on("error", (error) => reject(this.#explain(error, WATCH_EVENTS)));
       call.on("end", resolve);
     });
   }
 
-  #deadline(): Partial<CallOptions> {
-    return { deadline: Date.now() + (this.#options.timeoutMs ?? DEFAULT_TIMEOUT_MS) };
+  get #limitMs(): number {
+    return this.#options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
   }
 
-  #explain(error: unknown, name: OperationName): FairleadError {
-    return errorOfCall(error, OPERATIONS[name].title, this.#options.target);
+  #deadline(): Partial<CallOptions> {
+    return { deadline: Date.now() + this.#limitMs };
+  }
+
+  #explain(error: unknown, { title }: Operation): FairleadError {
+    return errorOfCall(error, title, this.#options.target);
+  }
+}
+
+/** What a call that has a deadline fails with. */
+function noAnswer(limitMs: number): Partial<ServiceError> {
+  return { code: status.DEADLINE_EXCEEDED, details: `no piece within ${limitMs} ms` };
+}
+
+/** The messages of a call, each waited for within the limit. */
+async function* inTime<Q>(call: ClientReadableStream<Q>, limit: TimeLimit): AsyncGenerator<Q> {
+  const messages = (call as AsyncIterable<Q>)[Symbol.asyncIterator]();
+  for (;;) {
+    const { done, value } = await limit.on(messages.next());
+    if (done === true) return;
+    yield value;
   }
 }
 
 /** Makes a client. Connects with its first call, and again whenever the connection is gone. */
 export function createGrpcClient(options: GrpcClientOptions): GrpcIpamClient {
   const channel = new Channel(options);
-  const { stub } = channel;
-  const m = messages;
-  const getNetwork = channel.unary("getNetwork", stub.getNetwork, m.networkRef, m.networkAnswer);
-  const removeNetwork = channel.unary("removeNetwork", stub.removeNetwork, m.networkRef, m.nothing);
-  const unreserve = channel.unary("unreserve", stub.unreserve, m.unreserveRequest, m.nothing);
-  const unquarantine = channel.unary("unquarantine", stub.unquarantine, m.unquarantineRequest, m.nothing);
-  const listNetworks = channel.unary("listNetworks", stub.listNetworks, m.emptyRequest, m.networksAnswer);
-  const check = channel.unary("checkConsistency", stub.checkConsistency, m.emptyRequest, m.consistencyReport);
-  const info = channel.unary("info", stub.getInfo, m.emptyRequest, m.serviceInfo);
+  const isStreamed = (name: OperationName): boolean => grpcMethodOf(name).definition.responseStream;
+  const ask = (name: OperationName, request: object): Promise<unknown> =>
+    isStreamed(name) ? joinPieces(channel.stream(name, request)) : channel.unary(name, request);
+  const whole = async function* (name: OperationName, request: object): AsyncGenerator<readonly unknown[]> {
+    yield (await ask(name, request)) as readonly unknown[];
+  };
+  const pieces = (name: OperationName, request: object): AsyncIterable<readonly unknown[]> =>
+    isStreamed(name) ? channel.stream(name, request) : whole(name, request);
   return {
-    acquire: channel.unary("acquire", stub.acquire, m.acquireRequest, m.acquireResponse),
-    release: channel.unary("release", stub.release, m.releaseRequest, m.releaseResponse),
-    verify: channel.unary("verify", stub.verify, m.verifyRequest, m.nothing),
-    gc: channel.unary("gc", stub.gc, m.gcRequest, m.gcResponse),
-    networkStatus: channel.unary(
-      "networkStatus",
-      stub.getNetworkStatus,
-      m.networkStatusRequest,
-      m.networkStatus,
-    ),
-    createNetwork: channel.unary(
-      "createNetwork",
-      stub.createNetwork,
-      m.createNetworkRequest,
-      m.networkAnswer,
-    ),
-    listNetworks: () => listNetworks({}),
-    getNetwork: (name) => getNetwork({ name }),
-    removeNetwork: (name) => removeNetwork({ name }),
-    listLeases: channel.list("listLeases", stub.listLeases, m.leaseFilter, m.leasesAnswer),
-    listEndpoints: channel.list("listEndpoints", stub.listEndpoints, m.endpointFilter, m.endpointsAnswer),
-    reserve: channel.unary("reserve", stub.reserve, m.reservationRequest, m.leaseAnswer),
-    unreserve: (networkName, address) => unreserve({ networkName, address }),
-    quarantine: channel.unary("quarantine", stub.quarantine, m.quarantineRequest, m.nothing),
-    unquarantine: (address, addressSpace) =>
-      unquarantine({ address, ...(addressSpace !== undefined && { addressSpace }) }),
-    listEvents: channel.list("listEvents", stub.listEvents, m.eventFilter, m.eventsAnswer),
+    ...clientMethods({ ask, pieces }),
     watchEvents: channel.watch,
-    whoHad: channel.unary("whoHad", stub.whoHad, m.tenancyFilter, m.tenanciesAnswer),
-    checkConsistency: () => check({}),
-    recover: channel.unary("recover", stub.recover, m.recoverRequest, m.recoverAnswer),
-    info: () => info({}),
-    close: () => stub.close(),
+    close: () => channel.stub.close(),
   };
 }

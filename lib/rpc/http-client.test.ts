@@ -1,8 +1,9 @@
 import { createServer, type RequestListener, type Server } from "node:http";
 import { createServer as createTcpServer } from "node:net";
-import { TemporaryDirectory } from "../../test/support/ipam-fronts.ts";
+import { TemporaryDirectory } from "../../test/support/ipam/ipam-fronts.ts";
 import { FairleadError } from "../errors.ts";
 import { createHttpClient, type HttpIpamClient } from "./http-client.ts";
+import { joinPieces } from "./pieces.ts";
 
 const directory = new TemporaryDirectory();
 const open: { close(): void }[] = [];
@@ -68,7 +69,7 @@ test.each([
   ["no JSON, as an error", 502, "<html>", "decode-failure"],
   ["an error of another shape", 500, '{"message":"x"}', "internal"],
   ["an error of an unknown code", 500, '{"error":{"code":"from-the-future"}}', "internal"],
-])("%s is told", async (_name, status, body, code) => {
+])("%s is told", async (...[_name, status, body, code]) => {
   const { socket } = await serve((_, response) => response.writeHead(status).end(body));
   expect((await failure(client(socket).info())).code).toBe(code);
 });
@@ -127,4 +128,41 @@ test("a watch that is refused says so once", async () => {
     watching.watchEvents({ revision: 5 }, () => {});
   });
   expect([ended.code, ended.reason]).toEqual(["compacted", "gone"]);
+});
+
+test("a list that is cut short is no list, however it was cut", async () => {
+  const polite = await serve((_, response) => response.end('{"leases":[\n{"address":"10.1.0.2"},\n'));
+  expect((await failure(joinPieces(client(polite.socket).streamLeases({})))).message).toContain("cut short");
+  const rude = await serve((_, response) => {
+    response.write('{"leases":[\n{"address":"10.1.0.2"},\n', () => response.destroy());
+  });
+  expect((await failure(joinPieces(client(rude.socket).streamLeases({})))).code).toBe("unavailable");
+});
+
+test("the next piece of a list must come in time; how long a piece is looked at does not matter", async () => {
+  const more = Promise.withResolvers<void>();
+  const slow = await serve(async (_, response) => {
+    response.write('{"leases":[\n{"address":"10.1.0.2"},\n');
+    await more.promise;
+    response.write('{"address":"10.1.0.3"},\n');
+  });
+  const pieces = client(slow.socket, 100).streamLeases({})[Symbol.asyncIterator]();
+  expect((await pieces.next()).value).toMatchObject([{ address: "10.1.0.2" }]);
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  more.resolve();
+  expect((await pieces.next()).value).toMatchObject([{ address: "10.1.0.3" }]);
+  expect((await failure(pieces.next())).code).toBe("timeout");
+});
+
+test("whoever stops early ends the answer", async () => {
+  const closed = Promise.withResolvers<void>();
+  const endless = await serve((_, response) => {
+    response.on("close", closed.resolve);
+    response.write('{"leases":[\n{"address":"10.1.0.2"},\n');
+  });
+  for await (const piece of client(endless.socket).streamLeases({})) {
+    expect(piece).toHaveLength(1);
+    break;
+  }
+  await closed.promise;
 });

@@ -2,10 +2,22 @@
 
 import { Agent, type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
 import { errorFromJson, FairleadError } from "../errors.ts";
-import type { AcquireResponse, Event, EventPlace, IpamService } from "../ipam/api.ts";
+import type { Event, EventPlace, IpamService } from "../ipam/api.ts";
+import {
+  answerFrom,
+  layOutRequest,
+  OPERATIONS,
+  type Operation,
+  type OperationName,
+  type OperationRow,
+  type RequestParts,
+  WATCH_EVENTS,
+} from "../ipam/operations.ts";
 import { parseJsonAnswer } from "../json-answer.ts";
-import { layOutRequest, OPERATIONS, type OperationName, type RequestParts } from "./operations.ts";
+import { clientMethods } from "./client-methods.ts";
+import { ListReader } from "./list-reader.ts";
 import { createSseParser } from "./sse.ts";
+import { TimeLimit } from "./time-limit.ts";
 import { watchEvents } from "./watch.ts";
 
 const DEFAULT_TIMEOUT_MS = 30_000;
@@ -17,10 +29,12 @@ export interface HttpClientOptions {
   readonly endpoint: { readonly socket: string } | { readonly host: string; readonly port: number };
   /** Token of the server; the unix socket needs none. */
   readonly token?: string;
-  /** For each call but a watch. Default: 30,000. */
+  /** For each call but a watch, and for each piece of a list. Default: 30,000. */
   readonly timeoutMs?: number;
   /** Told when a watch cannot go on: its place in the log is gone, or the server refuses it. */
   readonly onWatchEnd?: (error: FairleadError) => void;
+  /** Whom to tell of a call that is not answered after so many milliseconds. Default: nobody. */
+  readonly slow?: { readonly ms: number; readonly tell: (name: OperationName) => void };
 }
 
 /** The service and the end of its connections. The `caller` of each call is what the server says it is. */
@@ -44,12 +58,12 @@ class Connection {
     try {
       return await this.#exchange(parts, name);
     } catch (thrown) {
-      if (!(thrown instanceof StaleConnection)) throw this.#explain(thrown, name);
+      if (!(thrown instanceof StaleConnection)) throw this.#explain(thrown, OPERATIONS[name]);
     }
     try {
       return await this.#exchange(parts, name);
     } catch (thrown) {
-      throw this.#explain(thrown, name);
+      throw this.#explain(thrown, OPERATIONS[name]);
     }
   }
 
@@ -63,7 +77,7 @@ class Connection {
       sent.destroy();
     }, limitMs);
     try {
-      const response = await responseOf(sent);
+      const response = await this.#answerTo(sent, name);
       const body = await readText(response);
       if (isSuccess(response)) return body === "" ? undefined : parseJsonAnswer(body, this.target);
       throw errorOf(body, this.target);
@@ -78,9 +92,48 @@ class Connection {
     }
   }
 
+  /**
+   * The items of a list, in pieces, as they come. On a connection of its own: whoever stops early ends it, and nobody else waits
+   * for what is still to come.
+   */
+  async *list(name: OperationName, request?: object): AsyncGenerator<readonly unknown[]> {
+    const { list: field = "" }: OperationRow = OPERATIONS[name];
+    const sent = this.#send(layOutRequest(OPERATIONS[name], request), { connection: "close" }, false);
+    const limit = new TimeLimit(this.#options.timeoutMs ?? DEFAULT_TIMEOUT_MS, () => sent.destroy());
+    try {
+      const response = await limit.on(this.#answerTo(sent, name));
+      if (!isSuccess(response)) throw errorOf(await limit.on(readText(response)), this.target);
+      yield* this.#items(response, new ListReader(field, this.target), limit);
+    } catch (thrown) {
+      throw limit.isExpired
+        ? this.#timeoutError(name, limit.limitMs)
+        : this.#explain(thrown, OPERATIONS[name]);
+    } finally {
+      sent.destroy();
+    }
+  }
+
+  /** Waits for each chunk within the limit; how long a piece is looked at is the caller's affair. */
+  async *#items(
+    response: IncomingMessage,
+    reader: ListReader,
+    limit: TimeLimit,
+  ): AsyncGenerator<readonly unknown[]> {
+    response.setEncoding("utf8");
+    const chunks = response[Symbol.asyncIterator]();
+    for (;;) {
+      const { done, value } = await limit.on(chunks.next());
+      if (done === true) break;
+      const items = reader.push(value as string);
+      if (items.length > 0) yield items;
+    }
+    const rest = reader.end();
+    if (rest.length > 0) yield rest;
+  }
+
   /** Reads one event stream to its end. */
   async stream(since: EventPlace, onEvent: (event: Event) => void, signal: AbortSignal): Promise<void> {
-    const parts = layOutRequest(OPERATIONS.watchEvents);
+    const parts = layOutRequest(WATCH_EVENTS);
     const { logId, revision } = since;
     const place = logId === undefined ? String(revision) : `${logId}:${revision}`;
     const sent = this.#send(parts, { accept: "text/event-stream", "last-event-id": place });
@@ -92,7 +145,7 @@ class Connection {
       response.setEncoding("utf8");
       for await (const chunk of response) parse(chunk as string);
     } catch (thrown) {
-      throw this.#explain(thrown, "watchEvents");
+      throw this.#explain(thrown, WATCH_EVENTS);
     }
   }
 
@@ -100,7 +153,22 @@ class Connection {
     this.#agent.destroy();
   }
 
-  #send(parts: RequestParts, extra: Record<string, string>): ClientRequest {
+  async #answerTo(sent: ClientRequest, name: OperationName): Promise<IncomingMessage> {
+    const { slow } = this.#options;
+    const timer = slow && setTimeout(() => slow.tell(name), slow.ms);
+    try {
+      return await responseOf(sent);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** @param agent false: a connection of its own. */
+  #send(
+    parts: RequestParts,
+    extra: Record<string, string>,
+    agent: Agent | false = this.#agent,
+  ): ClientRequest {
     const { endpoint, token } = this.#options;
     const headers: Record<string, string | number> = { host: "fairlead", ...extra };
     if (token !== undefined) headers["authorization"] = `Bearer ${token}`;
@@ -111,7 +179,7 @@ class Connection {
     const where = "socket" in endpoint ? { socketPath: endpoint.socket } : endpoint;
     const sent = httpRequest({
       ...where,
-      agent: this.#agent,
+      agent,
       method: parts.method,
       path: parts.target,
       headers,
@@ -130,13 +198,13 @@ class Connection {
     });
   }
 
-  #explain(thrown: unknown, name: OperationName): FairleadError {
+  #explain(thrown: unknown, { title }: Operation): FairleadError {
     if (thrown instanceof FairleadError) return thrown;
     const { code, message } = ((thrown as Error).cause ?? thrown) as { code?: string; message?: string };
     const denied = code === "EACCES" || code === "EPERM";
     return new FairleadError({
       code: denied ? "permission-denied" : "unavailable",
-      operation: OPERATIONS[name].title,
+      operation: title,
       object: this.target,
       reason: REASONS[code ?? ""] ?? String(message ?? thrown),
       hint: denied
@@ -187,29 +255,11 @@ function errorOf(body: string, target: string): FairleadError {
 /** Makes a client. Connects when it is used; `close` ends what connections it keeps. */
 export function createHttpClient(options: HttpClientOptions): HttpIpamClient {
   const connection = new Connection(options);
-  /** The server checks what it is sent and answers in the shapes of the API: that is its contract. */
-  const call = <T>(name: OperationName, request?: object): Promise<T> =>
-    connection.call(name, request) as Promise<T>;
-  /** A list travels in a field of an object. */
-  const list = async <T>(name: OperationName, field: string, request?: object): Promise<readonly T[]> =>
-    (await call<Record<string, readonly T[]>>(name, request))[field] ?? [];
   return {
-    acquire: (request) => call<AcquireResponse>("acquire", request),
-    release: (request) => call("release", request),
-    verify: (request) => call("verify", request),
-    gc: (request) => call("gc", request),
-    networkStatus: (request) => call("networkStatus", request),
-    createNetwork: (request) => call("createNetwork", request),
-    listNetworks: () => list("listNetworks", "networks"),
-    getNetwork: (name) => call("getNetwork", { name }),
-    removeNetwork: (name) => call("removeNetwork", { name }),
-    listLeases: (filter) => list("listLeases", "leases", filter),
-    listEndpoints: (filter) => list("listEndpoints", "endpoints", filter),
-    reserve: (request) => call("reserve", request),
-    unreserve: (networkName, address) => call("unreserve", { networkName, address }),
-    quarantine: (request) => call("quarantine", request),
-    unquarantine: (address, addressSpace) => call("unquarantine", { address, addressSpace }),
-    listEvents: (filter) => list("listEvents", "events", filter),
+    ...clientMethods({
+      ask: async (name, request) => answerFrom(name, await connection.call(name, request)),
+      pieces: (name, request) => connection.list(name, request),
+    }),
     watchEvents: (since, onEvent) =>
       watchEvents({
         since,
@@ -217,10 +267,6 @@ export function createHttpClient(options: HttpClientOptions): HttpIpamClient {
         onEnd: options.onWatchEnd ?? (() => {}),
         open: (from, take, signal) => connection.stream(from, take, signal),
       }),
-    whoHad: (filter) => list("whoHad", "tenancies", filter),
-    checkConsistency: () => call("checkConsistency"),
-    recover: (request) => call("recover", request),
-    info: () => call("info"),
     close: () => connection.close(),
   };
 }

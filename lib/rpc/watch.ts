@@ -4,8 +4,9 @@
  */
 import { asFairleadError, type ErrorCode, type FairleadError } from "../errors.ts";
 import type { Event, EventPlace } from "../ipam/api.ts";
+import { Pauses, pauseFor } from "../pauses.ts";
 
-const RETRY_MS = { first: 100, most: 5_000 };
+const RETRY = { firstMs: 100, mostMs: 5_000 };
 
 /** Errors that another attempt cannot mend. */
 const FINAL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
@@ -38,11 +39,11 @@ export function watchEvents(options: WatchOptions): () => void {
 
 async function run({ since, onEvent, onEnd, open }: WatchOptions, signal: AbortSignal): Promise<void> {
   let last = since.revision;
-  let pauseMs = RETRY_MS.first;
+  const pauses = new Pauses(RETRY);
   const take = (event: Event): void => {
     if (signal.aborted || event.revision <= last) return;
     last = event.revision;
-    pauseMs = RETRY_MS.first;
+    pauses.reset();
     onEvent(event);
   };
   while (!signal.aborted) {
@@ -55,19 +56,6 @@ async function run({ since, onEvent, onEnd, open }: WatchOptions, signal: AbortS
         return;
       }
     }
-    await pause(pauseMs, signal);
-    pauseMs = Math.min(pauseMs * 2, RETRY_MS.most);
+    await pauseFor(pauses.next(), signal);
   }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done, { once: true });
-    if (signal.aborted) done();
-  });
 }

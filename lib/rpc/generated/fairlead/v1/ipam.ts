@@ -744,6 +744,8 @@ export interface CreateNetworkRequest {
     | undefined;
   /** Prefixes that a subnet out of the default pools must not touch: routes and name servers of the host. */
   avoid: string[];
+  /** Lease an IPv4 subnet, where `subnets` names none. Default: where `subnets` is empty. False: no IPv4. */
+  ipv4?: boolean | undefined;
 }
 
 export interface CreateNetworkRequest_OptionsEntry {
@@ -919,6 +921,8 @@ export interface Lease {
     | undefined;
   /** Why it is quarantined or reserved. */
   reason: string;
+  /** Boot of the node in which it was granted, where that is known. */
+  bootId?: string | undefined;
 }
 
 /** Which leases; all given fields must match. */
@@ -1273,6 +1277,18 @@ export interface GetInfoResponse {
   logId: string;
   /** True while nothing is granted, because the store is not the one that this boot has seen. */
   recovering: boolean;
+  /** Where the service runs. */
+  node?: ServiceNode | undefined;
+}
+
+/** The machine of a service, and what of it shows that one stands on the same. */
+export interface ServiceNode {
+  /** Under which those who call from this machine hold leases. */
+  name: string;
+  /** Of the present boot. */
+  bootId: string;
+  /** Identity of the network namespace that the service runs in, as readlink(/proc/self/ns/net) gives it. */
+  netns: string;
 }
 
 /** An attachment that was found on a node. */
@@ -3126,6 +3142,7 @@ function createBaseCreateNetworkRequest(): CreateNetworkRequest {
     labels: {},
     attachable: undefined,
     avoid: [],
+    ipv4: undefined,
   };
 }
 
@@ -3166,6 +3183,9 @@ export const CreateNetworkRequest: MessageFns<CreateNetworkRequest> = {
     }
     for (const v of message.avoid) {
       writer.uint32(98).string(v!);
+    }
+    if (message.ipv4 !== undefined) {
+      writer.uint32(104).bool(message.ipv4);
     }
     return writer;
   },
@@ -3283,6 +3303,14 @@ export const CreateNetworkRequest: MessageFns<CreateNetworkRequest> = {
             }
 
             message.avoid.push(reader.string());
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.ipv4 = reader.bool();
             continue;
           }
         }
@@ -4326,6 +4354,7 @@ function createBaseLease(): Lease {
     since: undefined,
     until: undefined,
     reason: "",
+    bootId: undefined,
   };
 }
 
@@ -4378,6 +4407,9 @@ export const Lease: MessageFns<Lease> = {
     }
     if (message.reason !== "") {
       writer.uint32(130).string(message.reason);
+    }
+    if (message.bootId !== undefined) {
+      writer.uint32(138).string(message.bootId);
     }
     return writer;
   },
@@ -4521,6 +4553,14 @@ export const Lease: MessageFns<Lease> = {
             }
 
             message.reason = reader.string();
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.bootId = reader.string();
             continue;
           }
         }
@@ -6536,6 +6576,7 @@ function createBaseGetInfoResponse(): GetInfoResponse {
     store: "",
     logId: "",
     recovering: false,
+    node: undefined,
   };
 }
 
@@ -6567,6 +6608,9 @@ export const GetInfoResponse: MessageFns<GetInfoResponse> = {
     }
     if (message.recovering !== false) {
       writer.uint32(72).bool(message.recovering);
+    }
+    if (message.node !== undefined) {
+      ServiceNode.encode(message.node, writer.uint32(82).fork()).join();
     }
     return writer;
   },
@@ -6654,6 +6698,82 @@ export const GetInfoResponse: MessageFns<GetInfoResponse> = {
             }
 
             message.recovering = reader.bool();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.node = ServiceNode.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseServiceNode(): ServiceNode {
+  return { name: "", bootId: "", netns: "" };
+}
+
+export const ServiceNode: MessageFns<ServiceNode> = {
+  encode(message: ServiceNode, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.bootId !== "") {
+      writer.uint32(18).string(message.bootId);
+    }
+    if (message.netns !== "") {
+      writer.uint32(26).string(message.netns);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ServiceNode {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseServiceNode();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.bootId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.netns = reader.string();
             continue;
           }
         }

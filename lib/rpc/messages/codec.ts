@@ -1,13 +1,16 @@
 /**
- * Building blocks of the table in messages.ts, which says how each value of lib/ipam/api.ts travels in a
- * protobuf message. A table entry is read both ways, so that there is no second hand to get it wrong.
+ * Building blocks of the tables beside, which say how each value of lib/ipam/api travels in a message of
+ * proto/fairlead/v1/ipam.proto. An entry is read both ways, so that there is no second hand to get it wrong.
+ *
+ * Values and messages are named alike, field by field; what is left to say is which fields may be absent and which are instants, words
+ * or nested. The type checker compares every entry with both sides.
  *
  * `A` is a value of the API (plain JSON), `P` its protobuf counterpart (generated types). What protobuf
  * cannot tell apart (an absent list and an empty one) the API does not tell apart either, or a message of its
  * own holds it.
  */
-import { FairleadError } from "../errors.ts";
-import type { Timestamp } from "./generated/google/protobuf/timestamp.ts";
+import { FairleadError } from "../../errors.ts";
+import type { Timestamp } from "../generated/google/protobuf/timestamp.ts";
 
 export interface Codec<A, P> {
   /** @throws FairleadError invalid-config when the value has no counterpart (an instant that is not one). */

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { FairleadError } from "../errors.ts";
+import { FairleadError } from "../../errors.ts";
 import {
   absentIfEmpty,
   instant,
