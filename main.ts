@@ -11,6 +11,7 @@ import { isPluginName } from "./plugins/names.ts";
 const WORKER_COMMAND = "plugin-worker";
 const REAPER_COMMAND = "link-reaper";
 const MENDER_COMMAND = "attachment-mender";
+const REMAINS_COMMAND = "attachment-remains";
 const NAMES_COMMAND = "name-server";
 const PROBE_COMMAND = "names-probe";
 
@@ -19,15 +20,16 @@ const invokedAs = process.argv0.slice(process.argv0.lastIndexOf("/") + 1);
 
 process.exit(
   isPluginName(invokedAs)
-    ? (await import("./plugins/all.ts")).runAsProcess(invokedAs)
+    ? (await import("./plugins/run/all.ts")).runAsProcess(invokedAs)
     : await runCommand(process.argv.slice(2)),
 );
 
 async function runCommand(args: readonly string[]): Promise<number> {
-  if (args[0] === WORKER_COMMAND) return (await import("./plugins/all.ts")).runAsWorker();
-  if (args[0] === REAPER_COMMAND) return (await import("./plugins/all.ts")).runLinkReaper();
-  if (args[0] === MENDER_COMMAND) return (await import("./plugins/all.ts")).runMender();
-  if (args[0] === NAMES_COMMAND) return (await import("./agent/names-run.ts")).runNames(args[1] ?? "");
+  if (args[0] === WORKER_COMMAND) return (await import("./plugins/run/all.ts")).runAsWorker();
+  if (args[0] === REAPER_COMMAND) return (await import("./plugins/run/all.ts")).runLinkReaper();
+  if (args[0] === MENDER_COMMAND) return (await import("./plugins/run/all.ts")).runMender();
+  if (args[0] === REMAINS_COMMAND) return (await import("./plugins/run/all.ts")).runRemainsTaker();
+  if (args[0] === NAMES_COMMAND) return (await import("./agent/dns/run.ts")).runNames(args[1] ?? "");
   if (args[0] === PROBE_COMMAND)
     return (await import("./agent/attachments/names-probe-run.ts")).runNamesProbe();
   return (await import("./cli/process.ts")).run(args);

@@ -1,3 +1,4 @@
+/** Reads what somebody answered who should have answered JSON. */
 import { FairleadError } from "./errors.ts";
 
 /** How much of an answer that is no JSON is quoted, in characters. */

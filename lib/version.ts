@@ -1,3 +1,4 @@
+/** Which version of the program this is, and which build. */
 import manifest from "../package.json" with { type: "json" };
 
 /** Version of the program, by semantic versioning: the one place to change it is package.json. */

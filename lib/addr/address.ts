@@ -46,8 +46,11 @@ export function parseAddress(text: string): Address {
 function notAnAddress(text: string, reason: string): FairleadError {
   const alone = text.replace(/\/\d+$/, "");
   return alone === text || tryParseAddress(alone) === null
-    ? parseError("address", text, reason)
-    : parseError("address", text, "it has a prefix length", `write the address alone: ${alone}`);
+    ? parseError("address", text, { reason })
+    : parseError("address", text, {
+        reason: "it has a prefix length",
+        hint: `write the address alone: ${alone}`,
+      });
 }
 
 /** Like {@link parseAddress}, but null for what is not an address. */

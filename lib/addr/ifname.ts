@@ -3,7 +3,7 @@ import { hashHex } from "../hash.ts";
 import { parseError } from "./parse-error.ts";
 
 /** Longest name in bytes: `IFNAMSIZ` without its NUL. Source: include/uapi/linux/if.h. */
-export const IFNAME_BYTES = 15;
+const IFNAME_BYTES = 15;
 
 const encoder = new TextEncoder();
 
@@ -35,7 +35,7 @@ export function ifnameProblem(text: string): string | null {
  */
 export function validateIfname(text: string): string {
   const problem = ifnameProblem(text);
-  if (problem !== null) throw parseError("interface name", text, problem);
+  if (problem !== null) throw parseError("interface name", text, { reason: problem });
   return text;
 }
 

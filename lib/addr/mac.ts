@@ -3,7 +3,7 @@ import { FairleadError } from "../errors.ts";
 import { hash64 } from "../hash.ts";
 import { parseError } from "./parse-error.ts";
 
-export const MAC_BYTES = 6;
+const MAC_BYTES = 6;
 
 /** First byte, bit 0: group address. Bit 1: locally administered. Source: IEEE 802-2014 §8.2. */
 const GROUP_BIT = 0x01;
@@ -18,7 +18,9 @@ export function parseMac(text: string): string {
   const separator = text.includes("-") ? "-" : ":";
   const parts = text.split(separator);
   if (parts.length !== MAC_BYTES || !parts.every((part) => /^[0-9a-fA-F]{2}$/.test(part))) {
-    throw parseError("MAC address", text, "it is not six pairs of hexadecimal digits like 02:ab:cd:ef:01:23");
+    throw parseError("MAC address", text, {
+      reason: "it is not six pairs of hexadecimal digits like 02:ab:cd:ef:01:23",
+    });
   }
   return parts.join(":").toLowerCase();
 }
@@ -26,9 +28,10 @@ export function parseMac(text: string): string {
 /** Like {@link parseMac}, but refuses what no single interface can hold: a group address or all zeros. */
 export function parseInterfaceMac(text: string): string {
   const mac = parseMac(text);
-  if (isMulticastMac(mac)) throw parseError("MAC address", text, "it is a group address, not an interface's");
+  if (isMulticastMac(mac))
+    throw parseError("MAC address", text, { reason: "it is a group address, not an interface's" });
   if (mac === "00:00:00:00:00:00")
-    throw parseError("MAC address", text, "the kernel takes no all-zero address");
+    throw parseError("MAC address", text, { reason: "the kernel takes no all-zero address" });
   return mac;
 }
 

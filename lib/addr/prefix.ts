@@ -35,7 +35,10 @@ export function parsePrefix(text: string): Prefix {
   const { address, length } = parseWithLength("prefix", text);
   const prefix = prefixOf(address, length);
   if (!addressEquals(prefix.address, address)) {
-    throw parseError("prefix", text, "it has bits beyond its length", `write ${formatPrefix(prefix)}`);
+    throw parseError("prefix", text, {
+      reason: "it has bits beyond its length",
+      hint: `write ${formatPrefix(prefix)}`,
+    });
   }
   return prefix;
 }
@@ -84,7 +87,7 @@ function parseWithLength(kind: "prefix" | "interface address", text: string): In
           `the prefix length is not 0 to ${addressBits(address.family)}`,
           `write the number of bits after the slash, like ${formatPrefix(example)}`,
         ];
-  throw parseError(kind, text, reason, hint);
+  throw parseError(kind, text, { reason, hint });
 }
 
 function splitLength(text: string): InterfaceAddress | null {

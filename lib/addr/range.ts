@@ -17,18 +17,17 @@ export interface AddressRange {
  */
 export function parseRange(text: string): AddressRange {
   const [left = "", right, ...more] = text.split("-");
-  if (more.length > 0) throw parseError("range", text, `it has more than one "-"`);
+  if (more.length > 0) throw parseError("range", text, { reason: `it has more than one "-"` });
   if (right === undefined) return text.includes("/") ? rangeOfPrefix(parsePrefix(text)) : single(text);
   const first = parseAddress(left.trim());
   const last = parseAddress(right.trim());
-  if (first.family !== last.family) throw parseError("range", text, "its ends are of different families");
+  if (first.family !== last.family)
+    throw parseError("range", text, { reason: "its ends are of different families" });
   if (first.value > last.value) {
-    throw parseError(
-      "range",
-      text,
-      "it ends before it starts",
-      `write ${formatRange({ first: last, last: first })}`,
-    );
+    throw parseError("range", text, {
+      reason: "it ends before it starts",
+      hint: `write ${formatRange({ first: last, last: first })}`,
+    });
   }
   return { first, last };
 }
@@ -62,7 +61,7 @@ export function rangesOverlap(a: AddressRange, b: AddressRange): boolean {
 }
 
 /** Order by first address, then by last. */
-export function compareRanges(a: AddressRange, b: AddressRange): number {
+function compareRanges(a: AddressRange, b: AddressRange): number {
   return compareAddresses(a.first, b.first) || compareAddresses(a.last, b.last);
 }
 

@@ -10,7 +10,7 @@
 import { ifnameProblem } from "../addr/ifname.ts";
 import { FairleadError } from "../errors.ts";
 
-export const VERBS = ["ADD", "DEL", "CHECK", "GC", "STATUS", "VERSION"] as const;
+const VERBS = ["ADD", "DEL", "CHECK", "GC", "STATUS", "VERSION"] as const;
 
 export type Verb = (typeof VERBS)[number];
 

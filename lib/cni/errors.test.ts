@@ -60,6 +60,15 @@ describe("delegateFailure", () => {
     expect(delegateFailure("x", bytes(JSON.stringify({ code, msg: "m" })), "").code).toBe(ours);
   });
 
+  test.each([
+    ['{"code":0,"msg":"m"}', "m"],
+    ['{"code":11}', ""],
+  ])("%s is a CNI error: it has a number or a message", (stdout, msg) => {
+    const error = delegateFailure("x", bytes(stdout), "");
+    expect(error).toBeInstanceOf(DelegateError);
+    expect(error.message).toContain(msg);
+  });
+
   test.each(["", "panic: x", "[]", "null", "{}", `{"code":"7","msg":"m"}`])(
     "%j is no CNI error: the message says how the process ended",
     (stdout) => {

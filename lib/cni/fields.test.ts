@@ -131,6 +131,15 @@ test.each([
   );
 });
 
+test("a number without an upper bound names none", () => {
+  expect(integer({ min: 3 }).expected).toBe("a whole number from 3");
+  expect(integer({ min: 3, max: 9 }).expected).toBe("a whole number from 3 to 9");
+});
+
+test("an absent list is empty", () => {
+  expect(readFields({ trunk: list(integer()) }, {}).trunk).toEqual([]);
+});
+
 test("a long value is cut in the message", () => {
   const read = () => readFields({ a: integer() }, { a: "x".repeat(10_000) });
   expect(read).toThrow(

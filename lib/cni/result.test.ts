@@ -180,6 +180,14 @@ describe("parseResult", () => {
   test("an old family without an address is refused", () => {
     expect(() => parseResult({ ip4: { gateway: "10.0.0.1" } }, "0.2.0", READING)).toThrow("ip4.ip");
   });
+
+  test("what is of another type in an old family is refused by its name", () => {
+    const refused = expect.objectContaining({
+      code: "decode-failure",
+      message: expect.stringContaining("ip6.routes"),
+    });
+    expect(() => parseResult({ ip6: { ip: "fd00::2/64", routes: 5 } }, "0.2.0", READING)).toThrow(refused);
+  });
 });
 
 // ---- properties

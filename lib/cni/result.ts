@@ -126,7 +126,7 @@ export const ROUTE_FIELDS = {
 };
 
 /** Table of a `dns` object. */
-export const DNS_FIELDS = {
+const DNS_FIELDS = {
   nameservers: list(text()),
   domain: text(),
   search: list(text()),
@@ -299,7 +299,7 @@ function withoutVersion(ip: ResultIp): object {
 }
 
 /** Only the members that say something. */
-export function formatDns({ nameservers, domain, search, options }: ResultDns): JsonObject {
+function formatDns({ nameservers, domain, search, options }: ResultDns): JsonObject {
   return {
     ...(nameservers.length > 0 && { nameservers }),
     ...(domain !== "" && { domain }),
@@ -311,14 +311,13 @@ export function formatDns({ nameservers, domain, search, options }: ResultDns): 
 function formatOld({ ips, routes, dns }: Result, version: CniVersion): JsonObject {
   return {
     cniVersion: version,
-    ...formatOldFamily("ip4", 4, ips, routes),
-    ...formatOldFamily("ip6", 6, ips, routes),
+    ...formatOldFamily(4, ips, routes),
+    ...formatOldFamily(6, ips, routes),
     dns: formatDns(dns),
   };
 }
 
 function formatOldFamily(
-  key: "ip4" | "ip6",
   family: 4 | 6,
   ips: readonly ResultIp[],
   routes: readonly ResultRoute[],
@@ -327,5 +326,5 @@ function formatOldFamily(
   if (ip === undefined) return {};
   const own = routes.filter(({ dst }) => familyOf(dst) === family).map(({ dst, gw }) => given({ dst, gw }));
   const shape = { ip: ip.address, ...given({ gateway: ip.gateway }), ...listed("routes", own) };
-  return { [key]: shape as JsonObject };
+  return { [`ip${family}`]: shape as JsonObject };
 }

@@ -75,8 +75,6 @@ const BANDWIDTH = {
   egressBurst: integer(),
 };
 
-export type Bandwidth = Read<typeof BANDWIDTH>;
-
 /** Names for an attachment: one list for every network, or (as podman sends it) one per network. */
 export type Aliases = readonly string[] | Readonly<Record<string, readonly string[]>>;
 
@@ -123,7 +121,7 @@ export type RuntimeConfig = Read<typeof RUNTIME_CONFIG_FIELDS>;
 export const GATEWAY_PRIORITY = optionalInteger({ min: -(2 ** 31), max: 2 ** 31 - 1 });
 
 /** `args.cni`, the metadata of orchestrators. Keys that we do not know mean nothing to us. */
-export const CNI_ARGS_FIELDS = {
+const CNI_ARGS_FIELDS = {
   labels: list(object({ key: text(), value: text() })),
   /** Requested addresses, with or without prefix length. */
   ips: list(text()),

@@ -3,6 +3,7 @@
  * wrong with it at once, each with its line.
  */
 import { isMap, isScalar, LineCounter, type Node, parseDocument, type YAMLMap } from "yaml";
+import { editDistance } from "../edit-distance.ts";
 import { FairleadError } from "../errors.ts";
 
 /** One key. `parse` gets the value as YAML read it, and throws an Error whose message says what is wrong. */
@@ -47,14 +48,14 @@ export interface ConfigSource {
 export function readConfig<K extends ConfigKeys>(keys: K, source: ConfigSource): ConfigValues<K> {
   const { text } = source;
   if (text.length > MAX_FILE_CHARACTERS) {
-    throw broken(source, "decode-failure", `it has more than ${MAX_FILE_CHARACTERS} characters`);
+    throw broken(source, "decode-failure", { reason: `it has more than ${MAX_FILE_CHARACTERS} characters` });
   }
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true });
   const [failure] = document.errors;
   if (failure) {
     const { line } = lines.linePos(failure.pos[0]);
-    throw broken(source, "decode-failure", `line ${line}: it is not YAML: ${failure.message}`);
+    throw broken(source, "decode-failure", { reason: `line ${line}: it is not YAML: ${failure.message}` });
   }
   const reader = new Reader(keys, lines);
   reader.readRoot(document.contents);
@@ -125,21 +126,20 @@ function problemsError(source: ConfigSource, problems: readonly Problem[]): Fair
     return path === "" ? `${place}${text}` : `${place}${path}: ${text}`;
   });
   const reason = lines.length === 1 ? lines.join("") : `${lines.length} problems:\n  ${lines.join("\n  ")}\n`;
-  return broken(source, "invalid-config", reason, { problems });
+  return broken(source, "invalid-config", { reason, details: { problems } });
 }
 
 function broken(
   { file, command }: ConfigSource,
   code: "invalid-config" | "decode-failure",
-  reason: string,
-  details: Readonly<Record<string, unknown>> = {},
+  { reason, details = {} }: { readonly reason: string; readonly details?: Readonly<Record<string, unknown>> },
 ): FairleadError {
   const hint = `\`fairlead ${command} --help-config\` lists every key`;
   return new FairleadError({ code, operation: OPERATION, object: file, reason, hint, details });
 }
 
 /** `; did you mean "http.listen"?` when one of `known` is near, else nothing. */
-export function suggestion(word: string, known: readonly string[]): string {
+function suggestion(word: string, known: readonly string[]): string {
   const distances = known.map((candidate) => ({ candidate, distance: nearness(word, candidate) }));
   const [best] = distances.sort((a, b) => a.distance - b.distance);
   return best && best.distance <= 2 ? `; did you mean "${best.candidate}"?` : "";
@@ -150,18 +150,4 @@ function nearness(word: string, candidate: string): number {
   const plain = (text: string): string => text.toLowerCase().replace(/[-_]/g, "");
   const last = candidate.slice(candidate.lastIndexOf(".") + 1);
   return Math.min(editDistance(plain(word), plain(candidate)), 1 + editDistance(plain(word), plain(last)));
-}
-
-/** Levenshtein distance. */
-export function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, at) => at);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const replaced = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }

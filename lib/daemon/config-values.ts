@@ -4,13 +4,8 @@ import { FairleadError } from "../errors.ts";
 import type { ConfigKey } from "./config-file.ts";
 import { MAX_SOCKET_PATH_BYTES } from "./unix-socket.ts";
 
-export function key<T>(
-  type: string,
-  fallback: string,
-  description: string,
-  parse: (value: unknown) => T,
-): ConfigKey<T> {
-  return { type, fallback, description, parse };
+export function key<T>(words: Omit<ConfigKey<T>, "parse">, parse: (value: unknown) => T): ConfigKey<T> {
+  return { ...words, parse };
 }
 
 /** What a parser throws; the reader adds file, line and key. */

@@ -1,7 +1,7 @@
 import { mkdirSync, statSync, writeFileSync } from "node:fs";
 import { connect, createServer, type Server } from "node:net";
 import { dirname } from "node:path";
-import { TemporaryDirectory } from "../../test/support/ipam-fronts.ts";
+import { TemporaryDirectory } from "../../test/support/ipam/ipam-fronts.ts";
 import { bindPrivately } from "./unix-socket.ts";
 
 const directory = new TemporaryDirectory();

@@ -61,7 +61,7 @@ function unsigned(sizeBytes: number): Field<number> {
   };
 }
 
-export const u8: Field<number> = unsigned(1);
+const u8: Field<number> = unsigned(1);
 export const u16: Field<number> = unsigned(2);
 export const u32: Field<number> = unsigned(4);
 
@@ -81,12 +81,6 @@ function address(sizeBytes: 4 | 16): Field<Address> {
 
 export const ipv4: Field<Address> = address(4);
 export const ipv6: Field<Address> = address(16);
-
-/** Bytes up to the end, copied both ways. */
-export const rest: Field<Uint8Array> = {
-  read: (message, at, end) => ({ value: message.slice(at, end), next: end }),
-  write: (out, value) => out.bytes(value),
-};
 
 /** Bytes after their number, itself an unsigned integer. */
 export function counted(count: Field<number>): Field<Uint8Array> {

@@ -1,6 +1,6 @@
 /** Damaged messages: decoding ends, with a value or with a typed error, and a value encodes to what it was. */
 import { isDeepStrictEqual } from "node:util";
-import { mutatedMessages } from "../../test/support/dns-mutations.ts";
+import { mutatedMessages } from "../../test/support/dns/dns-mutations.ts";
 import { FairleadError } from "../errors.ts";
 import { decodeHead, decodeMessage, encodeMessage, type Message } from "./message.ts";
 

@@ -1,7 +1,7 @@
 /** Messages of `dig` and `dnsmasq`, see test/captures/dns. */
 
-import { readCapture } from "../../test/support/captures.ts";
-import { capturedMessages } from "../../test/support/dns-mutations.ts";
+import { capturedMessages } from "../../test/support/dns/dns-mutations.ts";
+import { readCapture } from "../../test/support/kernel/captures.ts";
 import { parseAddress } from "../addr/address.ts";
 import { ednsOf, ednsRecord } from "./edns.ts";
 import { CLASS_IN, decodeHead, decodeMessage, encodeMessage, NO_FLAGS } from "./message.ts";

@@ -1,4 +1,4 @@
-import { hexBytes } from "../../test/support/hex.ts";
+import { hexBytes } from "../../test/support/kernel/hex.ts";
 import { compressedName, foldName, labelsOf, plainName } from "./name.ts";
 import { Writer } from "./writer.ts";
 

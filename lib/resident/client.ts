@@ -5,8 +5,8 @@
  * always did.
  */
 import { FairleadError } from "../errors.ts";
-import { libc } from "../linux/ffi.ts";
-import type { Libc } from "../linux/libc.ts";
+import { libc } from "../linux/calls/ffi.ts";
+import type { Libc } from "../linux/calls/libc.ts";
 import { BUILD } from "../version.ts";
 import {
   type ConversationCalls,
@@ -15,12 +15,8 @@ import {
   START_LIMIT_MS,
 } from "./conversation.ts";
 import { encodeRequest, type ResidentAnswer, type Variables } from "./frames.ts";
-import { DEFAULT_WORKER_DIRECTORY, WORKER_SOCKET_NAME } from "./place.ts";
 
 export type { ResidentAnswer } from "./frames.ts";
-
-/** Where workers listen unless told otherwise. */
-export const DEFAULT_RESIDENT_SOCKET = `${DEFAULT_WORKER_DIRECTORY}/${WORKER_SOCKET_NAME}`;
 
 /** The service's own limit (ten seconds), that on a bridge's lock (ten), and some. */
 const DEFAULT_LIMIT_MS = 25_000;

@@ -12,7 +12,7 @@
  * The plugins' own client is the front, in C: plugins/front/conversation.c. This one serves whoever runs plugins from within
  * Fairlead.
  */
-import type { Libc } from "../linux/libc.ts";
+import type { Libc } from "../linux/calls/libc.ts";
 import {
   answerBytes,
   DECLINED,
@@ -108,7 +108,7 @@ function awaitAnswer(c: ConversationCalls, fd: number, conversation: Conversatio
   let buffer = new Uint8Array(FIRST_BUFFER_BYTES);
   let isShut = false;
   for (let length = 0; ; ) {
-    if (!waitFor(c, fd, POLLIN, deadline)) {
+    if (!waitFor(c, { fd, events: POLLIN }, deadline)) {
       if (length > 0) return { kind: "lost", timedOut: true };
       // What came in the last moment is read below; after it there is only the end.
       isShut = true;
@@ -137,11 +137,17 @@ function grown(buffer: Uint8Array, bytes: number): Uint8Array<ArrayBuffer> {
 
 /** Waits for the end of a worker that has been told, by the shut socket, that its answer is not wanted. */
 function awaitHangUp(c: ConversationCalls, fd: number, deadline: number): ConversationOutcome {
-  return waitFor(c, fd, NOTHING_BUT_HANGING_UP, deadline) ? UNTAKEN : { kind: "lost", timedOut: true };
+  return waitFor(c, { fd, events: NOTHING_BUT_HANGING_UP }, deadline)
+    ? UNTAKEN
+    : { kind: "lost", timedOut: true };
 }
 
 /** False when the deadline came first. A signal that interrupts only makes it look at the clock. */
-function waitFor(c: ConversationCalls, fd: number, events: number, deadline: number): boolean {
+function waitFor(
+  c: ConversationCalls,
+  { fd, events }: { readonly fd: number; readonly events: number },
+  deadline: number,
+): boolean {
   const request = new Uint8Array(8);
   const view = new DataView(request.buffer);
   view.setInt32(0, fd, true);

@@ -42,7 +42,7 @@ export const CNI_VARIABLES = [
 export type Variables = Readonly<Record<string, string | undefined>>;
 
 /** What is to be run. */
-export interface RequestHeader {
+interface RequestHeader {
   /** Of the client's executable: a worker runs nothing for another build than its own. */
   readonly build: string;
   /** Name of the executable: "fairlead-bridge". */

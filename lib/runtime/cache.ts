@@ -16,7 +16,7 @@ import type { AttachmentKey } from "../cni/request.ts";
 import { parseResult, type Result } from "../cni/result.ts";
 import { isCniVersion, UNNAMED_CNI_VERSION } from "../cni/versions.ts";
 import { FairleadError } from "../errors.ts";
-import { closeFd } from "../linux/errno.ts";
+import { closeFd } from "../linux/calls/errno.ts";
 import {
   listDirectory,
   makeDirectories,
@@ -28,13 +28,13 @@ import {
   removeAbandonedTemporaries,
   removeFile,
   writeFileDurable,
-} from "../linux/files.ts";
-import { writeAll } from "../linux/stdio.ts";
+} from "../linux/files/files.ts";
+import { writeAll } from "../linux/files/stdio.ts";
 import { type Conflist, readConflist } from "./conflist.ts";
 import { keyOf, type RuntimeAttachment } from "./request-configuration.ts";
 
 /** libcni's default. */
-export const DEFAULT_CACHE_DIRECTORY = "/var/lib/cni";
+const DEFAULT_CACHE_DIRECTORY = "/var/lib/cni";
 
 const KIND = "cniCacheV1";
 

@@ -8,11 +8,8 @@
  * Source: CNI SPEC 1.1.0, "Network configuration format"; libcni 1.3, `LoadNetworkConf`.
  */
 import { asFairleadError, FairleadError } from "../errors.ts";
-import { listDirectory, readFileIfExists } from "../linux/files.ts";
+import { listDirectory, readFileIfExists } from "../linux/files/files.ts";
 import { type Conflist, conflistOfPlugin, decodeObject, readConflist, readPlugin } from "./conflist.ts";
-
-/** Where runtimes keep their conflists. */
-export const DEFAULT_CONF_DIRECTORY = "/etc/cni/net.d";
 
 /** Longest conflist that is read. */
 const MAX_CONFLIST_BYTES = 1024 * 1024;

@@ -1,5 +1,5 @@
 import { pluginExecContract } from "../../test/contract/plugin-exec.ts";
-import { FAKE_PLUGIN_FOLDER, FakePlugins } from "../../test/support/fake-plugins.ts";
+import { FAKE_PLUGIN_FOLDER, FakePlugins } from "../../test/support/runtimes/fake-plugins.ts";
 
 pluginExecContract("functions", () => ({
   exec: new FakePlugins({

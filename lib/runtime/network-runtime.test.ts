@@ -14,7 +14,7 @@ import {
   type FakePlugin,
   FakePlugins,
   type PluginCall,
-} from "../../test/support/fake-plugins.ts";
+} from "../../test/support/runtimes/fake-plugins.ts";
 import { isHalfMade, ResultCache } from "./cache.ts";
 import { readConflist } from "./conflist.ts";
 import { NetworkRuntime } from "./network-runtime.ts";

@@ -39,7 +39,7 @@ export function runPluginOnce(
 }
 
 /** The first regular file of that name. @throws FairleadError `plugin-not-found` */
-export function findPluginFile({ pluginPath, exec }: PluginHost, type: string): string {
+function findPluginFile({ pluginPath, exec }: PluginHost, type: string): string {
   const found = pluginPath.map((folder) => `${folder}/${type}`).find((file) => exec.isRegularFile(file));
   if (found !== undefined) return found;
   throw new FairleadError({

@@ -1,8 +1,8 @@
 /** Plugins as the system runs them: by a resident worker where there is one, as processes otherwise. Limited in time. */
 import type { Exec, ExecOutcome } from "../cni/delegate.ts";
-import { execFile } from "../linux/exec.ts";
-import { statPath } from "../linux/stat.ts";
-import { sleepMs, writeAll } from "../linux/stdio.ts";
+import { statPath } from "../linux/files/stat.ts";
+import { sleepMs, writeAll } from "../linux/files/stdio.ts";
+import { execFile } from "../linux/processes/exec.ts";
 import { tryResident } from "../resident/client.ts";
 
 /** A plugin may wait for a service (10 s) and for locks; what takes longer hangs. */

@@ -5,9 +5,10 @@
  * in one direction: a container that is there keeps its network. So everything must point the same way, and whatever
  * cannot be seen counts as there.
  */
-import { bootId } from "../linux/machine.ts";
-import { netnsCookie } from "../linux/netns-cookie.ts";
-import { statPath } from "../linux/stat.ts";
+
+import { statPath } from "../linux/files/stat.ts";
+import { netnsCookie } from "../linux/namespaces/netns-cookie.ts";
+import { bootId } from "../linux/processes/machine.ts";
 import type { CachedAttachment, OwnerNotes } from "./cache.ts";
 
 /** Where one stands when one looks: paths mean different things elsewhere. */
