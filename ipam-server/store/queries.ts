@@ -2,7 +2,7 @@
 
 import { addressEquals } from "../../lib/addr/address.ts";
 import { FairleadError } from "../../lib/errors.ts";
-import type { EventQuery, EventRecord } from "../../lib/ipam/store.ts";
+import type { EventQuery, EventRecord, LeaseStore } from "../../lib/ipam/store.ts";
 
 /** True when `event` is asked for; `since` and `limit` aside. */
 export function matchesQuery(event: EventRecord, query: EventQuery): boolean {
@@ -37,8 +37,17 @@ export function checkPlace(since: number, { trimmed, newest }: LogBounds): void 
   throw lostPlace(since, reason, { trimmed, newest });
 }
 
+/** @throws compacted when the place is of another log than the store's */
+export function checkLog(
+  { logId }: Pick<LeaseStore, "logId">,
+  place: { readonly since: number; readonly logId: string | undefined },
+): void {
+  if (place.logId === undefined || place.logId === logId) return;
+  throw lostPlace(place.since, `that place is in log ${place.logId}, and this is log ${logId}`, { logId });
+}
+
 /** The answer to whoever is at a place that this log does not have. */
-export function lostPlace(since: number, reason: string, details: object): FairleadError {
+function lostPlace(since: number, reason: string, details: object): FairleadError {
   return new FairleadError({
     code: "compacted",
     operation: "read events",

@@ -1,3 +1,4 @@
+/** The store that keeps nothing: for tests, and for a service that may forget. */
 import { randomBytes } from "node:crypto";
 import { compareAddresses, formatAddress } from "../../../lib/addr/address.ts";
 import type { FairleadError } from "../../../lib/errors.ts";
@@ -57,6 +58,10 @@ export class MemoryStore implements LeaseStore {
     return this.#disk.logId;
   }
 
+  get trimmedRevision(): number {
+    return this.#disk.trimmedRevision;
+  }
+
   renewLogId(): void {
     this.#checkOpen("renew log id");
     this.#disk.logId = newLogId();
@@ -98,6 +103,12 @@ export class MemoryStore implements LeaseStore {
       if (event !== undefined && matchesQuery(event, query)) found.push(event);
     }
     return found;
+  }
+
+  eventsAt(revisions: readonly number[]): readonly EventRecord[] {
+    this.#checkOpen("read events");
+    const { events, trimmedRevision } = this.#disk;
+    return revisions.flatMap((revision) => events[revision - trimmedRevision - 1] ?? []);
   }
 
   readLeases({ after, limit }: LeasePage): readonly LeaseRecord[] {

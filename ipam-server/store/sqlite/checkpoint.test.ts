@@ -2,7 +2,8 @@ import { copyFileSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { Checkpointer, lengthenLog } from "./checkpoint.ts";
+import { settleTurns } from "../../../test/support/turns.ts";
+import { Checkpointer, lengthenLog, logLength } from "./checkpoint.ts";
 
 const KIB = 1024;
 
@@ -15,7 +16,7 @@ beforeEach(() => {
   const path = join(directory, "x.db");
   database = new DatabaseSync(path);
   database.exec("PRAGMA journal_mode = WAL; CREATE TABLE t (data BLOB)");
-  checkpointer = new Checkpointer({ database, onError: (error) => errors.push(error) });
+  checkpointer = new Checkpointer({ database, path, onError: (error) => errors.push(error) });
 });
 afterEach(() => {
   checkpointer.close();
@@ -63,15 +64,43 @@ test("a short log may wait", () => {
   jest.useRealTimers();
 });
 
-test("a log that never gets a pause is copied once it is very long", async () => {
-  let written = 0;
-  for (; written < 256 && databaseKiB() < KIB; written++) {
-    write(KIB);
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  expect(written).toBeLessThan(200);
-  expect(logKiB()).toBeGreaterThan(128 * KIB);
-  expect(logKiB()).toBeLessThan(192 * KIB);
+test.each([
+  ["as it is", 1],
+  ["three times too high", 3],
+  ["three times too low", 1 / 3],
+])(
+  "a log that never gets a pause stays below 64 MiB, where commits are estimated %s",
+  async (_name, factor) => {
+    for (let written = 0; written < 120; written++) {
+      database.prepare("INSERT INTO t VALUES (zeroblob(?))").run(KIB * KIB);
+      checkpointer.noteCommit(KIB * KIB * factor);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(databaseKiB()).toBeGreaterThan(48 * KIB);
+    expect(logKiB()).toBeGreaterThan(16 * KIB);
+    expect(logKiB()).toBeLessThan(64 * KIB);
+  },
+  60_000,
+);
+
+test("a log that is too long is not copied any more by one that was closed meanwhile", async () => {
+  for (let written = 0; written < 40; written++) write(KIB);
+  checkpointer.close();
+  const before = databaseKiB();
+  await settleTurns();
+  expect(databaseKiB()).toBe(before);
+});
+
+test("of a log that was begun anew in a long file, what is new counts", () => {
+  const path = join(directory, "x.db");
+  for (let n = 0; n < 8; n++) write(KIB);
+  const long = logLength(path);
+  expect(long / KIB).toBeGreaterThan(8 * KIB - 1);
+  database.exec("PRAGMA wal_checkpoint(RESTART)");
+  write(64);
+  expect(logKiB() * KIB).toBeGreaterThan(long);
+  expect(logLength(path)).toBeGreaterThan(64 * KIB);
+  expect(logLength(path)).toBeLessThan(128 * KIB);
 });
 
 test("a log that was lengthened is used from where it was, and read by who comes next", () => {

@@ -14,14 +14,16 @@
  *
  * Source: https://www.sqlite.org/wal.html, "Checkpointing" and "Avoiding Excessively Large WAL Files".
  */
-import { closeSync, fstatSync, ftruncateSync, openSync, writeSync } from "node:fs";
+import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
 
 const IDLE_MS = 50;
 /** A log shorter than this may wait for a later pause: replaying it takes a few milliseconds. */
 const WORTH_COPYING_BYTES = 4 * 1024 * 1024;
-/** A log this long is copied under load, too. Replaying it takes less than a second. */
-const LONGEST_BYTES = 128 * 1024 * 1024;
+/** A log this long is copied under load, too: it stays below 64 MiB, and replaying it takes a fraction of a second. */
+const LONGEST_BYTES = 32 * 1024 * 1024;
+/** The log is measured whenever commits have put about so much into it. They may be wrong by a factor of three. */
+const MEASURE_BYTES = 8 * 1024 * 1024;
 
 /** Room for all that commits write between two pauses of a service that is not under load. */
 const ROOM_BYTES = WORTH_COPYING_BYTES + 1024 * 1024;
@@ -49,8 +51,47 @@ export function lengthenLog(path: string): void {
   }
 }
 
+const LOG_HEADER_BYTES = 32;
+const FRAME_HEADER_BYTES = 24;
+
+/**
+ * Bytes of the log that count, which its file's size does not tell: a frame belongs to the log when it has the log's salts, and behind the
+ * last one that does none does. Some fifteen short reads.
+ *
+ * Source: https://www.sqlite.org/fileformat2.html#walformat.
+ */
+export function logLength(path: string): number {
+  const fd = openSync(`${path}-wal`, "r");
+  try {
+    const header = readAt(fd, 0, LOG_HEADER_BYTES);
+    const frameBytes = FRAME_HEADER_BYTES + header.readUInt32BE(8);
+    const salts = header.subarray(16, 24);
+    const counts = (frame: number): boolean =>
+      readAt(fd, LOG_HEADER_BYTES + frame * frameBytes, FRAME_HEADER_BYTES)
+        .subarray(8, 16)
+        .equals(salts);
+    let [low, high] = [0, Math.max(0, Math.floor((fstatSync(fd).size - LOG_HEADER_BYTES) / frameBytes))];
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      if (counts(middle)) low = middle + 1;
+      else high = middle;
+    }
+    return low * frameBytes;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function readAt(fd: number, position: number, length: number): Buffer {
+  const bytes = Buffer.alloc(length);
+  readSync(fd, bytes, 0, length, position);
+  return bytes;
+}
+
 export interface CheckpointerOptions {
   readonly database: DatabaseSync;
+  /** Of the database's file. */
+  readonly path: string;
   /** Told when a checkpoint fails. The log then stays as it is, and the next occasion tries again. */
   readonly onError: (error: unknown) => void;
 }
@@ -58,8 +99,10 @@ export interface CheckpointerOptions {
 export class Checkpointer {
   readonly #options: CheckpointerOptions;
   #idleTimer: NodeJS.Timeout | undefined;
-  /** What commits have put into the log since it was begun anew, roughly: its length is not to be had. */
+  /** What commits have put into the log since it was begun anew, roughly. */
   #logBytes = 0;
+  /** Of these, how many there were when it was measured last. */
+  #measuredAt = 0;
   #isClosed = false;
 
   constructor(options: CheckpointerOptions) {
@@ -71,9 +114,18 @@ export class Checkpointer {
   noteCommit(bytes: number): void {
     this.#idleTimer ??= setTimeout(() => this.#checkpointAbove(WORTH_COPYING_BYTES), IDLE_MS).unref();
     this.#idleTimer.refresh();
-    const wasLong = this.#logBytes > LONGEST_BYTES;
     this.#logBytes += bytes;
-    if (this.#logBytes > LONGEST_BYTES && !wasLong) setImmediate(() => this.#checkpointAbove(LONGEST_BYTES));
+    if (this.#logBytes - this.#measuredAt > MEASURE_BYTES) this.#measure();
+  }
+
+  #measure(): void {
+    try {
+      this.#logBytes = logLength(this.#options.path);
+    } catch (error) {
+      this.#options.onError(error);
+    }
+    this.#measuredAt = this.#logBytes;
+    if (this.#logBytes > LONGEST_BYTES) setImmediate(() => this.#checkpointAbove(LONGEST_BYTES));
   }
 
   /** Closing the database makes the last checkpoint by itself. */
@@ -86,6 +138,7 @@ export class Checkpointer {
   #checkpointAbove(bytes: number): void {
     if (this.#isClosed || this.#logBytes <= bytes) return;
     this.#logBytes = 0;
+    this.#measuredAt = 0;
     try {
       this.#options.database.exec("PRAGMA wal_checkpoint(RESTART)");
     } catch (error) {

@@ -22,7 +22,7 @@ test.each([
   [787, "SQLITE_CONSTRAINT_FOREIGNKEY", "conflict", true],
   [26, "SQLITE_NOTADB", "corrupt", true],
   [1, "SQLITE_ERROR", "io", false],
-] as const)("result code %d, %s, is a failure of class %s", (errcode, _, failure, fatal) => {
+] as const)("result code %d, %s, is a failure of class %s", (...[errcode, _, failure, fatal]) => {
   const error = sqliteError(thrown(errcode), "commit", "/x/ipam.db");
   expect(storeFailureOf(error)).toBe(failure);
   expect(isFatal(failure)).toBe(fatal);

@@ -1,3 +1,4 @@
+/** What an error of SQLite means for the store: a failure of one of its classes, with what to do. */
 import { FairleadError } from "../../../lib/errors.ts";
 import { type StoreFailure, storeError } from "../../../lib/ipam/store.ts";
 

@@ -1,3 +1,4 @@
+/** The event log in SQLite: which revisions a query is about, read piece by piece. */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { addressToKey } from "../../../lib/addr/address.ts";
 import type { EventQuery, EventRecord } from "../../../lib/ipam/store.ts";
@@ -69,6 +70,8 @@ export class EventLog {
 
 /** Rows that are looked at in one go: some milliseconds, for which nothing else is served. */
 const SCAN_ROWS = 4_096;
+/** Events that are taken out in one go; each costs more than a row that is passed over. */
+const STEP_EVENTS = 512;
 
 /** A filter without an index may look at every event that there is, to find none. */
 function spanOf({ networkName, containerId, kind }: EventQuery): number {
@@ -102,8 +105,11 @@ export class EventReading {
   step(): boolean {
     const { last, limit, span, read } = this.#reach;
     const to = Math.min(last, this.#next + span - 1);
-    if (this.#next <= last) this.found.push(...read(this.#next, to, limit - this.found.length));
-    this.#next = to + 1;
+    const most = Math.min(STEP_EVENTS, limit - this.found.length);
+    const events = this.#next <= last ? read(this.#next, to, most) : [];
+    this.found.push(...events);
+    const newest = events.length === most ? events.at(-1)?.revision : undefined;
+    this.#next = (newest ?? to) + 1;
     return this.#next > last || this.found.length >= limit;
   }
 }

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { ManualClock } from "../../../lib/clock.ts";
-import { ADMIN, NODE1, openService } from "../../../test/support/ipam-fixture.ts";
+import { ADMIN, NODE1, openService } from "../../../test/support/ipam/ipam-fixture.ts";
 import type { RunningService } from "../../service.ts";
 import { MIGRATIONS } from "./schema.ts";
 import { openSqliteStore } from "./store.ts";
@@ -85,7 +85,7 @@ describe("a database of layout 1", () => {
   test("keeps its events, and writes new ones beside them", async () => {
     await service.createNetwork({ name: "new" }, ADMIN);
     const events = await service.listEvents({ kind: "network-created" });
-    const { id } = await service.getNetwork("new");
+    const { id } = await service.getNetwork({ name: "new" });
     expect(events.map(({ networkName, networkId }) => [networkName, networkId])).toEqual([
       ["web", ""],
       ["lan", ""],

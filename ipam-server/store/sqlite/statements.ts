@@ -1,3 +1,4 @@
+/** The SQL statements of the store, in one table. */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { LEASE_COLUMNS } from "./rows.ts";
 
@@ -34,6 +35,7 @@ const SQL = {
   deleteLease: "DELETE FROM lease WHERE space = ? AND address = ? AND version = ?",
 
   insertEvent: "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+  eventAt: "SELECT * FROM event WHERE revision = ?",
   eventInstant: "SELECT at FROM event WHERE revision = ?",
 } as const;
 

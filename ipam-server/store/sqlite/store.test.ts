@@ -1,13 +1,23 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { Change, LeaseStore } from "../../../lib/ipam/store.ts";
 import { storeFailureOf } from "../../../lib/ipam/store.ts";
-import { contentOf, leaseStoreContract } from "../../../test/contract/lease-store.ts";
-import { eventRecord, leaseRecord, networkRecord } from "../../../test/support/store-records.ts";
+import { leaseStoreContract } from "../../../test/contract/lease-store.ts";
+import { contentOf } from "../../../test/support/ipam/store-batches.ts";
+import { eventRecord, leaseRecord, networkRecord } from "../../../test/support/ipam/store-records.ts";
 import { openSqliteStore } from "./store.ts";
 
 function newDirectory(): string {
@@ -59,6 +69,39 @@ describe("openSqliteStore", () => {
   const network = networkRecord("web", 1);
   const create: Change = { kind: "network", before: null, after: network };
   const firstBatch = { changes: [create], events: [eventRecord(1, network)] };
+
+  test("what cannot be opened is told as what it is", () => {
+    mkdirSync(path);
+    expect(errorOf(() => open())).toMatchObject({
+      failure: "io",
+      message: expect.stringContaining("unable to open database file"),
+    });
+  });
+
+  test("what large commits put into the log is copied back in the next pause", async () => {
+    jest.useFakeTimers({ doNotFake: ["setImmediate", "nextTick", "queueMicrotask"] });
+    try {
+      const store = open();
+      await store.commit(firstBatch);
+      const megabytes = () => statSync(path).size / 1024 ** 2;
+      let version = 1;
+      for (let batch = 0; batch < 2; batch += 1) {
+        const leases = Array.from({ length: 1_000 }, (_, at) => {
+          version += 1;
+          return leaseRecord(network, `10.${batch + 1}.${at >> 8}.${at & 255}`, { version });
+        });
+        await store.commit({
+          changes: leases.map((after) => ({ kind: "lease", before: null, after })),
+          events: leases.map((lease) => eventRecord(lease.version, lease)),
+        });
+      }
+      expect(megabytes()).toBeLessThan(0.25);
+      jest.advanceTimersByTime(1_000);
+      expect(megabytes()).toBeGreaterThan(0.5);
+    } finally {
+      jest.useRealTimers();
+    }
+  });
 
   test("a search through many events lets commits pass, and finds what is there", async () => {
     const store = open();
@@ -165,11 +208,12 @@ describe("openSqliteStore", () => {
     expect(readFileSync(path).equals(bytes)).toBe(true);
   });
 
-  test("refuses a directory that does not exist, naming the path", () => {
+  test("refuses a directory that does not exist, saying so and naming the path", () => {
     const missing = join(directory, "absent", "ipam.db");
     const { failure, message } = errorOf(() => openSqliteStore({ path: missing }));
     expect(failure).toBe("io");
     expect(message).toContain(missing);
+    expect(message).toContain("no such file or directory");
   });
 
   test("notices that the file was replaced, and never answers for what nobody will find", async () => {
@@ -184,6 +228,22 @@ describe("openSqliteStore", () => {
     expect(errorOf(() => store.commit(batch)).failure).toBe("fenced");
     renameSync(`${path}.old`, path);
     expect((await contentOf(store)).leases).toEqual([]);
+  });
+
+  test("a commit that loses the database midway is of unknown fate, and says both errors", () => {
+    const store = open();
+    const losing: Change = {
+      kind: "network",
+      before: null,
+      get after() {
+        store.close();
+        return network;
+      },
+    };
+    const batch = { changes: [losing], events: [eventRecord(1, network)] };
+    const { failure, message } = errorOf(() => store.commit(batch));
+    expect(failure).toBe("sync");
+    expect(message).toMatch(/finalized; and it could not be rolled back: Error: database is not open/);
   });
 
   test("an owner in another process keeps the file, and its kill -9 frees it with all that it committed", async () => {

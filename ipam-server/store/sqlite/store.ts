@@ -1,3 +1,4 @@
+/** The store in SQLite: opened, loaded, and written to one batch at a time. */
 import type { DatabaseSync } from "node:sqlite";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { addressToKey, formatAddress } from "../../../lib/addr/address.ts";
@@ -19,7 +20,7 @@ import { Checkpointer, lengthenLog } from "./checkpoint.ts";
 import { sqliteError } from "./errors.ts";
 import { EventLog } from "./event-log.ts";
 import { fileIdentity, openDatabase } from "./open.ts";
-import { eventToRow, integer, leaseFromRow, leaseToRow, type Row, text } from "./rows.ts";
+import { eventFromRow, eventToRow, integer, leaseFromRow, leaseToRow, type Row, text } from "./rows.ts";
 import { prepareStatements, type Statements } from "./statements.ts";
 
 export interface SqliteStoreOptions {
@@ -46,7 +47,7 @@ export function openSqliteStore(options: SqliteStoreOptions): LeaseStore {
     const meta = statements.meta.get() as Row;
     const [epoch, revision] = [integer(meta["epoch"]), integer(meta["revision"])];
     lengthenLog(path);
-    const checkpointer = new Checkpointer({ database, onError });
+    const checkpointer = new Checkpointer({ database, path, onError });
     return new SqliteStore({ database, statements, checkpointer, path, identity, epoch, revision });
   } catch (error) {
     database.close();
@@ -87,6 +88,7 @@ class SqliteStore implements LeaseStore {
   readonly #ids = new Map<number, string>();
   #logId: string;
   #revision: number;
+  #trimmedRevision: number;
   #isClosed = false;
   /** Settled when no read of several steps is under way. */
   #longRead: Promise<void> = Promise.resolve();
@@ -102,11 +104,16 @@ class SqliteStore implements LeaseStore {
     this.#identity = identity;
     this.#revision = revision;
     this.#logId = this.#readLogId();
+    this.#trimmedRevision = integer((statements.meta.get() as Row)["trimmed_revision"]);
     this.#readKeys();
   }
 
   get logId(): string {
     return this.#logId;
+  }
+
+  get trimmedRevision(): number {
+    return this.#trimmedRevision;
   }
 
   renewLogId(): void {
@@ -123,11 +130,10 @@ class SqliteStore implements LeaseStore {
 
   load(): StoreSnapshot {
     return this.#run("load state", () => {
-      const trimmedRevision = integer((this.#statements.meta.get() as Row)["trimmed_revision"]);
       return {
         revision: this.#revision,
-        trimmedRevision,
-        lastEventAtMs: this.#lastInstant(trimmedRevision),
+        trimmedRevision: this.#trimmedRevision,
+        lastEventAtMs: this.#lastInstant(this.#trimmedRevision),
         networks: this.readNetworks(),
         leases: this.#allLeases(),
       };
@@ -185,6 +191,15 @@ class SqliteStore implements LeaseStore {
     }
   }
 
+  eventsAt(revisions: readonly number[]): readonly EventRecord[] {
+    return this.#run("read events", () =>
+      revisions.flatMap((revision) => {
+        const row = this.#statements.eventAt.get(revision) as Row | undefined;
+        return row === undefined ? [] : eventFromRow(row);
+      }),
+    );
+  }
+
   readLeases({ after, limit }: LeasePage): readonly LeaseRecord[] {
     return this.#run("read leases", () => {
       const rows =
@@ -203,15 +218,15 @@ class SqliteStore implements LeaseStore {
 
   trimEvents(revision: number): void {
     this.#run("trim events", () => {
-      const trimmed = integer((this.#statements.meta.get() as Row)["trimmed_revision"]);
       const through = Math.min(revision, this.#revision);
-      if (through <= trimmed) return;
+      if (through <= this.#trimmedRevision) return;
       this.#statements.begin.run();
       try {
         const { changes } = this.#statements.trimTo.run(through, this.epoch);
         if (Number(changes) !== 1) throw this.#error("fenced", "another server has taken it over");
         this.#statements.trimEvents.run(through);
         this.#statements.commit.run();
+        this.#trimmedRevision = through;
       } catch (error) {
         throw this.#abort(error);
       }
