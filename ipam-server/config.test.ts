@@ -1,6 +1,5 @@
-import { editDistance } from "../lib/daemon/config-file.ts";
 import { FairleadError } from "../lib/errors.ts";
-import { defaultConfig, parseConfig } from "./config.ts";
+import { CONFIG_KEYS, defaultConfig, parseConfig } from "./config.ts";
 
 /** The problems that a file is refused with. */
 function problemsOf(text: string): string {
@@ -12,6 +11,13 @@ function problemsOf(text: string): string {
   }
   throw new Error("the configuration was accepted");
 }
+
+test.each(Object.entries(CONFIG_KEYS))(
+  "help says of %s what it takes, what it is by default, and what for",
+  (_key, { type, fallback, description }) => {
+    expect([type, fallback, description]).toEqual(Array(3).fill(expect.stringMatching(/./)));
+  },
+);
 
 test("nothing said means the defaults", () => {
   for (const text of ["", "# only a comment\n", "http:\nlog: {}\n", "socket:\n"]) {
@@ -44,8 +50,11 @@ grpc: {listen: "unix:///tmp/g.sock"}
 log:
   level: debug
   format: text
+history:
+  keep: {days: 7}
 `;
   expect(parseConfig(text, "f.yaml")).toEqual({
+    history: { keep: { days: 7, events: 10_000_000 } },
     socket: "/tmp/f.sock",
     stateDir: "/tmp/state",
     nodeName: "n1.example",
@@ -92,12 +101,23 @@ test.each([
   ["http: {listen: 127.0.0.1:70000}", "is not like 127.0.0.1:7410"],
   ["http: {listen: unix:/tmp/x}", "is not like 127.0.0.1:7410"],
   ["grpc: {listen: unix:x}", '"x" is not an absolute path'],
+  ["history: {keep: 5}", "5 is not like {days: 90"],
+  ["history: {keep: {days: 0}}", "days: 0 is not a whole number from 1"],
+  ["history: {keep: {days: 1.5}}", "days: 1.5 is not a whole number from 1"],
+  ['history: {keep: {events: "7"}}', 'events: "7" is not a whole number from 1'],
+  ["history: {keep: {days: 36501}}", "36501 is not a whole number from 1 to 36500"],
+  ["history: {keep: {weeks: 1}}", 'unknown key "weeks"'],
   ["log: {level: loud}", '"loud" is not one of trace, debug, info'],
   ["log: {format: xml}", '"xml" is not one of json, text'],
   ["socket: [", "line 1: it is not YAML"],
   ["socket: /a\nsocket: /b", "line 2: it is not YAML: Map keys must be unique"],
 ])("%s is refused", (text, problem) => {
   expect(problemsOf(text)).toContain(problem);
+});
+
+test.each([1, 36_500])("of the history %i days may be kept, and as many events", (count) => {
+  const { history } = parseConfig(`history: {keep: {days: ${count}, events: ${count}}}`, "f.yaml");
+  expect(history.keep).toEqual({ days: count, events: count });
 });
 
 test("all problems come at once, with their lines, and in the details", () => {
@@ -114,10 +134,4 @@ test("a hostile file costs no more than its length", () => {
   expect(problemsOf(bomb.join("\n"))).toContain("unknown key");
   expect(problemsOf(`socket: ${"[".repeat(5_000)}`)).toContain("not YAML");
   expect(problemsOf("#".repeat(1_100_000))).toContain("more than 1048576 characters");
-});
-
-test("edit distance", () => {
-  expect([editDistance("", "abc"), editDistance("kitten", "sitting"), editDistance("a", "a")]).toEqual([
-    3, 3, 0,
-  ]);
 });

@@ -17,7 +17,8 @@ import {
 } from "../lib/daemon/config-values.ts";
 import { DEFAULT_SOCKET, DEFAULT_STATE_DIR } from "../lib/daemon/paths.ts";
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "../lib/log.ts";
-import { type DefaultPool, parseDefaultPool } from "./default-pools.ts";
+import { type DefaultPool, parseDefaultPool } from "./operations/default-pools.ts";
+import { DEFAULT_KEEP, type Keep } from "./operations/retention.ts";
 
 export interface TcpAddress {
   readonly host: string;
@@ -38,6 +39,7 @@ export interface ServerConfig {
   readonly defaultPools: readonly DefaultPool[] | null;
   /** Whether the networks `bridge`, `host` and `none` are made when they are missing. */
   readonly predefinedNetworks: boolean;
+  readonly history: { readonly keep: Keep };
   /** Null: no listener. */
   readonly http: { readonly listen: TcpAddress | null };
   readonly grpc: { readonly listen: TcpAddress | UnixAddress | null };
@@ -52,40 +54,94 @@ const MAX_COOLING_SECONDS = 31_536_000;
 
 /** Every key that a configuration file may have. README and `fairlead server --help-config` print this table. */
 export const CONFIG_KEYS = {
-  socket: key("path", DEFAULT_SOCKET, "Unix socket for CNI plugins and the CLI, mode 0600", socketPath),
-  stateDir: key("path", DEFAULT_STATE_DIR, "Directory of the store and the token, mode 0700", absolutePath),
-  nodeName: key("text", "the host's name", "Name of this node, recorded with every lease", nodeName),
+  socket: key(
+    {
+      type: "path",
+      fallback: DEFAULT_SOCKET,
+      description: "Unix socket for CNI plugins and the CLI, mode 0600",
+    },
+    socketPath,
+  ),
+  stateDir: key(
+    {
+      type: "path",
+      fallback: DEFAULT_STATE_DIR,
+      description: "Directory of the store and the token, mode 0700",
+    },
+    absolutePath,
+  ),
+  nodeName: key(
+    {
+      type: "text",
+      fallback: "the host's name",
+      description: "Name of this node, recorded with every lease",
+    },
+    nodeName,
+  ),
   coolingSeconds: key(
-    "seconds",
-    String(DEFAULT_COOLING_SECONDS),
-    "How long a released address stays out of use, where its network does not say",
+    {
+      type: "seconds",
+      fallback: String(DEFAULT_COOLING_SECONDS),
+      description: "How long a released address stays out of use, where its network does not say",
+    },
     coolingSeconds,
   ),
   defaultPools: key(
-    "list of {base, size}",
-    "three IPv4 pools and one IPv6 pool, see conf/server.yaml",
-    "Prefixes that networks without a subnet get theirs from, in blocks of prefix length `size`",
+    {
+      type: "list of {base, size}",
+      fallback: "three IPv4 pools and one IPv6 pool, see conf/server.yaml",
+      description:
+        "Prefixes that networks without a subnet get theirs from, in blocks of prefix length `size`",
+    },
     defaultPools,
   ),
   predefinedNetworks: key(
-    "true or false",
-    "true",
-    "Whether networks bridge, host and none are made when they are missing",
+    {
+      type: "true or false",
+      fallback: "true",
+      description: "Whether networks bridge, host and none are made when they are missing",
+    },
     yesOrNo,
   ),
-  "http.listen": key("host:port", "off", "HTTP on loopback TCP; every request needs the token", loopback),
+  "history.keep": key(
+    {
+      type: "{days, events}",
+      fallback: `{days: ${DEFAULT_KEEP.days}, events: ${DEFAULT_KEEP.events}}`,
+      description:
+        "How much of the event log is kept: what is older than so many days, or beyond so many events, goes",
+    },
+    historyKeep,
+  ),
+  "http.listen": key(
+    {
+      type: "host:port",
+      fallback: "off",
+      description: "HTTP on loopback TCP; every request needs the token",
+    },
+    loopback,
+  ),
   "grpc.listen": key(
-    "host:port or unix:/path",
-    "off",
-    "gRPC on loopback TCP (every call needs the token) or on a unix socket of mode 0600",
+    {
+      type: "host:port or unix:/path",
+      fallback: "off",
+      description: "gRPC on loopback TCP (every call needs the token) or on a unix socket of mode 0600",
+    },
     loopbackOrSocket,
   ),
-  "log.level": key(LOG_LEVELS.join(", "), "info", "What is logged to stderr", oneOf(LOG_LEVELS)),
-  "log.format": key(LOG_FORMATS.join(", "), "json", "How it is written", oneOf(LOG_FORMATS)),
+  "log.level": key(
+    { type: LOG_LEVELS.join(", "), fallback: "info", description: "What is logged to stderr" },
+    oneOf(LOG_LEVELS),
+  ),
+  "log.format": key(
+    { type: LOG_FORMATS.join(", "), fallback: "json", description: "How it is written" },
+    oneOf(LOG_FORMATS),
+  ),
   intentsDir: key(
-    "path",
-    "release-intents in stateDir",
-    "Where CNI plugins leave the releases that they could not deliver",
+    {
+      type: "path",
+      fallback: "release-intents in stateDir",
+      description: "Where CNI plugins leave the releases that they could not deliver",
+    },
     absolutePath,
   ),
 };
@@ -109,6 +165,7 @@ export function parseConfig(text: string, file: string): ServerConfig {
     coolingSeconds: values.coolingSeconds ?? DEFAULT_COOLING_SECONDS,
     defaultPools: values.defaultPools ?? null,
     predefinedNetworks: values.predefinedNetworks ?? true,
+    history: { keep: values["history.keep"] ?? DEFAULT_KEEP },
     http: { listen: values["http.listen"] ?? null },
     grpc: { listen: values["grpc.listen"] ?? null },
     log: { level: values["log.level"] ?? "info", format: values["log.format"] ?? "json" },
@@ -121,6 +178,29 @@ function coolingSeconds(value: unknown): number {
     return value;
   }
   throw wrong(`${show(value)} is not a whole number of seconds from 0 to ${MAX_COOLING_SECONDS}`);
+}
+
+const MOST_DAYS = 36_500;
+
+function historyKeep(value: unknown): Keep {
+  const { days = DEFAULT_KEEP.days, events = DEFAULT_KEEP.events, ...others } = mappingOf(value);
+  const [other] = Object.keys(others);
+  if (other !== undefined) throw wrong(`${show(value)}: unknown key "${other}"`);
+  return {
+    days: wholeNumber("days", days, MOST_DAYS),
+    events: wholeNumber("events", events, Number.MAX_SAFE_INTEGER),
+  };
+}
+
+function mappingOf(value: unknown): Readonly<Record<string, unknown>> {
+  if (typeof value === "object" && value !== null && !Array.isArray(value))
+    return value as Record<string, unknown>;
+  throw wrong(`${show(value)} is not like {days: 90, events: 10000000}`);
+}
+
+function wholeNumber(name: string, value: unknown, most: number): number {
+  if (typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= most) return value;
+  throw wrong(`${name}: ${show(value)} is not a whole number from 1 to ${most}`);
 }
 
 function defaultPools(value: unknown): readonly DefaultPool[] {

@@ -1,12 +1,12 @@
-import { existsSync, mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { FairleadError } from "../lib/errors.ts";
 import type { ReleaseRequest, ReleaseResponse, ServiceInfo } from "../lib/ipam/api.ts";
 import type { LogFields, Logger } from "../lib/log.ts";
-import { openTestService, TEST_CALLER, TemporaryDirectory } from "../test/support/ipam-fronts.ts";
-import { waitUntil } from "../test/support/lab-process.ts";
+import { openTestService, TEST_CALLER, TemporaryDirectory } from "../test/support/ipam/ipam-fronts.ts";
+import { waitUntil } from "../test/support/lab/lab-process.ts";
+import { createValidators } from "./fronts/schema/validation.ts";
 import { type IntentOptions, IntentReplay } from "./intents.ts";
-import { createValidators } from "./schema/validation.ts";
 
 const validators = createValidators();
 const key = (containerId: string) => ({ networkName: "web", containerId, ifname: "eth0" });
@@ -158,6 +158,27 @@ test("a file stays while its release fails, and is logged once", async () => {
   expect(existsSync(dir)).toBe(false);
 });
 
+test("what cannot be taken is told once, and harms no other", async () => {
+  // With the ending of what is worked on it is longer than a name may be.
+  const long = `${"x".repeat(245)}.json`;
+  leave(long, { key: key("c1"), attempt: "d1" });
+  leave("a.json", { key: key("c2"), attempt: "d2" });
+  const intents = replay();
+  expect(await intents.replay()).toBe(1);
+  expect(await intents.replay()).toBe(0);
+  expect(readdirSync(dir)).toEqual([long]);
+  const warnings = logged.filter((line) => line.startsWith("warn"));
+  expect(warnings).toEqual([`warn cannot replay a release yet: trying again ${join(dir, long)}`]);
+});
+
+test("a directory that is none is told of, once", async () => {
+  writeFileSync(dir, "");
+  const intents = replay();
+  expect(await intents.replay()).toBe(0);
+  expect(await intents.replay()).toBe(0);
+  expect(logged).toEqual([`warn cannot replay a release yet: trying again ${dir}`]);
+});
+
 test("an intent that a plugin writes meanwhile is not lost with the one under way", async () => {
   leave("a.json", { key: key("c1"), at: "2026-01-31T12:00:00.000Z" });
   const service = serviceWith(async (request: ReleaseRequest) => {
@@ -215,6 +236,24 @@ test("other files stay, and with them the directory", async () => {
   leave("a.json.123.tmp", "half");
   expect(await replay().replay()).toBe(1);
   expect(readdirSync(dir)).toEqual(["a.json.123.tmp"]);
+  expect(logged).toEqual([expect.stringMatching(/^info replayed/)]);
+});
+
+test("a directory that is empty and cannot be removed is told of", async () => {
+  mkdirSync(`${dir}.elsewhere`);
+  symlinkSync(`${dir}.elsewhere`, dir);
+  expect(await replay().replay()).toBe(0);
+  expect(logged).toEqual([`warn cannot replay a release yet: trying again ${dir}`]);
+});
+
+test("what a plugin left that was killed while it wrote is removed, and with it the directory", async () => {
+  leave(".fairlead-tmp-4711-0", "{");
+  const soon = replay({ now: () => Date.now() + 5_000 });
+  await soon.replay();
+  expect(readdirSync(dir)).toEqual([".fairlead-tmp-4711-0"]);
+  await replay({ now: () => Date.now() + 15_000 }).replay();
+  expect(existsSync(dir)).toBe(false);
+  expect(logged).toEqual([]);
 });
 
 test("new intents are found while it runs, and stop waits for the pass under way", async () => {

@@ -12,7 +12,8 @@
  * A file goes when its release is durable. One that cannot be read or makes no sense is set aside in the
  * directory with `.bad` behind its name, for an admin to look at, and logged. The directory goes when it is
  * empty: that it is not there tells plugins, with one system call, that nothing is pending. A plugin that
- * finds it gone between making it and writing its file makes it again.
+ * finds it gone between making it and writing its file makes it again. What a plugin left that was killed while it wrote its
+ * file is removed: its DEL was not answered.
  */
 import { lstat, mkdir, open, readdir, rename, rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
@@ -26,7 +27,8 @@ import {
   requestOf,
 } from "../lib/ipam/release-intent.ts";
 import type { Logger } from "../lib/log.ts";
-import type { Validators } from "./schema/validation.ts";
+import { TEMPORARY_PREFIX } from "../lib/temporary-name.ts";
+import type { Validators } from "./fronts/schema/validation.ts";
 
 const POLL_MS = 1_000;
 const ENDING = ".json";
@@ -41,6 +43,8 @@ const AT_ONCE = 64;
 const TAKEN = ".taken";
 /** A file that makes no sense may be half written by a plugin that does not rename: it is given this long. */
 const SETTLE_MS = 5_000;
+/** To write an intent takes milliseconds. One that takes as long as this fails, and the runtime repeats its DEL. */
+const ABANDONED_AFTER_MS = 10_000;
 
 /** What the file itself is to blame for; anything else may pass by itself. */
 const BAD_FILE: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["decode-failure", "invalid-config"]);
@@ -92,10 +96,11 @@ export class IntentReplay {
     let total = 0;
     try {
       for (let done = -1; done !== 0; total += done) {
-        const names = await listNames(dir);
+        const names = await ifPresent(readdir(dir));
         if (names === null) break;
         done = await this.#replayFiles(names);
       }
+      await this.#removeAbandoned();
       await removeIfEmpty(dir);
     } catch (err) {
       this.#complain(dir, err);
@@ -104,12 +109,22 @@ export class IntentReplay {
     return total;
   }
 
+  async #removeAbandoned(): Promise<void> {
+    const { dir, now } = this.#options;
+    for (const name of (await ifPresent(readdir(dir))) ?? []) {
+      if (!name.startsWith(TEMPORARY_PREFIX)) continue;
+      const file = join(dir, name);
+      const writtenAt = await writtenAtMs(file);
+      if (writtenAt !== null && now() - writtenAt > ABANDONED_AFTER_MS) await rm(file, { force: true });
+    }
+  }
+
   async #replayFiles(names: readonly string[]): Promise<number> {
     const intents = names.filter((name) => name.endsWith(ENDING) || name.endsWith(ENDING + TAKEN));
     if (intents.length === 0) return 0;
     // Before any is taken: whoever acquires later has removed its file first.
     const { revision } = await this.#options.service.info();
-    const files = [...new Set(intents.map((name) => name.replace(/\.taken$/, "")))].sort();
+    const files = [...new Set(intents.map((name) => name.replace(/\.taken$/, "")))];
     let done = 0;
     for (let at = 0; at < files.length; at += AT_ONCE) {
       const results = await Promise.all(
@@ -174,33 +189,23 @@ export class IntentReplay {
   }
 }
 
-async function listNames(dir: string): Promise<string[] | null> {
-  try {
-    return await readdir(dir);
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return null;
-    throw thrown;
-  }
-}
-
 /** False when there is nothing to take: somebody else carried the intent out. */
 async function take(path: string, taken: string): Promise<boolean> {
-  if (await exists(taken)) return true;
-  try {
-    await rename(path, taken);
-    return true;
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return false;
-    throw thrown;
-  }
+  if ((await ifPresent(lstat(taken))) !== null) return true;
+  return (await ifPresent(rename(path, taken))) !== null;
 }
 
-async function exists(path: string): Promise<boolean> {
+/** Null: it has been renamed, or removed. */
+async function writtenAtMs(path: string): Promise<number | null> {
+  return (await ifPresent(lstat(path)))?.mtimeMs ?? null;
+}
+
+/** Null instead of the answer when what was asked about is not there. */
+async function ifPresent<T>(asked: Promise<T>): Promise<T | null> {
   try {
-    await lstat(path);
-    return true;
+    return await asked;
   } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return false;
+    if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return null;
     throw thrown;
   }
 }

@@ -18,9 +18,9 @@ import {
   NODE2,
   newFixture,
   plain,
-} from "../test/support/ipam-fixture.ts";
-import { judge, type Outcome } from "../test/support/ipam-judge.ts";
-import { ADDRESSES, COOLING_MS, Model, NETWORK, type Op } from "../test/support/ipam-model.ts";
+} from "../test/support/ipam/ipam-fixture.ts";
+import { judge, type Outcome } from "../test/support/ipam/ipam-judge.ts";
+import { ADDRESSES, COOLING_MS, Model, NETWORK, type Op } from "../test/support/ipam/ipam-model.ts";
 
 type Step = { step: "burst"; ops: Op[]; fail: boolean } | { step: "wait"; ms: number } | { step: "crash" };
 
@@ -42,9 +42,9 @@ function send({ service }: Fixture, op: Op): Promise<unknown> {
   const { address, sticky: stickyName } = op;
   if (op.op === "reserve")
     return service.reserve({ networkName: "web", address, stickyName, reason: "r" }, ADMIN);
-  if (op.op === "unreserve") return service.unreserve("web", address, ADMIN);
+  if (op.op === "unreserve") return service.unreserve({ networkName: "web", address }, ADMIN);
   if (op.op === "quarantine") return service.quarantine({ address, reason: "q" }, ADMIN);
-  return service.unquarantine(address, undefined, ADMIN);
+  return service.unquarantine({ address }, ADMIN);
 }
 
 async function outcomeOf(answer: Promise<unknown>): Promise<Outcome> {

@@ -6,8 +6,6 @@
  */
 
 import { randomBytes } from "node:crypto";
-import type { Clock } from "../lib/clock.ts";
-import type { FairleadError } from "../lib/errors.ts";
 import type {
   AttachmentKey,
   Caller,
@@ -21,64 +19,39 @@ import type {
   LeaseFilter,
   LeaseState,
   Network,
+  NetworkRef,
+  QuarantineRef,
+  ReservationRef,
   ServiceInfo,
+  Tenancy,
+  TenancyFilter,
 } from "../lib/ipam/api.ts";
-import type { LeaseStore, StoreSnapshot } from "../lib/ipam/store.ts";
+import type { StoreSnapshot } from "../lib/ipam/store.ts";
 import { formatInstant } from "../lib/ipam/validate.ts";
-import { type Logger, silentLogger } from "../lib/log.ts";
-import { acquire } from "./acquire.ts";
-import type { BootMemory } from "./boot-memory.ts";
-import { checkConsistency } from "./consistency.ts";
-import { type DefaultPool, parseDefaultPool } from "./default-pools.ts";
-import { findOfEarlierBoots, type NodeBoot, releaseOfEarlierBoots } from "./earlier-boots.ts";
-import { listEndpoints } from "./endpoints.ts";
-import { DEFAULT_MAX_GROUP, DEFAULT_MAX_GROUP_MS, Engine } from "./engine.ts";
-import { listEvents, whoHad } from "./history.ts";
-import { countStates, listLeases } from "./leases.ts";
-import { checkCooling, createNetwork, createPredefined, removeNetwork, type Settings } from "./networks.ts";
-import { PREDEFINED_NETWORKS } from "./predefined.ts";
-import { recover, recoveringError } from "./recovery.ts";
-import { collect, findStale, release } from "./release.ts";
-import { quarantine, reserve, unquarantine, unreserve } from "./reserve.ts";
-import { readResting } from "./resting.ts";
-import { type State, stateOf } from "./state.ts";
-import { networkStatus } from "./status.ts";
-import { SteadyClock } from "./steady-clock.ts";
-import { verify } from "./verify.ts";
-import { viewNetwork } from "./views.ts";
-import { WatchHub } from "./watch.ts";
-
-export type { DefaultPool } from "./default-pools.ts";
-
-export interface ServiceOptions {
-  /** The service owns it from here on: {@link RunningService.close} closes it. */
-  readonly store: LeaseStore;
-  readonly clock: Clock;
-  /** Grows by the time that passes, whoever sets the clock. Default: the clock, which is then believed when it jumps forward. */
-  readonly elapsed?: Clock;
-  readonly logger?: Logger;
-  readonly defaults: { readonly coolingSeconds: number; readonly defaultPools: readonly DefaultPool[] };
-  /** Version of the program, for {@link IpamService.info}. */
-  readonly version: string;
-  /** Most requests that share one store transaction. */
-  readonly maxGroup?: number;
-  /** Milliseconds of preparing after which a group is committed as it is. Default: 2. */
-  readonly maxGroupMs?: number;
-  /**
-   * Called once when the service cannot go on: its memory or its hold on the store cannot be trusted. Every
-   * change is refused from then on; the process should end, and be started again.
-   */
-  readonly onFatal?: (error: FairleadError) => void;
-  /** Makes the ID of a network: 64 hexadecimal digits. Default: random. */
-  readonly newNetworkId?: () => string;
-  /** This node and its present boot; absent: leases of earlier boots stay, and no other store is noticed. */
-  readonly boot?: NodeBoot & { readonly memory: BootMemory };
-  /** Makes the predefined networks that are missing; absent: makes none. */
-  readonly predefined?: {
-    /** As in {@link CreateNetworkRequest}; asked once, when there is a network to be made. */
-    readonly avoid: () => readonly string[];
-  };
-}
+import { silentLogger } from "../lib/log.ts";
+import { joinPieces } from "../lib/rpc/pieces.ts";
+import { acquire } from "./operations/acquire.ts";
+import { checkConsistency } from "./operations/consistency.ts";
+import { parseDefaultPool } from "./operations/default-pools.ts";
+import { endpointsOf, findEndpoints } from "./operations/endpoints.ts";
+import { listEvents, staysOf } from "./operations/history.ts";
+import { countStates, findLeases, isNarrow, leasesOf } from "./operations/leases.ts";
+import { checkCooling, createNetwork, removeNetwork, type Settings } from "./operations/networks.ts";
+import { recover, recoveringError } from "./operations/recovery.ts";
+import { collect, findStale, release } from "./operations/release.ts";
+import { quarantine, reserve, unquarantine, unreserve } from "./operations/reserve.ts";
+import { networkStatus } from "./operations/status.ts";
+import { verify } from "./operations/verify.ts";
+import type { ServiceOptions } from "./service-options.ts";
+import { DEFAULT_MAX_GROUP, DEFAULT_MAX_GROUP_MS, Engine } from "./state/engine.ts";
+import { readResting } from "./state/resting.ts";
+import { inSlices } from "./state/slices.ts";
+import { Snapshot } from "./state/snapshot.ts";
+import { type State, stateOf } from "./state/state.ts";
+import { SteadyClock } from "./state/steady-clock.ts";
+import { viewNetwork } from "./state/views.ts";
+import { WatchHub } from "./state/watch.ts";
+import { Upkeep } from "./upkeep.ts";
 
 export type RunningService = IpamService & {
   /** Ends the watches, answers what was accepted, and closes the store. Idempotent. */
@@ -139,7 +112,7 @@ class Service implements RunningService {
   readonly #state: State;
   readonly #engine: Engine;
   readonly #watches: WatchHub;
-  readonly #trimmedRevision: number;
+  readonly #upkeep: Upkeep;
   readonly #startedAtMs: number;
   #recovering: boolean;
   #closing: Promise<void> | null = null;
@@ -151,14 +124,13 @@ class Service implements RunningService {
     const { store, logger = silentLogger } = options;
     const clock = new SteadyClock(options.clock, snapshot.lastEventAtMs, options.elapsed);
     const state = stateOf(snapshot);
-    const { revision: newestRevision, trimmedRevision } = snapshot;
+    const { revision: newestRevision } = snapshot;
     this.#options = options;
     this.#settings = settings;
     this.#recovering = recovering;
     this.#state = state;
-    this.#trimmedRevision = trimmedRevision;
     this.#startedAtMs = clock.now();
-    this.#watches = new WatchHub({ store, logger, newestRevision, trimmedRevision });
+    this.#watches = new WatchHub({ store, logger, newestRevision });
     this.#engine = new Engine({
       state,
       store,
@@ -171,7 +143,9 @@ class Service implements RunningService {
         this.#watches.publish(events);
       },
       onFatal: options.onFatal ?? (() => {}),
+      onGroup: options.onGroup ?? (() => {}),
     });
+    this.#upkeep = new Upkeep(options, settings, this.#engine);
   }
 
   /** The first commit proves that the store can be written. */
@@ -181,9 +155,12 @@ class Service implements RunningService {
     this.#state.restAgain(await readResting(store, snapshot, restingSinceMs));
     const reason = `version ${version}, epoch ${store.epoch}`;
     await this.#engine.write("server", (tx) => tx.note({ kind: "server-started", reason }));
-    await this.#releaseEarlierBoots();
-    // Their subnets may be in use.
-    if (!this.#recovering) await this.#makePredefined();
+    if (!this.#recovering) {
+      await this.#upkeep.releaseEarlierBoots();
+      // Of a store that is not believed, their subnets may be in use.
+      await this.#upkeep.makePredefined();
+    }
+    this.#upkeep.keepTrimming();
   }
 
   /** What is durable, before anybody is answered. */
@@ -191,32 +168,6 @@ class Service implements RunningService {
     const { boot, store } = this.#options;
     const { revision } = this.#state;
     boot?.memory.write({ logId: store.logId, revision, recovering: this.#recovering });
-  }
-
-  async #releaseEarlierBoots(): Promise<void> {
-    const { boot, logger = silentLogger } = this.#options;
-    if (boot === undefined) return;
-    for (const group of findOfEarlierBoots(this.#state, boot)) {
-      await this.#engine.write("server", (tx) => releaseOfEarlierBoots(tx, group));
-      logger.info({ attachments: group.length }, "released what earlier boots of this node held");
-    }
-  }
-
-  /** One that cannot be made is missing, and the log says why; the service serves all the same. */
-  async #makePredefined(): Promise<void> {
-    const { predefined, logger = silentLogger } = this.#options;
-    if (predefined === undefined) return;
-    const missing = PREDEFINED_NETWORKS.filter(({ name }) => this.#state.network(name) === undefined);
-    if (missing.length === 0) return;
-    const avoid = predefined.avoid();
-    for (const { name } of missing) {
-      try {
-        await this.#engine.write("server", (tx) => createPredefined(tx, { name, avoid }, this.#settings));
-        logger.info({ network: name }, "predefined network made");
-      } catch (err) {
-        logger.warn({ err, network: name }, "predefined network not made");
-      }
-    }
   }
 
   acquire(...[request, caller]: Parameters<IpamService["acquire"]>) {
@@ -235,13 +186,17 @@ class Service implements RunningService {
   }
 
   async gc(request: GcRequest, caller: Caller): Promise<GcResponse> {
-    const stale = findStale(this.#state, request, caller);
+    const { networkName } = request;
     const released: AttachmentKey[] = [];
-    for (let at = 0; at < stale.length; at += GC_GROUP) {
-      const group = { stale: stale.slice(at, at + GC_GROUP), caller };
-      released.push(
-        ...(await this.#engine.write(caller.actor, (tx) => collect(tx, request.networkName, group))),
-      );
+    // Looked at by the writer, in the order in which requests came: a read would let acquires pass that came later.
+    const rest = await this.#engine.write(caller.actor, (tx) => {
+      const stale = findStale(tx.state, request, caller);
+      released.push(...collect(tx, networkName, { stale: stale.slice(0, GC_GROUP), caller }));
+      return stale.slice(GC_GROUP);
+    });
+    for (let at = 0; at < rest.length; at += GC_GROUP) {
+      const group = { stale: rest.slice(at, at + GC_GROUP), caller };
+      released.push(...(await this.#engine.write(caller.actor, (tx) => collect(tx, networkName, group))));
     }
     return { released };
   }
@@ -263,27 +218,52 @@ class Service implements RunningService {
     );
   }
 
-  getNetwork(name: string): Promise<Network> {
+  getNetwork({ name }: NetworkRef): Promise<Network> {
     return this.#engine.read((state) => viewNetwork(state.findNetwork("show network", name)));
   }
 
-  removeNetwork(name: string, caller: Caller): Promise<void> {
+  removeNetwork({ name }: NetworkRef, caller: Caller): Promise<void> {
     return this.#engine.write(caller.actor, (tx) => removeNetwork(tx, name));
   }
 
   listLeases(filter: LeaseFilter): Promise<readonly Lease[]> {
-    return this.#engine.read((state, nowMs) => listLeases(state, filter, nowMs));
+    return joinPieces(this.streamLeases(filter));
+  }
+
+  async *streamLeases(filter: LeaseFilter): AsyncGenerator<readonly Lease[]> {
+    if (isNarrow(filter)) yield await this.#engine.read((state, nowMs) => findLeases(state, filter, nowMs));
+    else yield* this.#inSnapshot(filter.networkName, (snapshot) => leasesOf(snapshot, filter));
   }
 
   listEndpoints(filter: EndpointFilter): Promise<readonly Endpoint[]> {
-    return this.#engine.read((state) => listEndpoints(state, filter));
+    return joinPieces(this.streamEndpoints(filter));
+  }
+
+  async *streamEndpoints(filter: EndpointFilter): AsyncGenerator<readonly Endpoint[]> {
+    const { containerId, networkName } = filter;
+    if (containerId !== undefined)
+      yield await this.#engine.read((state) => findEndpoints(state, containerId, filter));
+    else yield* this.#inSnapshot(networkName, (snapshot) => endpointsOf(snapshot, filter));
+  }
+
+  /** What `walk` finds in the state of now, however long whoever takes it needs. */
+  async *#inSnapshot<T>(
+    networkName: string | undefined,
+    walk: (snapshot: Snapshot) => Iterator<T | undefined>,
+  ): AsyncGenerator<readonly T[]> {
+    const snapshot = await this.#engine.read((state, nowMs) => new Snapshot(state, nowMs, networkName));
+    try {
+      yield* inSlices(walk(snapshot));
+    } finally {
+      snapshot.close();
+    }
   }
 
   reserve(...[request, caller]: Parameters<IpamService["reserve"]>) {
     return this.#engine.write(caller.actor, (tx) => reserve(tx, request));
   }
 
-  unreserve(networkName: string, address: string, caller: Caller): Promise<void> {
+  unreserve({ networkName, address }: ReservationRef, caller: Caller): Promise<void> {
     return this.#engine.write(caller.actor, (tx) => unreserve(tx, networkName, address));
   }
 
@@ -291,26 +271,29 @@ class Service implements RunningService {
     return this.#engine.write(caller.actor, (tx) => quarantine(tx, request));
   }
 
-  unquarantine(address: string, addressSpace: string | undefined, caller: Caller): Promise<void> {
+  unquarantine({ address, addressSpace }: QuarantineRef, caller: Caller): Promise<void> {
     return this.#engine.write(caller.actor, (tx) => unquarantine(tx, address, addressSpace));
   }
 
   listEvents(...[filter]: Parameters<IpamService["listEvents"]>) {
-    return listEvents(this.#options.store, filter, this.#trimmedRevision);
+    return listEvents(this.#options.store, filter);
   }
 
   watchEvents(...[since, onEvent]: Parameters<IpamService["watchEvents"]>) {
     return this.#watches.watch(since, onEvent);
   }
 
-  whoHad(...[filter]: Parameters<IpamService["whoHad"]>) {
-    return whoHad(this.#options.store, filter, this.#trimmedRevision);
+  whoHad(filter: TenancyFilter): Promise<readonly Tenancy[]> {
+    return joinPieces(this.streamTenancies(filter));
+  }
+
+  streamTenancies(filter: TenancyFilter): AsyncGenerator<readonly Tenancy[]> {
+    return staysOf(this.#options.store, filter);
   }
 
   async checkConsistency() {
     const { store } = this.#options;
-    const facts = { engine: this.#engine, store, trimmedRevision: this.#trimmedRevision };
-    const report = await checkConsistency(facts);
+    const report = await checkConsistency({ engine: this.#engine, store });
     return this.#recovering ? { ...report, findings: [RECOVERING, ...report.findings] } : report;
   }
 
@@ -320,15 +303,16 @@ class Service implements RunningService {
     const answer = await this.#engine.write(caller.actor, (tx) => recover(tx, request, facts));
     for (const problem of answer.problems) logger.warn({ problem }, "recovery: not put right");
     if (!this.#recovering) return answer;
+    await this.#upkeep.releaseEarlierBoots();
     this.#recovering = false;
     this.#remember();
     logger.info({ bound: answer.bound.length, quarantined: answer.quarantined }, "recovery has ended");
-    await this.#makePredefined();
+    await this.#upkeep.makePredefined();
     return answer;
   }
 
   info(): Promise<ServiceInfo> {
-    const { version, store } = this.#options;
+    const { version, store, node } = this.#options;
     return this.#engine.read((state, nowMs) => ({
       version,
       logId: store.logId,
@@ -339,6 +323,7 @@ class Service implements RunningService {
       leases: countStates(state, nowMs) satisfies Record<LeaseState, number>,
       startedAt: formatInstant(this.#startedAtMs),
       store: store.description,
+      ...(node && { node }),
     }));
   }
 
@@ -348,6 +333,7 @@ class Service implements RunningService {
   }
 
   async #close(): Promise<void> {
+    this.#upkeep.close();
     await this.#engine.close();
     this.#watches.close();
     await this.#options.store.close();

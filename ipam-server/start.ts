@@ -1,5 +1,5 @@
 /** Puts the server together: store, service, replay of pending releases, fronts, in this order. */
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { systemClock } from "../lib/clock.ts";
 import { type Closers, startOrClose } from "../lib/daemon/closers.ts";
@@ -8,23 +8,25 @@ import { FairleadError } from "../lib/errors.ts";
 import type { Caller, IpamService, NetworkStatusRequest } from "../lib/ipam/api.ts";
 import type { Logger } from "../lib/log.ts";
 import { VERSION } from "../lib/version.ts";
-import { BootClock } from "./boot-clock.ts";
-import { type BootMemory, openBootFile } from "./boot-memory.ts";
 import type { ServerConfig, TcpAddress, UnixAddress } from "./config.ts";
-import { createHttpFront, type HttpFrontOptions } from "./http/front.ts";
+import { GroupMetrics } from "./fronts/group-metrics.ts";
+import { createHttpFront, type HttpFrontOptions } from "./fronts/http/front.ts";
+import { createMetrics } from "./fronts/metrics.ts";
+import { createValidators } from "./fronts/schema/validation.ts";
+import { openTokenFile } from "./fronts/token.ts";
 import { IntentReplay } from "./intents.ts";
-import { createMetrics } from "./metrics.ts";
-import { createValidators } from "./schema/validation.ts";
+import { poolsOrStandard } from "./operations/standard-pools.ts";
 import { openIpamService, type RunningService } from "./service.ts";
-import { poolsOrStandard } from "./standard-pools.ts";
+import type { ServiceOptions } from "./service-options.ts";
+import { BootClock } from "./state/boot-clock.ts";
+import { type BootMemory, openBootFile } from "./store/boot-memory.ts";
 import { openSqliteStore } from "./store/sqlite/store.ts";
-import { openTokenFile } from "./token.ts";
 
 /** Plugins that may wait to be let in at once: what Linux allows by default (net.core.somaxconn). */
 const SOCKET_BACKLOG = 4096;
 
 /** Where a listener listens: `host:port` with the port that it really has, or the path of a socket. */
-export interface Listening {
+interface Listening {
   readonly socket: string;
   readonly http: string | null;
   readonly grpc: string | null;
@@ -58,9 +60,10 @@ async function start(options: StartOptions, closers: Closers): Promise<RunningSe
   const { config, logger } = options;
   makeStateDir(config.stateDir);
   const failure = Promise.withResolvers<FairleadError>();
-  const service = await openService(options, failure.resolve);
+  const groups = new GroupMetrics();
+  const service = await openService(options, { onFatal: failure.resolve, onGroup: groups.observe });
   closers.add(() => service.close());
-  const caller = { actor: `uid:${process.getuid?.() ?? 0}`, node: config.nodeName };
+  const caller = { actor: `uid:${process.getuid?.() ?? 0}`, node: config.nodeName, bootId: bootId() };
   const validators = createValidators();
   const intents = new IntentReplay({
     dir: config.intentsDir,
@@ -72,7 +75,7 @@ async function start(options: StartOptions, closers: Closers): Promise<RunningSe
   });
   await intents.replay();
   closers.add(() => intents.stop());
-  const metrics = createMetrics(service);
+  const metrics = createMetrics(service, groups);
   const unreadyReasons = (): Promise<readonly string[]> => impediments(service, caller);
   const shared = { service, validators, metrics, logger, unreadyReasons, version: VERSION, token: null };
   const listening = await openFronts({ config, shared, caller, closers });
@@ -82,7 +85,7 @@ async function start(options: StartOptions, closers: Closers): Promise<RunningSe
 
 function openService(
   { config, logger, hostPrefixes }: StartOptions,
-  onFatal: (error: FairleadError) => void,
+  told: Required<Pick<ServiceOptions, "onFatal" | "onGroup">>,
 ): Promise<RunningService> {
   const { stateDir, coolingSeconds } = config;
   const defaultPools = poolsOrStandard(config.defaultPools, machineId() ?? config.nodeName);
@@ -100,8 +103,10 @@ function openService(
     logger,
     defaults,
     version: VERSION,
-    onFatal,
+    ...told,
     boot,
+    node: { name: config.nodeName, bootId: boot.bootId, netns: netnsOfProcess() },
+    keep: config.history.keep,
     ...predefined,
   });
 }
@@ -119,6 +124,11 @@ function openMemory({ socket }: ServerConfig, logger: Logger): BootMemory {
 /** Source: Documentation/admin-guide/sysctl/kernel.rst, "random". */
 function bootId(): string {
   return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+}
+
+/** Whoever looks for leases of this machine by what he sees of its links must stand in the same. */
+function netnsOfProcess(): string {
+  return readlinkSync("/proc/self/ns/net");
 }
 
 function makeStateDir(path: string): void {
@@ -217,7 +227,7 @@ async function openGrpc(
   const isServing = async (): Promise<boolean> => (await shared.unreadyReasons()).length === 0;
   const options = { ...shared, isServing };
   // Loaded only where it is wanted: it is half of the program.
-  const { createGrpcFront } = await import("./grpc/front.ts");
+  const { createGrpcFront } = await import("./fronts/grpc/front.ts");
   if ("path" in address) {
     const front = createGrpcFront({ ...options, caller, token: null });
     closers.add(front.close);

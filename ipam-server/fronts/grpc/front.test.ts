@@ -1,0 +1,387 @@
+import { readFileSync } from "node:fs";
+import {
+  Client,
+  credentials,
+  loadPackageDefinition,
+  Metadata,
+  type ServiceError,
+  status as StatusCode,
+} from "@grpc/grpc-js";
+import * as protoLoader from "@grpc/proto-loader";
+import { FairleadError } from "../../../lib/errors.ts";
+import type { IpamService } from "../../../lib/ipam/api.ts";
+import { IpamServiceService } from "../../../lib/rpc/generated/fairlead/v1/ipam.ts";
+import { HealthClient } from "../../../lib/rpc/generated/grpc/health/v1/health.ts";
+import {
+  ServerReflectionClient,
+  type ServerReflectionRequest,
+  type ServerReflectionResponse,
+} from "../../../lib/rpc/generated/grpc/reflection/v1/reflection.ts";
+import { createGrpcClient } from "../../../lib/rpc/grpc-client.ts";
+import {
+  frontParts,
+  openTestService,
+  type TestService,
+  withMethods,
+} from "../../../test/support/ipam/ipam-fronts.ts";
+import { tokenFrom } from "../token.ts";
+import { createGrpcFront, type GrpcFront, type GrpcFrontOptions } from "./front.ts";
+
+const SECRET = "0123456789abcdef0123456789abcdef";
+const KEY = { networkName: "web", containerId: "c1", ifname: "eth0" };
+const CALLER = { actor: "", node: "" };
+
+let under: TestService;
+let front: GrpcFront;
+let target: string;
+const closers: (() => void)[] = [];
+
+async function open(over: Partial<GrpcFrontOptions> = {}): Promise<void> {
+  under = await openTestService();
+  await openOver(over);
+}
+
+async function openOver(over: Partial<GrpcFrontOptions>): Promise<void> {
+  front = createGrpcFront({
+    ...frontParts(under.service),
+    token: null,
+    isServing: async () => true,
+    ...over,
+  });
+  target = `127.0.0.1:${await front.listen("127.0.0.1:0")}`;
+}
+
+afterEach(async () => {
+  for (const close of closers.splice(0)) close();
+  await front.close();
+  await under.service.close();
+});
+
+function closing<T extends { close(): void }>(client: T): T {
+  closers.push(() => client.close());
+  return client;
+}
+
+const plain = credentials.createInsecure();
+
+async function failure(call: Promise<unknown>): Promise<FairleadError> {
+  const thrown = await call.then(
+    () => new Error("succeeded"),
+    (error: unknown) => error,
+  );
+  if (thrown instanceof FairleadError) return thrown;
+  throw thrown;
+}
+
+test("requests are held against the same schemas as over HTTP", async () => {
+  await open();
+  const client = closing(createGrpcClient({ target }));
+  const long = { key: { ...KEY, containerId: "x".repeat(256) } };
+  const error = await failure(client.acquire(long, CALLER));
+  expect([error.code, error.object]).toEqual(["invalid-config", "request.key.containerId"]);
+  expect((await failure(client.listEvents({ limit: 20_000 }))).code).toBe("invalid-config");
+});
+
+test("a message without its key is refused, and so is an enum of the future", async () => {
+  await open();
+  const raw = closing(new Client(target, plain));
+  const send = (path: string, bytes: number[]): Promise<ServiceError | null> =>
+    new Promise((resolve) => {
+      raw.makeUnaryRequest(
+        path,
+        (value: Buffer) => value,
+        (value: Buffer) => value,
+        Buffer.from(bytes),
+        (error) => resolve(error),
+      );
+    });
+  expect((await send("/fairlead.v1.IpamService/Acquire", []))?.code).toBe(StatusCode.INVALID_ARGUMENT);
+  // ListLeasesRequest{state: 99}; a list answers with a stream, whose first message is the error.
+  expect((await send("/fairlead.v1.IpamService/ListLeases", [16, 99]))?.code).toBe(
+    StatusCode.INVALID_ARGUMENT,
+  );
+  // Bytes that are no protobuf at all.
+  expect((await send("/fairlead.v1.IpamService/Acquire", [255, 255, 255]))?.code).toBe(StatusCode.INTERNAL);
+});
+
+test("every error has its status, and travels whole", async () => {
+  under = await openTestService();
+  for (const code of [
+    "pool-exhausted",
+    "in-use",
+    "compacted",
+    "unavailable",
+    "internal",
+    "multiple",
+  ] as const) {
+    const error = new FairleadError({
+      code,
+      operation: "do",
+      object: "it",
+      reason: "größer",
+      hint: "h",
+      details: { n: 1, list: ["a", null, { b: true }] },
+    });
+    const info = () => Promise.reject(error);
+    await openOver({ service: withMethods(under.service, { info }) });
+    const client = createGrpcClient({ target });
+    const got = await failure(client.info());
+    expect({ ...got, cause: null }).toEqual({ ...error, cause: null });
+    client.close();
+    await front.close();
+  }
+});
+
+test("an error too large for a trailer still comes, shortened", async () => {
+  under = await openTestService();
+  const reason = "long ".repeat(10_000);
+  const error = new FairleadError({ code: "multiple", operation: "do", reason, details: { reason } });
+  await openOver({ service: withMethods(under.service, { info: () => Promise.reject(error) }) });
+  const got = await failure(closing(createGrpcClient({ target })).info());
+  expect([got.code, got.operation]).toEqual(["multiple", "do"]);
+  expect(got.reason.startsWith("long long")).toBe(true);
+});
+
+describe("with a token", () => {
+  beforeEach(() => open({ token: tokenFrom(SECRET) }));
+
+  test("no call of any service is served without it", async () => {
+    const client = closing(createGrpcClient({ target }));
+    expect((await failure(client.info())).code).toBe("unauthenticated");
+    const wrong = closing(createGrpcClient({ target, token: "wrong" }));
+    expect((await failure(wrong.listLeases({}))).code).toBe("unauthenticated");
+    const health = closing(new HealthClient(target, plain));
+    const code = await new Promise((resolve) =>
+      health.check({ service: "" }, (error) => resolve(error?.code)),
+    );
+    expect(code).toBe(StatusCode.UNAUTHENTICATED);
+    const reflection = closing(new ServerReflectionClient(target, plain));
+    await expect(reflect(reflection, { $case: "listServices", value: "" })).rejects.toMatchObject({
+      code: StatusCode.UNAUTHENTICATED,
+    });
+  });
+
+  test("with it, all are", async () => {
+    const client = closing(createGrpcClient({ target, token: SECRET }));
+    expect((await client.info()).version).toBe("1.2.3");
+    const metadata = new Metadata();
+    metadata.set("authorization", `Bearer ${SECRET}`);
+    const health = closing(new HealthClient(target, plain));
+    const status = await new Promise((resolve) =>
+      health.check({ service: "" }, metadata, (_error, answer) => resolve(answer?.status)),
+    );
+    expect(status).toBe("SERVING");
+  });
+});
+
+test("a watch without a place begins now, and ends with the server", async () => {
+  under = await openTestService();
+  const opened = Promise.withResolvers<void>();
+  const watchEvents: IpamService["watchEvents"] = (since, onEvent) => {
+    const stop = under.service.watchEvents(since, onEvent);
+    opened.resolve();
+    return stop;
+  };
+  await openOver({ service: withMethods(under.service, { watchEvents }) });
+  const client = closing(new Client(target, plain));
+  const { path, requestSerialize, responseDeserialize } = IpamServiceService.watchEvents;
+  const stream = client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, {});
+  const first = new Promise<{ event?: { revision: number } | undefined }>((resolve) =>
+    stream.once("data", resolve),
+  );
+  await opened.promise;
+  await under.service.createNetwork({ name: "web" }, CALLER);
+  expect((await first).event?.revision).toBe(2);
+  const ended = new Promise((resolve) => stream.on("end", resolve).on("data", () => {}));
+  await front.close();
+  await ended;
+});
+
+test("closing lets calls under way finish", async () => {
+  under = await openTestService();
+  const gate = Promise.withResolvers<void>();
+  const arrived = Promise.withResolvers<void>();
+  const info = async () => {
+    arrived.resolve();
+    await gate.promise;
+    return under.service.info();
+  };
+  await openOver({ service: withMethods(under.service, { info }) });
+  const client = closing(createGrpcClient({ target }));
+  const answer = client.info();
+  await arrived.promise;
+  const closed = front.close();
+  gate.resolve();
+  expect((await answer).version).toBe("1.2.3");
+  await closed;
+});
+
+describe("health", () => {
+  function check(service: string): Promise<string> {
+    const client = closing(new HealthClient(target, plain));
+    return new Promise((resolve) => {
+      client.check({ service }, (error, answer) =>
+        resolve(error ? (StatusCode[error.code] ?? "") : answer.status),
+      );
+    });
+  }
+
+  test("of the server and of the service", async () => {
+    await open();
+    expect([await check(""), await check("fairlead.v1.IpamService"), await check("nope")]).toEqual([
+      "SERVING",
+      "SERVING",
+      "NOT_FOUND",
+    ]);
+  });
+
+  test("follows the service", async () => {
+    let serving = false;
+    await open({ isServing: async () => serving });
+    expect(await check("")).toBe("NOT_SERVING");
+    const client = closing(new HealthClient(target, plain));
+    const stream = client.watch({ service: "" });
+    const seen: string[] = [];
+    const changed = new Promise<void>((resolve) => {
+      stream.on("data", ({ status }) => {
+        seen.push(status);
+        if (seen.length === 1) serving = true;
+        else resolve();
+      });
+    });
+    await changed;
+    expect(seen).toEqual(["NOT_SERVING", "SERVING"]);
+    const ended = new Promise((resolve) => stream.on("end", resolve));
+    await front.close();
+    await ended;
+    expect(seen.at(-1)).toBe("NOT_SERVING");
+  });
+
+  test("lists all", async () => {
+    await open();
+    const client = closing(new HealthClient(target, plain));
+    const answer = await new Promise<object>((resolve) =>
+      client.list({}, (_error, list) => resolve(list.statuses)),
+    );
+    expect(answer).toEqual({ "": { status: "SERVING" }, "fairlead.v1.IpamService": { status: "SERVING" } });
+  });
+});
+
+type Wish = NonNullable<ServerReflectionRequest["messageRequest"]>;
+
+function reflect(client: ServerReflectionClient, messageRequest: Wish): Promise<ServerReflectionResponse> {
+  return new Promise((resolve, reject) => {
+    const call = client.serverReflectionInfo();
+    call.on("data", resolve).on("error", reject);
+    call.write({ host: "h", messageRequest });
+    call.end();
+  });
+}
+
+describe("reflection", () => {
+  let client: ServerReflectionClient;
+  beforeEach(async () => {
+    await open();
+    client = closing(new ServerReflectionClient(target, plain));
+  });
+
+  test("lists the services", async () => {
+    const { messageResponse, originalRequest } = await reflect(client, { $case: "listServices", value: "*" });
+    expect(originalRequest?.messageRequest).toEqual({ $case: "listServices", value: "*" });
+    if (messageResponse?.$case !== "listServicesResponse") throw new Error("no list");
+    expect(messageResponse.value.service.map(({ name }) => name)).toContain("fairlead.v1.IpamService");
+  });
+
+  test.each([
+    ["fileContainingSymbol", "fairlead.v1.IpamService"],
+    ["fileContainingSymbol", "fairlead.v1.IpamService.Acquire"],
+    ["fileContainingSymbol", "fairlead.v1.LeaseState"],
+    ["fileContainingSymbol", "fairlead.v1.VerifyRequest.Expected"],
+    ["fileByFilename", "fairlead/v1/ipam.proto"],
+  ] as const)("%s %s hands out a file that a client can use, with all it needs", async ($case, value) => {
+    const { messageResponse } = await reflect(client, { $case, value });
+    if (messageResponse?.$case !== "fileDescriptorResponse") throw new Error("no file");
+    const files = messageResponse.value.fileDescriptorProto;
+    expect(files).toHaveLength(3);
+    // An independent reader makes a working client of it.
+    const loaded = protoLoader.loadFileDescriptorSetFromBuffer(asDescriptorSet(files));
+    const Service = (loadPackageDefinition(loaded) as never as Loaded).fairlead.v1.IpamService;
+    const stub = closing(new Service(target, plain));
+    const info = await new Promise<{ version: string }>((resolve, reject) => {
+      stub.GetInfo({}, (error, answer) => (error ? reject(error) : resolve(answer)));
+    });
+    expect(info.version).toBe("1.2.3");
+  });
+
+  test.each([
+    ["fileContainingSymbol", "fairlead.v2.Nope"],
+    ["fileContainingSymbol", ""],
+    ["fileByFilename", "../../etc/passwd"],
+  ] as const)("%s %j is not found", async ($case, value) => {
+    const { messageResponse } = await reflect(client, { $case, value });
+    expect(messageResponse).toMatchObject({
+      $case: "errorResponse",
+      value: { errorCode: StatusCode.NOT_FOUND },
+    });
+  });
+
+  test("the name from before it was stable is served too", async () => {
+    const raw = closing(new Client(target, plain));
+    const path = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo";
+    const answer = await new Promise<Buffer>((resolve, reject) => {
+      const call = raw.makeBidiStreamRequest(
+        path,
+        (value: Buffer) => value,
+        (value: Buffer) => value,
+      );
+      call.on("data", resolve).on("error", reject);
+      // ServerReflectionRequest{list_services: "*"}
+      call.write(Buffer.from([0x3a, 0x01, 0x2a]));
+      call.end();
+    });
+    expect(answer.toString("latin1")).toContain("fairlead.v1.IpamService");
+  });
+});
+
+interface Loaded {
+  readonly fairlead: {
+    readonly v1: {
+      readonly IpamService: new (
+        address: string,
+        creds: unknown,
+      ) => {
+        close(): void;
+        GetInfo(request: object, callback: (error: Error | null, answer: { version: string }) => void): void;
+      };
+    };
+  };
+}
+
+/** google.protobuf.FileDescriptorSet: field 1, repeated, length-delimited. */
+function asDescriptorSet(files: readonly Buffer[]): Buffer {
+  return Buffer.concat(files.flatMap((file) => [Buffer.from([0x0a]), varint(file.length), file]));
+}
+
+function varint(value: number): Buffer {
+  const bytes: number[] = [];
+  for (let rest = value; ; rest >>>= 7) {
+    if (rest < 0x80) return Buffer.from([...bytes, rest]);
+    bytes.push((rest & 0x7f) | 0x80);
+  }
+}
+
+test("the protocol as it is published is the one that is served", async () => {
+  await open();
+  const text = readFileSync("lib/rpc/proto/fairlead/v1/ipam.proto", "utf8");
+  const methods = [...text.matchAll(/^ {2}rpc (\w+)\(/gm)].map(
+    ([, name = ""]) => `/fairlead.v1.IpamService/${name}`,
+  );
+  expect(Object.values(IpamServiceService).map(({ path }) => path)).toEqual(methods);
+});
+
+test("an address that is taken is refused", async () => {
+  await open();
+  const second = createGrpcFront({ ...frontParts(under.service), token: null, isServing: async () => true });
+  await expect(second.listen(target)).rejects.toMatchObject({ code: "unavailable" });
+  second.abort();
+});

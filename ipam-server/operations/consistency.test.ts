@@ -1,0 +1,366 @@
+import { parseAddress } from "../../lib/addr/address.ts";
+import type { LeasePage } from "../../lib/ipam/store.ts";
+import { poolsOfSubnets, subnetOfSpec } from "../../lib/ipam/subnet-spec.ts";
+import { ADMIN, SMALL, useService } from "../../test/support/ipam/ipam-fixture.ts";
+import { leaseRecord, networkRecord } from "../../test/support/ipam/store-records.ts";
+import { NetworkState } from "../state/network-state.ts";
+import { State } from "../state/state.ts";
+import { checkRules } from "./consistency-rules.ts";
+
+const s = useService();
+
+/** Runs the check, and puts the store right again for the check that follows each test. */
+async function findingsWith(damage: () => () => void): Promise<string[]> {
+  const repair = damage();
+  const { findings } = await s.f.service.checkConsistency();
+  repair();
+  return findings.map(({ object, problem }) => `${object}: ${problem}`);
+}
+
+describe("store against memory", () => {
+  beforeEach(async () => {
+    await s.f.service.createNetwork(SMALL, ADMIN);
+    for (const containerId of ["a", "b", "c"]) await s.acquire(containerId, { names: ["a", "b"] });
+    await s.release("c");
+  });
+
+  const key = "default/10.1.0.2";
+  const leaseOf = () => {
+    const lease = s.f.disk.leases.get(key);
+    if (lease === undefined) throw new Error(`there is no ${key}`);
+    return lease;
+  };
+
+  test("finds nothing where there is nothing", async () => {
+    expect(await s.f.service.checkConsistency()).toEqual({
+      revision: 6,
+      networks: 1,
+      leases: 3,
+      findings: [],
+    });
+  });
+
+  test("finds a lease that the store has lost", async () => {
+    const findings = await findingsWith(() => {
+      const lease = leaseOf();
+      s.f.disk.leases.delete(key);
+      return () => s.f.disk.leases.set(key, lease);
+    });
+    expect(findings).toEqual(["lease 10.1.0.2: it is in memory, but not in the store"]);
+  });
+
+  test("finds a lease that differs", async () => {
+    const findings = await findingsWith(() => {
+      const lease = leaseOf();
+      s.f.disk.leases.set(key, { ...lease, containerId: "other" });
+      return () => s.f.disk.leases.set(key, lease);
+    });
+    expect(findings).toEqual([
+      "lease 10.1.0.2: memory and store differ",
+      "lease 10.1.0.2: event 3 does not grant it to its holder other",
+    ]);
+  });
+
+  test.each([
+    ["a number", { acquiredAtMs: 5 }],
+    ["what is null", { quarantine: "seen twice" }],
+    ["a part of it", { names: ["b", "a"] }],
+  ])("finds a lease of which %s differs", async (_what, over) => {
+    const findings = await findingsWith(() => {
+      const lease = leaseOf();
+      s.f.disk.leases.set(key, { ...lease, ...over });
+      return () => s.f.disk.leases.set(key, lease);
+    });
+    expect(findings).toEqual(["lease 10.1.0.2: memory and store differ"]);
+  });
+
+  test("finds a difference in the record that was changed last", async () => {
+    const newest = "default/10.1.0.4";
+    const lease = s.f.disk.leases.get(newest);
+    if (lease === undefined) throw new Error(`there is no ${newest}`);
+    expect(lease.version).toBe((await s.f.service.info()).revision);
+    const findings = await findingsWith(() => {
+      s.f.disk.leases.set(newest, { ...lease, mac: "02:00:00:00:00:99" });
+      return () => s.f.disk.leases.set(newest, lease);
+    });
+    expect(findings).toEqual(["lease 10.1.0.4: memory and store differ"]);
+  });
+
+  test("finds a lease that memory does not know", async () => {
+    const findings = await findingsWith(() => {
+      const ghost = leaseRecord(networkRecord("web", 1), "10.1.0.6", {
+        networkId: leaseOf().networkId,
+        version: 3,
+      });
+      s.f.disk.leases.set("ghost", ghost);
+      return () => s.f.disk.leases.delete("ghost");
+    });
+    expect(findings).toEqual([
+      "lease 10.1.0.6: it is in the store, but not in memory",
+      "lease 10.1.0.6: event 3, which should have made it, is missing or of another address",
+      "lease 10.1.0.6: event 3 does not grant it to its holder container-10.1.0.6",
+    ]);
+  });
+
+  test("finds a lease of a network that nobody knows", async () => {
+    const findings = await findingsWith(() => {
+      const stray = leaseRecord(networkRecord("gone", 1), "10.7.0.1", { state: "reserved", version: 0 });
+      s.f.disk.leases.set("stray", stray);
+      return () => s.f.disk.leases.delete("stray");
+    });
+    expect(findings).toEqual(["lease 10.7.0.1: it is in the store, but not in memory"]);
+  });
+
+  test("finds events that are gone", async () => {
+    const findings = await findingsWith(() => {
+      const { events } = s.f.disk;
+      s.f.disk.events = events.map((event, at) => (at === 2 ? { ...event, revision: 99 } : event));
+      return () => {
+        s.f.disk.events = events;
+      };
+    });
+    expect(findings).toEqual([
+      "lease 10.1.0.2: event 3, which should have made it, is missing or of another address",
+      "lease 10.1.0.2: event 3 does not grant it to its holder a",
+    ]);
+  });
+
+  test("finds an event that is of another address", async () => {
+    const findings = await findingsWith(() => {
+      const { events } = s.f.disk;
+      const elsewhere = parseAddress("10.1.0.6");
+      s.f.disk.events = events.map((event, at) => (at === 2 ? { ...event, address: elsewhere } : event));
+      return () => {
+        s.f.disk.events = events;
+      };
+    });
+    expect(findings).toEqual([
+      "lease 10.1.0.2: event 3, which should have made it, is missing or of another address",
+      "lease 10.1.0.2: event 3 does not grant it to its holder a",
+    ]);
+  });
+
+  test("finds networks that differ, are lost, or come from nowhere", async () => {
+    const findings = await findingsWith(() => {
+      const { networks } = s.f.disk;
+      const [web] = networks.values();
+      if (web === undefined) throw new Error("there is no network");
+      s.f.disk.networks = new Map([["ghost", networkRecord("ghost", 1)]]);
+      return () => {
+        s.f.disk.networks = networks;
+      };
+    });
+    expect(findings).toEqual([
+      "network ghost: it is in the store, but not in memory",
+      "network web: it is in memory, but not in the store",
+    ]);
+  });
+
+  test("does not take what changes meanwhile for a contradiction", async () => {
+    const checks: Promise<unknown>[] = [];
+    for (let round = 0; round < 30; round++) {
+      checks.push(s.f.service.checkConsistency().then(({ findings }) => expect(findings).toEqual([])));
+      await Promise.all([s.acquire(`x${round}`).catch(() => {}), s.release(`x${round - 1}`)]);
+      s.f.clock.advance(20_000);
+    }
+    await Promise.all(checks);
+  });
+});
+
+test("of a check that is over nothing is left that is told of changes, however it ended", async () => {
+  await s.f.service.createNetwork(SMALL, ADMIN);
+  let watching = 0;
+  const { watchLeases } = NetworkState.prototype;
+  jest.spyOn(NetworkState.prototype, "watchLeases").mockImplementation(function (
+    this: NetworkState,
+    watcher,
+  ) {
+    const stop = watchLeases.call(this, watcher);
+    watching += 1;
+    return () => {
+      watching -= 1;
+      stop();
+    };
+  });
+  await s.f.service.checkConsistency();
+  expect(watching).toBe(0);
+  jest.spyOn(s.f.store, "readNetworks").mockImplementation(() => Promise.reject(new Error("no disk")));
+  await expect(s.f.service.checkConsistency()).rejects.toThrow("no disk");
+  expect(watching).toBe(0);
+  jest.restoreAllMocks();
+});
+
+describe("a store that answers late", () => {
+  /** Does something between what the store reads of one kind and the comparison with memory. */
+  function meanwhile(read: "readLeases" | "readNetworks", act: () => Promise<unknown>): void {
+    const { store } = s.f;
+    const plain = store[read].bind(store) as (page: LeasePage) => unknown;
+    let isDone = false;
+    const late = async (page: LeasePage): Promise<unknown> => {
+      const found = await plain(page);
+      if (!isDone) {
+        isDone = true;
+        await act();
+      }
+      return found;
+    };
+    jest.spyOn(store, read).mockImplementation(late as never);
+  }
+  afterEach(() => jest.restoreAllMocks());
+
+  const findings = async () =>
+    (await s.f.service.checkConsistency()).findings.map(({ object, problem }) => `${object}: ${problem}`);
+
+  beforeEach(async () => {
+    await s.f.service.createNetwork(SMALL, ADMIN);
+    for (const containerId of ["a", "b"]) await s.acquire(containerId);
+  });
+
+  test("leases that were changed, came or went meanwhile are memory's to know", async () => {
+    const reserve = () => s.f.service.reserve({ networkName: "web", address: "10.1.0.6" }, ADMIN);
+    await reserve();
+    meanwhile("readLeases", async () => {
+      await s.release("a");
+      await s.acquire("c");
+      await s.f.service.unreserve({ networkName: "web", address: "10.1.0.6" }, ADMIN);
+    });
+    expect(await findings()).toEqual([]);
+  });
+
+  test("networks that were made or removed meanwhile are memory's to know", async () => {
+    await s.f.service.createNetwork({ name: "old" }, ADMIN);
+    meanwhile("readNetworks", async () => {
+      await s.f.service.createNetwork({ name: "new" }, ADMIN);
+      await s.f.service.removeNetwork({ name: "old" }, ADMIN);
+    });
+    expect(await findings()).toEqual([]);
+  });
+});
+
+test("leases of many pages are each compared once, and the last of them too", async () => {
+  await s.f.service.createNetwork({ name: "web", subnets: [{ subnet: "10.1.0.0/16" }] }, ADMIN);
+  for (let at = 0; at < 250; at += 1) await s.acquire(`c${at}`);
+  expect(await s.f.service.checkConsistency()).toMatchObject({ leases: 250, findings: [] });
+  const asked = jest.spyOn(s.f.store, "readLeases");
+  const found = await findingsWith(() => {
+    const key = "default/10.1.0.251";
+    const lease = s.f.disk.leases.get(key);
+    if (lease === undefined) throw new Error(`there is no ${key}`);
+    s.f.disk.leases.set(key, { ...lease, mac: "02:00:00:00:00:99" });
+    return () => s.f.disk.leases.set(key, lease);
+  });
+  expect(found).toEqual(["lease 10.1.0.251: memory and store differ"]);
+  expect(asked).toHaveBeenCalledTimes(3);
+  asked.mockRestore();
+});
+
+describe("rules among the records in memory", () => {
+  test("networks that share addresses are found in whatever order they came", () => {
+    const subnets = ["10.1.0.0/24", "10.9.0.0/24", "10.1.0.128/25"];
+    for (const order of [subnets, [...subnets].reverse()]) {
+      const all = new State();
+      for (const [at, subnet] of order.entries()) {
+        const pools = poolsOfSubnets([subnetOfSpec({ subnet })]);
+        const id = `${at}`.repeat(64);
+        all.insertNetwork(new NetworkState({ ...networkRecord(`n${at}`, at + 1), id, pools }));
+      }
+      expect(checkRules(all, 0).map(({ object }) => object)).toEqual(["subnet 10.1.0.128/25"]);
+    }
+  });
+
+  const record = {
+    ...networkRecord("web", 1),
+    pools: poolsOfSubnets([subnetOfSpec({ subnet: "10.1.0.0/24", rangeEnd: "10.1.0.99" })]),
+  };
+  let state: State;
+  beforeEach(() => {
+    state = new State();
+  });
+  const problemsOf = (...networks: NetworkState[]): string[] => {
+    for (const network of networks) state.insertNetwork(network);
+    return checkRules(state, 0).map(({ severity, object, problem }) => `${severity} ${object}: ${problem}`);
+  };
+  const stateWith = (...addresses: [string, object][]): NetworkState => {
+    const network = new NetworkState(record, state.attachments);
+    for (const [address, over] of addresses) network.replaceLease(null, leaseRecord(record, address, over));
+    return network;
+  };
+
+  test("an attachment with two addresses of a pool", () => {
+    const twice = { containerId: "a" };
+    expect(problemsOf(stateWith(["10.1.0.2", twice], ["10.1.0.3", twice]))).toEqual([
+      "error attachment a/eth0: it holds 10.1.0.2 and 10.1.0.3 of pool 0",
+      "error network web: 2 leases are indexed, 1 are bound",
+    ]);
+  });
+
+  test("a lease outside of its network, and one outside of the ranges", () => {
+    expect(problemsOf(stateWith(["10.9.0.1", {}], ["10.1.0.200", { containerId: "b" }]))).toEqual([
+      "warning lease 10.1.0.200: it is outside the ranges of network web",
+      "error lease 10.9.0.1: no subnet of network web holds it",
+    ]);
+  });
+
+  test("a counter that is wrong", () => {
+    const network = stateWith(["10.1.0.2", {}]);
+    const slot = network.slotAt(leaseRecord(record, "10.1.0.2", {}).address);
+    if (slot === undefined) throw new Error("there is no slot");
+    slot.record = { ...slot.record, state: "quarantined" };
+    expect(problemsOf(network)).toEqual([
+      "error network web: 1 leases are indexed, 0 are bound",
+      "error network web: pool 0 counts 1 bound, its records are 0",
+      "error network web: pool 0 counts 0 quarantined, its records are 1",
+    ]);
+  });
+
+  test("an address that has cooled down by now is counted nowhere", () => {
+    state.insertNetwork(stateWith(["10.1.0.2", { state: "cooling", untilMs: 1_000 }]));
+    expect(checkRules(state, 999)).toEqual([]);
+    expect(checkRules(state, 1_000)).toEqual([]);
+  });
+
+  test("an attachment of a network that is gone", () => {
+    stateWith(["10.1.0.2", {}]);
+    expect(problemsOf(new NetworkState(record, state.attachments))).toEqual([
+      "error index by container: it holds 1 attachments, the networks hold 0",
+    ]);
+  });
+
+  test("an address that two networks know of, where they may share a subnet", () => {
+    const pools = poolsOfSubnets([subnetOfSpec({ subnet: "10.1.0.0/24", rangeStart: "10.1.0.100" })]);
+    const twin = { ...networkRecord("twin", 2), pools };
+    const shared = [record, twin].map((each) => ({ ...each, origin: "conflist" as const }));
+    const networks = shared.map((each) => new NetworkState(each, state.attachments));
+    for (const [at, network] of networks.entries()) {
+      const containerId = `c${at}`;
+      for (const address of ["10.1.0.7", `10.1.0.${20 + 100 * at}`])
+        network.replaceLease(
+          null,
+          leaseRecord(network.record, address, { containerId, pool: 0, ifname: address }),
+        );
+    }
+    expect(problemsOf(...networks)).toEqual([
+      "warning lease 10.1.0.7: it is outside the ranges of network twin",
+      "error lease 10.1.0.7: networks web and twin both know of it",
+    ]);
+  });
+
+  test("networks that share addresses", () => {
+    const other = {
+      ...networkRecord("other", 2),
+      pools: poolsOfSubnets([subnetOfSpec({ subnet: "10.1.0.128/25" })]),
+    };
+    expect(problemsOf(new NetworkState(record), new NetworkState(other))).toEqual([
+      "error subnet 10.1.0.128/25: networks web and other share it: network web has 10.1.0.0/24 in address space default already",
+    ]);
+    state = new State();
+    const both = poolsOfSubnets(["10.1.0.0/25", "10.2.0.0/24"].map((subnet) => subnetOfSpec({ subnet })));
+    const own = poolsOfSubnets(["10.1.0.0/24", "10.2.0.0/25"].map((subnet) => subnetOfSpec({ subnet })));
+    expect(
+      problemsOf(new NetworkState({ ...record, pools: own }), new NetworkState({ ...other, pools: both })),
+    ).toEqual([expect.stringContaining("networks web and other share it: network web has 10.1.0.0/24")]);
+    const elsewhere = { ...other, addressSpace: "lab" };
+    state = new State();
+    expect(problemsOf(new NetworkState(record), new NetworkState(elsewhere))).toEqual([]);
+  });
+});
