@@ -1,6 +1,6 @@
 /** Names that follow from an attachment's key. Those of its host link are in lib/host, for others look for it, too. */
 import { deriveMac } from "../lib/addr/mac.ts";
-import { seedOf } from "../lib/host/attachment-alias.ts";
+import { seedOf } from "../lib/host/attachment/alias.ts";
 import type { AttachmentKey } from "../lib/ipam/api.ts";
 
 export {
@@ -9,7 +9,7 @@ export {
   hostIfnameOf,
   keyOfAlias,
   seedOf,
-} from "../lib/host/attachment-alias.ts";
+} from "../lib/host/attachment/alias.ts";
 
 /** MAC address of the container's end when nobody asks for another. */
 export function containerMacOf(key: AttachmentKey): string {

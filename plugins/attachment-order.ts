@@ -2,14 +2,14 @@
  * Calls for one attachment run one after another on a node, whoever makes them: a plugin's process or a worker.
  *
  * A runtime that gave up an ADD goes on with DEL and the next ADD, while the first may still be under way. Each waits for the one
- * before. The locks end with their holder (lib/host/attachment-lock.ts).
+ * before. The locks end with their holder (lib/host/locks/attachments.ts).
  */
 import type { Exec } from "../lib/cni/delegate.ts";
 import type { AttachmentKey } from "../lib/cni/request.ts";
-import { attachmentLockOffset, openAttachmentLocks } from "../lib/host/attachment-lock.ts";
-import { SyscallError } from "../lib/linux/errno.ts";
-import type { RangeLock } from "../lib/linux/range-lock.ts";
-import { sleepMs } from "../lib/linux/stdio.ts";
+import { attachmentLockOffset, openAttachmentLocks } from "../lib/host/locks/attachments.ts";
+import { SyscallError } from "../lib/linux/calls/errno.ts";
+import type { RangeLock } from "../lib/linux/files/range-lock.ts";
+import { sleepMs } from "../lib/linux/files/stdio.ts";
 
 /** Longest wait for the call before. It waits for the service as long, by default. */
 const LIMIT_MS = 10_000;

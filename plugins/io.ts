@@ -2,11 +2,11 @@
 import type { Exec } from "../lib/cni/delegate.ts";
 import type { NetnsIdentity, PluginIo } from "../lib/cni/run-plugin.ts";
 import { FairleadError } from "../lib/errors.ts";
-import { SyscallError } from "../lib/linux/errno.ts";
-import { execFile } from "../lib/linux/exec.ts";
-import { isOwnNetns, openNetnsIfExists } from "../lib/linux/netns.ts";
-import { statPath } from "../lib/linux/stat.ts";
-import { readAll, sleepMs, writeAll } from "../lib/linux/stdio.ts";
+import { SyscallError } from "../lib/linux/calls/errno.ts";
+import { statPath } from "../lib/linux/files/stat.ts";
+import { readAll, sleepMs, writeAll } from "../lib/linux/files/stdio.ts";
+import { isOwnNetns, openNetnsIfExists } from "../lib/linux/namespaces/netns.ts";
+import { execFile } from "../lib/linux/processes/exec.ts";
 import { passingOrderOn, runInOrder } from "./attachment-order.ts";
 
 const STDIN = 0;

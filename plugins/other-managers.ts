@@ -15,8 +15,8 @@ import { decodeJson, isObject, type JsonObject } from "../lib/cni/json.ts";
 import type { AttachmentKey, GcRequest } from "../lib/cni/request.ts";
 import { type AttachmentId, VALID_ATTACHMENT_KEYS } from "../lib/cni/sections.ts";
 import { FairleadError } from "../lib/errors.ts";
-import { listDirectory, readFileIfExists } from "../lib/linux/files.ts";
-import { openNetnsIfExists } from "../lib/linux/netns.ts";
+import { listDirectory, readFileIfExists } from "../lib/linux/files/files.ts";
+import { openNetnsIfExists } from "../lib/linux/namespaces/netns.ts";
 
 /** Where libcni keeps its records unless it is told otherwise, and Fairlead's command line, too. */
 const RECORDS_DIRECTORY = "/var/lib/cni/results";
@@ -71,10 +71,10 @@ function othersOf({ config: { networkName }, validAttachments }: GcRequest): Rec
 }
 
 /** Of attachments to the network whose namespaces are there. */
-function recordsOf(networkName: string): RecordedAttachment[] {
-  return listDirectory(RECORDS_DIRECTORY)
+function recordsOf(networkName: string, directory = RECORDS_DIRECTORY): RecordedAttachment[] {
+  return listDirectory(directory)
     .filter((name) => name.startsWith(`${networkName}-`))
-    .flatMap((name) => readRecord(`${RECORDS_DIRECTORY}/${name}`, networkName) ?? []);
+    .flatMap((name) => readRecord(`${directory}/${name}`, networkName) ?? []);
 }
 
 function textOf({ containerId, ifname }: AttachmentId): string {
@@ -82,9 +82,12 @@ function textOf({ containerId, ifname }: AttachmentId): string {
 }
 
 /** The namespace that is there of an attachment which somebody has a record of; null: nobody answers for it so. */
-export function livingNamespaceOf({ networkName, ...attachment }: AttachmentKey): string | null {
+export function livingNamespaceOf(
+  { networkName, ...attachment }: AttachmentKey,
+  directory = RECORDS_DIRECTORY,
+): string | null {
   const text = textOf(attachment);
-  return recordsOf(networkName).find((recorded) => textOf(recorded) === text)?.netns ?? null;
+  return recordsOf(networkName, directory).find((recorded) => textOf(recorded) === text)?.netns ?? null;
 }
 
 /** Null for what is no record of this network, or of a container that is gone. */

@@ -7,23 +7,24 @@ import type { Address } from "../lib/addr/address.ts";
 import type { AttachmentKey, GcRequest, PluginRequest } from "../lib/cni/request.ts";
 import type { Result } from "../lib/cni/result.ts";
 import { FairleadError } from "../lib/errors.ts";
-import { listAttachmentPorts } from "../lib/host/attachment-ports.ts";
-import { forgetConnections } from "../lib/host/connections.ts";
-import { type PublishSpec, publishPorts } from "../lib/host/firewall-portmap.ts";
-import { checkPublishedPorts } from "../lib/host/firewall-portmap-check.ts";
-import { formatHostPort, isOfEveryAddress, type PortProtocol } from "../lib/host/firewall-portmap-holder.ts";
-import { isKeptForHost } from "../lib/host/firewall-portmap-kept.ts";
-import { PROTOCOL_NUMBERS, type PublishedPort, targetsOf } from "../lib/host/firewall-portmap-plan.ts";
-import { removeUnusedPortmap } from "../lib/host/firewall-portmap-table.ts";
-import { findOwnLink, unpublishPorts, unpublishStalePorts } from "../lib/host/firewall-portmap-unpublish.ts";
+import { findDirectLink } from "../lib/host/addressing/routes.ts";
+import { listAttachmentPorts } from "../lib/host/attachment/ports.ts";
+import { removeUnusedPortmap } from "../lib/host/firewall/ports/chains.ts";
+import { checkPublishedPorts } from "../lib/host/firewall/ports/check.ts";
+import { forgetConnections } from "../lib/host/firewall/ports/connections.ts";
+import { formatHostPort, isOfEveryAddress, type PortProtocol } from "../lib/host/firewall/ports/holder.ts";
+import { isKeptForHost } from "../lib/host/firewall/ports/kept.ts";
+import { describeListener, findListeners, type Listener } from "../lib/host/firewall/ports/listeners.ts";
+import { PROTOCOL_NUMBERS, type PublishedPort, targetsOf } from "../lib/host/firewall/ports/plan.ts";
+import { type PublishSpec, publishPorts } from "../lib/host/firewall/ports/publish.ts";
+import { findOwnLink, unpublishPorts, unpublishStalePorts } from "../lib/host/firewall/ports/unpublish.ts";
 import { findLink as findLinkByName } from "../lib/host/links.ts";
-import { describeListener, findListeners, type Listener } from "../lib/host/listeners.ts";
-import { findDirectLink } from "../lib/host/routes.ts";
+import type { HostNetlink } from "../lib/host/netlink.ts";
 import { checkLoopbackRouting, routeLoopback } from "../lib/host/settings.ts";
-import type { NetlinkSocketOptions } from "../lib/linux/netlink-socket.ts";
+import type { NetlinkSocketOptions } from "../lib/linux/sockets/netlink-socket.ts";
 import { aliasOf, hostIfnameOf } from "./attachment-names.ts";
-import { containerAddresses, type Mapping, planPorts } from "./port-mappings.ts";
-import type { HostNetlink, Workspace } from "./workspace.ts";
+import { containerAddresses, type Mapping, planPorts } from "./configuration/port-mappings.ts";
+import type { Workspace } from "./workspace.ts";
 
 /** The netfilter socket of whoever publishes. Room for the largest transaction: MOST_PORTS of two families, commented. */
 export const PUBLISHING_SOCKET: NetlinkSocketOptions = { sendBufferBytes: 4 * 1024 * 1024 };
@@ -78,8 +79,7 @@ function publishInstead(spec: PublishSpec, host: HostNetlink, log: Publication["
       return;
     } catch (thrown) {
       const holder = attempt < MOST_GONE ? holderInTheWay(thrown) : null;
-      if (holder === null || !isGone(holder, host)) throw thrown;
-      unpublish(holder, host);
+      if (holder === null || unpublishIfGone(holder, host) === null) throw thrown;
       log(`took published ports over from ${holder.networkName}/${holder.containerId}, whose link is gone`);
     }
   }
@@ -92,12 +92,22 @@ function holderInTheWay(thrown: unknown): AttachmentKey | null {
   return isKey ? ({ networkName, containerId, ifname } as AttachmentKey) : null;
 }
 
+/**
+ * Takes back what `holder` has published if its link is gone, and returns what that was called; null: it is there, or nobody can tell.
+ * Not for whoever cannot be sure that no ADD for it is under way.
+ */
+export function unpublishIfGone(holder: AttachmentKey, host: HostNetlink): string | null {
+  const link = goneLinkOf(holder, host);
+  if (link !== null) unpublish(holder, host);
+  return link;
+}
+
 /** Only when it had a link of ours when it published, and no link of this host is that one any more, whatever its name. */
-function isGone(holder: AttachmentKey, { nft, route }: HostNetlink): boolean {
+function goneLinkOf(holder: AttachmentKey, { nft, route }: HostNetlink): string | null {
   const link = findOwnLink(nft, holder);
-  if (link === null || findLinkByName(route, link) !== null) return false;
+  if (link === null || findLinkByName(route, link) !== null) return null;
   const alias = aliasOf(holder);
-  return ![...listAttachmentPorts(route).values()].some((port) => port.alias === alias);
+  return [...listAttachmentPorts(route).values()].some((port) => port.alias === alias) ? null : link;
 }
 
 /** Makes sure that every port leads to the container, by the rules that `publish` made. @throws FairleadError check-failed. */

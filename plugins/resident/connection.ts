@@ -1,7 +1,7 @@
 /** One client of a worker: its request is read within limits of size and time, and answered without waiting for ever. */
-import { closeFd, EAGAIN, invoke } from "../../lib/linux/errno.ts";
-import { type Peer, peerOf, receiveNow } from "../../lib/linux/listening-socket.ts";
-import { POLLIN, POLLOUT, pollFd } from "../../lib/linux/stdio.ts";
+import { closeFd, EAGAIN, invoke } from "../../lib/linux/calls/errno.ts";
+import { POLLIN, POLLOUT, pollFd } from "../../lib/linux/files/stdio.ts";
+import { type Peer, peerOf, receiveNow } from "../../lib/linux/sockets/listening-socket.ts";
 import {
   DECLINED,
   decodeRequest,
@@ -42,7 +42,7 @@ export class Connection {
     for (let length = 0; ; ) {
       const count = receiveNow(this.#fd, buffer.subarray(length));
       if (count === "end") return null;
-      if (count === null && !pollFd(this.#fd, POLLIN, deadline, "client")) return null;
+      if (count === null && !pollFd(this.#fd, POLLIN, { deadline, name: "client" })) return null;
       length += count ?? 0;
       const received = buffer.subarray(0, length);
       const whole = requestBytes(received);
@@ -71,7 +71,7 @@ export class Connection {
     const deadline = performance.now() + RECEIPT_LIMIT_MS;
     for (let count = receiveNow(this.#fd, word); ; count = receiveNow(this.#fd, word)) {
       if (count !== null) return count !== "end";
-      if (!pollFd(this.#fd, POLLIN, deadline, "client")) return true;
+      if (!pollFd(this.#fd, POLLIN, { deadline, name: "client" })) return true;
     }
   }
 
@@ -84,7 +84,8 @@ export class Connection {
     for (let sent = 0; sent < bytes.length; ) {
       const rest = bytes.subarray(sent);
       const count = invoke((c) => c.send(this.#fd, rest, rest.length, MSG_NOSIGNAL));
-      if (count < 0 && !(count === -EAGAIN && pollFd(this.#fd, POLLOUT, deadline, "client"))) return false;
+      if (count < 0 && !(count === -EAGAIN && pollFd(this.#fd, POLLOUT, { deadline, name: "client" })))
+        return false;
       if (count > 0) sent += count;
     }
     return true;

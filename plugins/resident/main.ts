@@ -2,9 +2,9 @@
 import { FairleadError } from "../../lib/errors.ts";
 import { drawLinkGroup } from "../../lib/host/link-group.ts";
 import { serveLinkReaper, useLinkReapers } from "../../lib/host/link-reaper.ts";
-import { keepHostNetlinkSockets } from "../../lib/linux/host-netlink.ts";
-import { placeOf } from "../../lib/linux/process-place.ts";
-import { writeAll } from "../../lib/linux/stdio.ts";
+import { writeAll } from "../../lib/linux/files/stdio.ts";
+import { placeOf } from "../../lib/linux/processes/process-place.ts";
+import { keepHostNetlinkSockets } from "../../lib/linux/sockets/host-netlink.ts";
 import type { PluginMain } from "./invocation.ts";
 import { Worker } from "./worker.ts";
 

@@ -5,9 +5,9 @@
  * in for: it may enter a container's namespace, and nothing else happens meanwhile. It ends by itself when its control pipe
  * does, which is when the agent ends, however that happens.
  */
-import { invoke } from "../../lib/linux/errno.ts";
-import { acceptConnection, Readiness, receiveNow } from "../../lib/linux/listening-socket.ts";
-import { residentMib, strayThreads } from "../../lib/linux/own-process.ts";
+import { invoke } from "../../lib/linux/calls/errno.ts";
+import { residentMib, strayThreads } from "../../lib/linux/processes/own-process.ts";
+import { acceptConnection, Readiness, receiveNow } from "../../lib/linux/sockets/listening-socket.ts";
 import { LIFE_SIGN, type ResidentRequest } from "../../lib/resident/frames.ts";
 import { type AttachmentLocks, openLocksIfPossible } from "../attachment-order.ts";
 import { attachmentOf, reasonToDecline } from "./admission.ts";

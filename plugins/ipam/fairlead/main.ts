@@ -9,19 +9,19 @@ import { requireRepresentable } from "../../../lib/cni/result.ts";
 import { type PluginIo, runPlugin } from "../../../lib/cni/run-plugin.ts";
 import { CNI_VERSIONS } from "../../../lib/cni/versions.ts";
 import { VERSION } from "../../../lib/version.ts";
-import { CentralIpam } from "../../central-ipam.ts";
+import type { CentralIpam } from "../../addresses/central-ipam.ts";
+import { serviceOf } from "../../addresses/ipam-binding.ts";
+import { collectFromService, releaseFromService } from "../../addresses/ipam-removal.ts";
+import { readAddressConfig } from "../../configuration/attachment.ts";
+import { IPAM_ARG_KEYS } from "../../configuration/ipam-config.ts";
 import { pluginIo } from "../../io.ts";
-import { IPAM_ARG_KEYS } from "../../ipam-config.ts";
-import { collectFromService, releaseFromService } from "../../ipam-removal.ts";
 import { sparingOthers } from "../../other-managers.ts";
 
 /** The reference interface plugins hand their own CNI_ARGS on; what they understand must not be an error here. */
 const ARG_KEYS = [...IPAM_ARG_KEYS, "MAC"];
 
 function centralIpam(request: PluginRequest | AttachmentRequest): CentralIpam {
-  const { networkName, raw } = request.config;
-  const args = "args" in request ? request.args : new Map<string, string>();
-  return new CentralIpam({ raw, networkName, args }, request.log);
+  return serviceOf(readAddressConfig(request.config), request);
 }
 
 const handlers: PluginHandlers = {

@@ -5,30 +5,31 @@
  * Source: CNI SPEC 1.1.0, section 4 "Plugin Delegation"; README of the reference plugin static.
  */
 import type { AttachmentRequest, PluginHandlers, PluginRequest } from "../../../lib/cni/request.ts";
-import { requireRepresentable } from "../../../lib/cni/result.ts";
+import { type Result, requireRepresentable } from "../../../lib/cni/result.ts";
 import { type PluginIo, runPlugin } from "../../../lib/cni/run-plugin.ts";
 import { CNI_VERSIONS } from "../../../lib/cni/versions.ts";
 import { VERSION } from "../../../lib/version.ts";
-import { INTERFACE_ARG_KEYS } from "../../attachment-wishes.ts";
+import { releaseAddresses } from "../../addresses/ipam-removal.ts";
+import { readAddressConfig } from "../../configuration/attachment.ts";
+import { INTERFACE_ARG_KEYS } from "../../configuration/attachment-wishes.ts";
+import { checkStatic, staticResult } from "../../configuration/static-ipam.ts";
 import { pluginIo, processExec } from "../../io.ts";
-import { releaseAddresses } from "../../ipam-removal.ts";
-import { checkStatic, type StaticSource, staticResult } from "../../static-ipam.ts";
 
-function sourceOf(request: PluginRequest | AttachmentRequest): StaticSource {
-  return { raw: request.config.raw, args: "args" in request ? request.args : new Map() };
+function resultFor(request: PluginRequest | AttachmentRequest): Result {
+  return staticResult(readAddressConfig(request.config), "args" in request ? request.args : new Map());
 }
 
 const handlers: PluginHandlers = {
   add(request) {
-    const result = staticResult(sourceOf(request));
+    const result = resultFor(request);
     requireRepresentable(result.ips, request.config.cniVersion);
     return result;
   },
   // Nothing was kept, so there is nothing to give back, unless the addresses were from elsewhere before.
   del: (request) => releaseAddresses(request, processExec),
-  check: (request) => checkStatic(sourceOf(request), request.prevResult),
+  check: (request) => checkStatic(resultFor(request), request.prevResult),
   gc: () => undefined,
-  status: (request) => void staticResult(sourceOf(request)),
+  status: (request) => void resultFor(request),
 };
 
 /**

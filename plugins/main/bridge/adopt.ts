@@ -9,8 +9,10 @@
 import type { AddRequest } from "../../../lib/cni/request.ts";
 import type { Result } from "../../../lib/cni/result.ts";
 import { FairleadError } from "../../../lib/errors.ts";
+import type { BridgeLook } from "../../../lib/host/bridge/look.ts";
 import { findLink, type LinkState } from "../../../lib/host/links.ts";
-import type { HostNetlink, Workspace } from "../../workspace.ts";
+import type { HostNetlink } from "../../../lib/host/netlink.ts";
+import type { Workspace } from "../../workspace.ts";
 import { attachPort } from "./attach.ts";
 import { type Addition, planAddresses } from "./plan.ts";
 
@@ -18,6 +20,8 @@ import { type Addition, planAddresses } from "./plan.ts";
 export interface Adoptable {
   /** Its end on the host. */
   readonly port: LinkState;
+  /** Of the bridge that it shall join. */
+  readonly look: BridgeLook;
   /** What the plugins before us answered. */
   readonly before: Result;
 }
@@ -27,13 +31,17 @@ export interface Adoptable {
  *
  * @throws FairleadError invalid-config when the container has the interface but `prevResult` names no host end.
  */
-export function findAdoptable({ prevResult, key }: AddRequest, host: HostNetlink): Adoptable | null {
+export function findAdoptable(
+  { prevResult, key }: AddRequest,
+  look: BridgeLook,
+  host: HostNetlink,
+): Adoptable | null {
   const made = prevResult?.interfaces.some(({ name, sandbox }) => name === key.ifname && sandbox);
   if (!prevResult || !made) return null;
   const onHost = prevResult.interfaces.filter(({ sandbox }) => !sandbox);
   const ports = onHost.map(({ name }) => findLink(host.route, name));
   const port = ports.find((link) => link !== null && link.kind !== "bridge");
-  if (port) return { port, before: prevResult };
+  if (port) return { port, before: prevResult, look };
   throw invalid(
     key.ifname,
     "prevResult has this interface, but no host interface that could become a port of the bridge",
@@ -42,7 +50,7 @@ export function findAdoptable({ prevResult, key }: AddRequest, host: HostNetlink
 }
 
 /** Makes the port a port of the bridge. @throws FairleadError invalid-config when the bridge has an ipam section too. */
-export function adopt({ plan, ipam }: Addition, { port, before }: Adoptable, space: Workspace): Result {
+export function adopt({ plan, ipam }: Addition, { port, before, look }: Adoptable, space: Workspace): Result {
   if (ipam !== null) {
     throw invalid(
       port.ifname,
@@ -55,7 +63,7 @@ export function adopt({ plan, ipam }: Addition, { port, before }: Adoptable, spa
   const mac =
     before.interfaces.find(({ name, sandbox }) => name === plan.key.ifname && sandbox)?.mac || plan.mac;
   const bridge = { ...plan, hostIfname: port.ifname, mac };
-  const interfaces = attachPort({ bridge, addresses, port }, space);
+  const interfaces = attachPort({ bridge, addresses, port, look }, space);
   return { ...before, interfaces: [...before.interfaces, ...interfaces] };
 }
 

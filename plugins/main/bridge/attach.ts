@@ -2,45 +2,49 @@
  * The kernel side of ADD: a plan in; links, addresses, routes and rules out. Each step pushes its undo.
  */
 
-import type { InterfaceAddress } from "../../../lib/addr/prefix.ts";
+import { formatPrefix, type InterfaceAddress } from "../../../lib/addr/prefix.ts";
 import type { ResultInterface } from "../../../lib/cni/result.ts";
-import { announceAddresses, awaitForwarding } from "../../../lib/host/announce.ts";
+import { announceAddresses, awaitForwarding } from "../../../lib/host/addressing/announce.ts";
+import { ensureWayTo, removeWayTo } from "../../../lib/host/addressing/way-to-container.ts";
+import { bridgeAliasOf, isFairleadBridge } from "../../../lib/host/bridge/identity.ts";
+import type { BridgeLook } from "../../../lib/host/bridge/look.ts";
+import { keepMacOfEmptyBridge, removeBridgeIfUnused } from "../../../lib/host/bridge/verbs.ts";
+import { ensureIsolation } from "../../../lib/host/firewall/isolation/verbs.ts";
+import { ensureMacSpoofCheck, removeMacSpoofCheck } from "../../../lib/host/firewall/source/mac-spoof.ts";
+import { ensureSourceCheck, type SourceSpec } from "../../../lib/host/firewall/source/verbs.ts";
+import { type LinkState, listBridgePorts, removeLink } from "../../../lib/host/links.ts";
+import { lockBridge, tryLockBridge, whileHeld } from "../../../lib/host/locks/bridges.ts";
+import { LOCK_DIRECTORY } from "../../../lib/host/locks/bytes.ts";
+import type { HostNetlink } from "../../../lib/host/netlink.ts";
 import {
-  ensureBridge,
-  ensureGatewayAddresses,
-  keepMacOfEmptyBridge,
-  removeBridgeIfUnused,
-} from "../../../lib/host/bridge.ts";
-import { bridgeAliasOf, bridgeMacOf, isFairleadBridge } from "../../../lib/host/bridge-identity.ts";
-import { lockBridge, tryLockBridge } from "../../../lib/host/bridge-lock.ts";
-import {
-  ensureMacSpoofCheck,
-  ensureMasquerade,
-  type MasqueradeSpec,
-  removeMacSpoofCheck,
-} from "../../../lib/host/firewall.ts";
-import { ensureIsolation } from "../../../lib/host/firewall-isolation.ts";
-import type { IsolationSpec } from "../../../lib/host/firewall-isolation-in-place.ts";
-import { ensureSourceCheck, type SourceSpec } from "../../../lib/host/firewall-source.ts";
-import { type LinkState, removeLink } from "../../../lib/host/links.ts";
-import {
-  ensureForwarding,
-  ignoreAdvertisementsAsGateway,
-  ignoreRouterAdvertisements,
-} from "../../../lib/host/settings.ts";
+  ensureNetworkBridge,
+  type HostNetwork,
+  isolationOf,
+  masquerade,
+  serveAsGateway,
+} from "../../../lib/host/network/verbs.ts";
+import { disableIpv6, ignoreRouterAdvertisements } from "../../../lib/host/settings.ts";
 import { createVethInto, type VethPair } from "../../../lib/host/veth.ts";
-import { NETLINK_ROUTE, openNetlinkSocket, openNetlinkSocketIn } from "../../../lib/linux/netlink-socket.ts";
-import { type Netns, withNetns } from "../../../lib/linux/netns.ts";
+import { type Netns, withNetns } from "../../../lib/linux/namespaces/netns.ts";
+import {
+  NETLINK_ROUTE,
+  openNetlinkSocket,
+  openNetlinkSocketIn,
+} from "../../../lib/linux/sockets/netlink-socket.ts";
 import { NetlinkConnection, type NetlinkTransport } from "../../../lib/netlink/connection.ts";
+import type { BridgePortData } from "../../../lib/netlink/route/link/bridge.ts";
 import { LINK_UP, setBridgePort, setLink } from "../../../lib/netlink/route/link.ts";
-import type { BridgePortData } from "../../../lib/netlink/route/link-kinds/bridge.ts";
-import { type AddressPlan, networkOf } from "../../address-plan.ts";
-import { probeThrough } from "../../address-probe.ts";
+import { probeThrough } from "../../addresses/address-probe.ts";
+import type { AwaitAddresses } from "../../addresses/pending-addresses.ts";
 import { hostMacOf } from "../../attachment-names.ts";
-import { interfaceOf } from "../../attachment-result.ts";
-import { type ConfiguredEnd, configureContainerEnd, prepareContainerEnd } from "../../container-end.ts";
-import type { AwaitAddresses } from "../../pending-addresses.ts";
-import { type HostNetlink, LOCK_DIRECTORY, LOCK_TIMEOUT_MS, type Workspace } from "../../workspace.ts";
+import { type AddressPlan, networkOf } from "../../container/address-plan.ts";
+import { interfaceOf } from "../../container/attachment-result.ts";
+import {
+  type ConfiguredEnd,
+  configureContainerEnd,
+  prepareContainerEnd,
+} from "../../container/container-end.ts";
+import { LOCK_TIMEOUT_MS, type Workspace } from "../../workspace.ts";
 import { type BridgeConfig, wantsVlans } from "./config.ts";
 import type { BridgePlan } from "./plan.ts";
 import { ensureVlanGateway, joinVlans, requireVlanFiltering, vlanGatewayName } from "./vlan.ts";
@@ -56,6 +60,8 @@ interface NetworkPlan {
 export interface AttachPlan {
   readonly bridge: BridgePlan;
   readonly netns: Netns;
+  /** Of the host, since the bridge is kept. */
+  readonly look: BridgeLook;
   /** Waits for the addresses, which were asked for before. */
   readonly awaitAddresses: AwaitAddresses;
 }
@@ -63,6 +69,14 @@ export interface AttachPlan {
 /** A link on the host that shall become a port. */
 export interface PortPlan extends NetworkPlan {
   readonly port: LinkState;
+  /** Of the host, since the bridge is kept. */
+  readonly look: BridgeLook;
+}
+
+/** Of what a gateway's addresses are put on. */
+interface GatewayPlace {
+  readonly bridge: LinkState;
+  readonly look: BridgeLook;
 }
 
 export interface Attached {
@@ -72,63 +86,64 @@ export interface Attached {
 }
 
 /**
- * Carries out a plan. Bridge and pair are made while the IPAM service makes its grant durable: both take a millisecond or
+ * Carries out a plan {@link whileBridgeIsKept}. Bridge and pair are made while the IPAM service makes its grant durable: both take a millisecond or
  * two, and neither needs the other.
  *
  * @throws FairleadError already-exists when the container has an interface of that name, in-use, unsupported-field,
  * invalid-config, kernel-refused; what awaiting the addresses throws. What was done until then is on the undo stack.
  */
-export function attach({ bridge: plan, netns, awaitAddresses }: AttachPlan, space: Workspace): Attached {
-  return whileBridgeIsKept(plan, () => {
-    const bridge = makeBridge(plan, space);
-    const pair = makePair(plan, { netns, bridge }, space);
-    const addresses = awaitUsable({ bridge: plan, netns, awaitAddresses }, pair, space);
-    const network = { bridge: plan, addresses };
-    // The container's end is still down: nothing has gone past the rules before they are there.
-    isolate(network, space);
-    const container = configureContainer({ ...network, netns }, pair, space);
-    const gateways = makeGateways(network, bridge, space);
-    makeRules(network, space);
-    const containerEnd = interfaceOf(container.link, netns.path);
-    return {
-      interfaces: [interfaceOf(bridge), interfaceOf(pair.host), containerEnd, ...gateways],
-      addresses: container.addresses,
-    };
-  });
+export function attach(attachment: AttachPlan, space: Workspace): Attached {
+  const { bridge: plan, netns, look } = attachment;
+  const bridge = makeBridge(plan, look, space);
+  const pair = makePair(plan, { netns, bridge }, space);
+  const addresses = awaitUsable(attachment, pair, space);
+  const network = { bridge: plan, addresses };
+  // The container's end is still down: nothing has gone past the rules before they are there.
+  isolate(network, space);
+  const container = configureContainer({ ...network, netns }, pair, space);
+  const gateways = makeGateways(network, { bridge, look }, space);
+  makeRules(network, space);
+  const containerEnd = interfaceOf(container.link, netns.path);
+  return {
+    interfaces: [interfaceOf(bridge), interfaceOf(pair.host), containerEnd, ...gateways],
+    addresses: container.addresses,
+  };
 }
 
-/** Makes a link that is there already a port of the bridge. Returns the bridge's interface. */
+/** Makes a link that is there already a port of the bridge, {@link whileBridgeIsKept}. Returns the bridge's interface. */
 export function attachPort(plan: PortPlan, space: Workspace): readonly ResultInterface[] {
-  return whileBridgeIsKept(plan.bridge, () => {
-    const bridge = makeBridge(plan.bridge, space);
-    isolate(plan, space);
-    joinBridge(plan, bridge, space);
-    const gateways = makeGateways(plan, bridge, space);
-    makeRules(plan, space);
-    return [interfaceOf(bridge), ...gateways];
-  });
+  const { look } = plan;
+  const bridge = makeBridge(plan.bridge, look, space);
+  isolate(plan, space);
+  joinBridge(plan, bridge, space);
+  const gateways = makeGateways(plan, { bridge, look }, space);
+  makeRules(plan, space);
+  return [interfaceOf(bridge), ...gateways];
 }
 
-/** The shared lock is let go before any undo: removing the bridge takes the lock exclusively. */
-function whileBridgeIsKept<T>({ config }: BridgePlan, action: () => T): T {
+/**
+ * Does what relies on the bridge while nobody can remove it. The shared lock is let go before any undo: removing the bridge takes
+ * the lock exclusively.
+ */
+export function whileBridgeIsKept<T>({ config }: BridgePlan, action: () => T): T {
   const lock = lockBridge({
     directory: LOCK_DIRECTORY,
     bridgeName: config.bridge,
     mode: "shared",
     timeoutMs: LOCK_TIMEOUT_MS,
   });
-  try {
-    return action();
-  } finally {
-    lock.close();
-  }
+  return whileHeld(lock, action);
 }
 
-function makeBridge({ config, key }: BridgePlan, { host, undo, log }: Workspace): LinkState {
+function makeBridge(
+  { config, key }: BridgePlan,
+  { bridge: found }: BridgeLook,
+  { host, undo, log }: Workspace,
+): LinkState {
   const { bridge: name, mtu, promiscMode } = config;
-  const { link, created } = ensureBridge(host.route, {
+  const { link, created } = ensureNetworkBridge(host.route, {
     name,
-    mac: () => bridgeMacOf(name),
+    found,
     ...(mtu !== undefined && { mtu }),
     promiscuous: promiscMode,
     ...(wantsVlans(config) && { vlanFiltering: true }),
@@ -137,19 +152,16 @@ function makeBridge({ config, key }: BridgePlan, { host, undo, log }: Workspace)
   if (created) undo.push(`delete bridge ${name}`, () => removeBridge(name, host));
   requireVlanFiltering(config, link);
   if (created) ignoreRouterAdvertisements(name, log);
-  else if (!isFairleadBridge(link.alias)) return keepMacOfEmptyBridge(host.route, link);
-  return link;
+  // A link-local address is one, too.
+  if (created && config.internal && !config.isGateway) disableIpv6(name, log);
+  if (created || isFairleadBridge(link.alias)) return link;
+  return keepMacOfEmptyBridge(host.route, link);
 }
 
 /** Only while nobody else attaches to it: whoever holds the shared lock relies on the bridge. */
 function removeBridge(bridgeName: string, host: HostNetlink): void {
   const lock = tryLockBridge({ directory: LOCK_DIRECTORY, bridgeName });
-  if (lock === null) return;
-  try {
-    removeBridgeIfUnused(host.route, bridgeName);
-  } finally {
-    lock.close();
-  }
+  if (lock !== null) whileHeld(lock, () => removeBridgeIfUnused(host.route, bridgeName));
 }
 
 /** What the bridge shall do differently for this port; undefined: nothing. */
@@ -264,21 +276,43 @@ function enterContainer({ bridge, addresses, netns }: ContainerPlan, log: Worksp
 
 /** Where the bridge is the gateway: its addresses, and forwarding. Returns the extra interface of a VLAN. */
 function makeGateways(
-  { bridge: { config, declaredGateways: siblings }, addresses }: NetworkPlan,
-  bridge: LinkState,
+  { bridge: plan, addresses }: NetworkPlan,
+  { bridge, look }: GatewayPlace,
   space: Workspace,
 ): ResultInterface[] {
+  const { config, shared } = plan;
   const wanted = config.isGateway && addresses ? gatewayAddresses(addresses) : [];
   if (wanted.length === 0) return [];
   const vlanLink = config.vlan > 0 ? ensureVlanGateway(config, bridge, space) : null;
   const link = vlanLink ?? bridge;
-  // Before the host could be led by it: also on a bridge that somebody else made.
-  ignoreAdvertisementsAsGateway(link.ifname, space.log);
   const { route } = space.host;
-  ensureGatewayAddresses(route, { link, addresses: wanted, forceAddress: config.forceAddress, siblings });
-  for (const family of new Set(wanted.map((gateway) => gateway.address.family)))
-    ensureForwarding(route, family);
+  const mayWiden = vlanLink !== null || isFairleadBridge(bridge.alias);
+  const { forceAddress } = config;
+  // A bridge of ours with no other port is of nobody that runs: its network's subnet was changed while it was empty.
+  const isIdle = () =>
+    vlanLink === null &&
+    isFairleadBridge(bridge.alias) &&
+    listBridgePorts(route, bridge.ifindex).every(({ ifname }) => ifname === plan.hostIfname);
+  const seen = vlanLink === null ? look.addresses() : [];
+  const siblings = shared.declaredGateways;
+  const spec = { link, addresses: wanted, forceAddress, siblings, mayWiden, isIdle, seen };
+  serveAsGateway(route, { ...spec, forwards: true, log: space.log });
+  makeWays({ bridge: plan, addresses }, link, space);
   return vlanLink ? [interfaceOf(vlanLink)] : [];
+}
+
+/** The host's ways to the container, where another bridge may have the same subnet. */
+function makeWays(
+  { bridge: plan, addresses }: NetworkPlan,
+  link: LinkState,
+  { host: { route }, undo }: Workspace,
+): void {
+  if (addresses === null || !plan.shared.declaresParts()) return;
+  for (const { address } of addresses.ips) {
+    const place = { link, address: address.address, subnet: networkOf(address) };
+    if (!ensureWayTo(route, place)) continue;
+    undo.push(`delete route to ${formatPrefix(address)}`, () => removeWayTo(route, address.address));
+  }
 }
 
 /** Gateway addresses with the prefix length of the container's address. */
@@ -290,7 +324,7 @@ export function gatewayAddresses({ ips }: Pick<AddressPlan, "ips">): InterfaceAd
 
 /** About the network, as masquerading is: it has no undo. When it cannot be had, there is no attachment. */
 function isolate({ bridge, addresses }: NetworkPlan, { host }: Workspace): void {
-  if (bridge.config.isolation) ensureIsolation(host.nft, isolationOf(bridge, addresses));
+  if (bridge.config.isolation) ensureIsolation(host.nft, isolationOf(networkOnHost(bridge, addresses)));
   const sources = sourcesOf(bridge, addresses);
   // No undo: it means nothing without its port, and whoever adds this attachment again replaces it.
   if (sources) ensureSourceCheck(host.nft, sources);
@@ -305,16 +339,16 @@ export function sourcesOf(
   return { key: alias, hostIfname, mac, addresses: addresses.ips.map(({ address }) => address.address) };
 }
 
-/** How a network whose containers have these addresses is kept apart. Null: layer 2 only. */
-export function isolationOf(
+/** A network whose containers have these addresses, as the host's rules know it. Null: layer 2 only. */
+export function networkOnHost(
   { config, key }: BridgePlan,
   addresses: Pick<AddressPlan, "ips"> | null,
-): IsolationSpec {
-  const gateways = config.isGateway && addresses ? gatewayAddresses(addresses) : [];
+): HostNetwork {
   return {
     networkName: key.networkName,
     bridge: routedLinkOf(config),
-    gateways: gateways.map(({ address }) => address),
+    gateways: config.isGateway && addresses ? gatewayAddresses(addresses) : [],
+    prefixes: addresses?.ips.map(({ address }) => networkOf(address)) ?? [],
     internal: config.internal,
     separate: config.portIsolation,
     closed: ([4, 6] as const).filter(
@@ -335,11 +369,5 @@ function makeRules({ bridge: plan, addresses }: NetworkPlan, { host, undo }: Wor
     undo.push(`delete source check of ${hostIfname}`, () => removeMacSpoofCheck(host.nft, hostIfname));
   }
   // Last, and about the network: others may rely on it the moment that it is there, so it has no undo.
-  if (config.ipMasq && addresses) ensureMasquerade(host.nft, masqueradeOf(plan, addresses));
-}
-
-/** What has to be masqueraded for a network with these addresses, where it comes from the bridge. */
-export function masqueradeOf({ config, key }: BridgePlan, { ips }: Pick<AddressPlan, "ips">): MasqueradeSpec {
-  const prefixes = ips.map((ip) => networkOf(ip.address));
-  return { networkName: key.networkName, prefixes, bridge: routedLinkOf(config) };
+  if (config.ipMasq) masquerade(host.nft, networkOnHost(plan, addresses));
 }

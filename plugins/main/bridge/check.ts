@@ -6,23 +6,31 @@
 import { formatPrefix, prefixEquals } from "../../../lib/addr/prefix.ts";
 import type { CheckRequest } from "../../../lib/cni/request.ts";
 import type { Result } from "../../../lib/cni/result.ts";
-import { listAddresses } from "../../../lib/host/addresses.ts";
-import { checkMacSpoofCheck, checkMasquerade } from "../../../lib/host/firewall.ts";
-import { checkIsolation } from "../../../lib/host/firewall-isolation.ts";
-import { checkSourceCheck } from "../../../lib/host/firewall-source.ts";
+import { listAddresses } from "../../../lib/host/addressing/addresses.ts";
+import { isWiderOf } from "../../../lib/host/bridge/verbs.ts";
+import { checkIsolation } from "../../../lib/host/firewall/isolation/verbs.ts";
+import { checkMasquerade } from "../../../lib/host/firewall/masquerade/check.ts";
+import { checkMacSpoofCheck } from "../../../lib/host/firewall/source/mac-spoof.ts";
+import { checkSourceCheck } from "../../../lib/host/firewall/source/verbs.ts";
 import { findLink, type LinkState } from "../../../lib/host/links.ts";
-import { checkContainer, checkFailed, findMadeInterface, type MadeInterface } from "../../check-container.ts";
+import type { HostNetlink } from "../../../lib/host/netlink.ts";
+import { isolationOf, masqueradeOf } from "../../../lib/host/network/verbs.ts";
+import { bindIpam } from "../../addresses/ipam-binding.ts";
+import {
+  checkContainer,
+  checkFailed,
+  findMadeInterface,
+  type MadeInterface,
+} from "../../container/check-container.ts";
 import { processExec } from "../../io.ts";
-import { bindIpam } from "../../ipam-binding.ts";
-import type { HostNetlink } from "../../workspace.ts";
-import { gatewayAddresses, isolationOf, masqueradeOf, sourcesOf } from "./attach.ts";
+import { gatewayAddresses, networkOnHost, sourcesOf } from "./attach.ts";
 import { type BridgePlan, planAddresses, planBridge } from "./plan.ts";
 import { checkMappings, openHost } from "./ports.ts";
 import { vlanGatewayName } from "./vlan.ts";
 
 export function check(request: CheckRequest): void {
   const plan = planBridge(request);
-  bindIpam(request, processExec)?.check(request);
+  bindIpam(plan.shared, { ...request, exec: processExec })?.check(request);
   const made = findMadeInterface(request);
   const host = openHost(plan.config);
   try {
@@ -48,7 +56,8 @@ function checkHost(plan: BridgePlan, prevResult: Result, host: HostNetlink): voi
   checkPort(plan, { prevResult, bridge }, host);
   if (config.macspoofchk) checkMacSpoofCheck(host.nft, { key: alias, hostIfname, mac });
   const addresses = prevResult.ips.length > 0 ? planAddresses(plan, prevResult) : null;
-  if (config.isolation) checkIsolation(host.nft, isolationOf(plan, addresses));
+  const network = networkOnHost(plan, addresses);
+  if (config.isolation) checkIsolation(host.nft, isolationOf(network));
   const sources = sourcesOf(plan, addresses);
   if (sources) checkSourceCheck(host.nft, sources);
   if (addresses === null) return;
@@ -56,12 +65,12 @@ function checkHost(plan: BridgePlan, prevResult: Result, host: HostNetlink): voi
     const link = config.vlan > 0 ? findLink(host.route, vlanGatewayName(config)) : bridge;
     const present = link ? listAddresses(host.route, link.ifindex) : [];
     const missing = gatewayAddresses(addresses).find(
-      (gateway) => !present.some((p) => prefixEquals(p, gateway)),
+      (gateway) => !present.some((p) => prefixEquals(p, gateway) || isWiderOf(p, gateway)),
     );
     if (missing)
       throw checkFailed(config.bridge, `the gateway address ${formatPrefix(missing)} is not on it`);
   }
-  if (config.ipMasq) checkMasquerade(host.nft, masqueradeOf(plan, addresses));
+  if (config.ipMasq) checkMasquerade(host.nft, masqueradeOf(network));
 }
 
 /** The host's end: ours by name, or, where another plugin made the pair, the first host interface beside the bridge. */

@@ -1,7 +1,7 @@
 import type { JsonObject } from "../../../lib/cni/json.ts";
-import { readBridgeConfig, wantsVlans } from "./config.ts";
+import { readBridge, wantsVlans } from "./config.ts";
 
-const read = (raw: JsonObject) => readBridgeConfig(raw);
+const read = (raw: JsonObject) => readBridge({ raw, networkName: "net" }).config;
 
 test("every key has the default of the reference", () => {
   expect(read({})).toEqual({
@@ -71,6 +71,15 @@ test.each([
   const config = read({ vlanTrunk } as unknown as JsonObject);
   expect(config.vlanTrunk.map(({ first, last }) => [first, last])).toEqual(expected);
   expect(wantsVlans(config)).toBe(true);
+});
+
+test.each([
+  [{}, false],
+  [{ vlan: 0, vlanTrunk: [] }, false],
+  [{ vlan: 1 }, true],
+  [{ vlanTrunk: [{ id: 1 }] }, true],
+] as const)("%j asks for VLANs: %s", (raw, expected) => {
+  expect(wantsVlans(read(raw as unknown as JsonObject))).toBe(expected);
 });
 
 test.each([

@@ -24,7 +24,13 @@ import {
   text,
 } from "../../../lib/cni/fields.ts";
 import type { JsonObject } from "../../../lib/cni/json.ts";
-import { HOST_BINDING } from "../../port-mappings.ts";
+import { RUNTIME_CONFIG_FIELDS } from "../../../lib/cni/sections.ts";
+import {
+  type AttachmentConfig,
+  type Configuration,
+  readAttachmentConfig,
+} from "../../configuration/attachment.ts";
+import { HOST_BINDING, type Mapping, readMappings } from "../../configuration/port-mappings.ts";
 
 const VLAN_MAX = 4094;
 const MTU_MAX = 65535;
@@ -71,7 +77,7 @@ const BRIDGE_FIELDS = {
 };
 
 /** A run of VLAN IDs, inclusive on both ends. */
-export interface VlanRange {
+interface VlanRange {
   readonly first: number;
   readonly last: number;
 }
@@ -87,13 +93,33 @@ export interface BridgeConfig extends Omit<Read<typeof BRIDGE_FIELDS>, Overridde
   readonly hostBinding: Address | null;
 }
 
+/** All that an attachment goes by. */
+export interface BridgeReading {
+  /** The bridge's own keys. */
+  readonly config: BridgeConfig;
+  readonly shared: AttachmentConfig;
+  /** The ports that this plugin is to publish; none where the network leaves that to others. */
+  readonly mappings: readonly Mapping[];
+}
+
+/** Of `runtimeConfig`, for who publishes; others need not understand them. */
+const PORT_FIELDS = { runtimeConfig: object({ portMappings: RUNTIME_CONFIG_FIELDS.portMappings }) };
+
 /**
- * Reads and checks the bridge keys of `raw`, the configuration object from stdin.
+ * Reads and checks the configuration from stdin, whole: the one place where an ADD does.
  *
- * @throws FairleadError invalid-config, naming key, value and rule.
+ * @throws FairleadError invalid-config, naming key, value and rule; unsupported-field.
  */
-export function readBridgeConfig(raw: JsonObject): BridgeConfig {
-  const read = readFields(BRIDGE_FIELDS, raw);
+export function readBridge(configuration: Configuration): BridgeReading {
+  const { raw } = configuration;
+  const shared = readAttachmentConfig(configuration);
+  const config = bridgeConfigOf(readFields(BRIDGE_FIELDS, raw));
+  if (!config.publishPorts) return { config, shared, mappings: [] };
+  const { portMappings } = readFields(PORT_FIELDS, raw).runtimeConfig;
+  return { config, shared, mappings: readMappings(portMappings, config.hostBinding) };
+}
+
+function bridgeConfigOf(read: Read<typeof BRIDGE_FIELDS>): BridgeConfig {
   if (read.hairpinMode && read.promiscMode) {
     throw configurationError(
       "hairpinMode",

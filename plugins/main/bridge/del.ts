@@ -5,22 +5,26 @@
  * whatever has become of the configuration since.
  */
 
+import { parseInterfaceAddress } from "../../../lib/addr/prefix.ts";
 import { Attempts } from "../../../lib/attempts.ts";
 import type { AttachmentKey, DelRequest } from "../../../lib/cni/request.ts";
 import { asFairleadError } from "../../../lib/errors.ts";
-import { findSourceCheck, removeMacSpoofCheck } from "../../../lib/host/firewall.ts";
-import { findPublished } from "../../../lib/host/firewall-portmap-unpublish.ts";
+import { removeWayTo } from "../../../lib/host/addressing/way-to-container.ts";
+import { takeWordBack } from "../../../lib/host/attachment/unfinished-adds.ts";
+import { findPublished } from "../../../lib/host/firewall/ports/unpublish.ts";
+import { findSourceCheck, removeMacSpoofCheck } from "../../../lib/host/firewall/source/mac-spoof.ts";
 import { removeHostLink } from "../../../lib/host/link-reaper.ts";
 import { findLink, type LinkState } from "../../../lib/host/links.ts";
-import { NETLINK_ROUTE, openNetlinkSocketIn } from "../../../lib/linux/netlink-socket.ts";
-import { openNetnsIfExists } from "../../../lib/linux/netns.ts";
+import { HostNetlink } from "../../../lib/host/netlink.ts";
+import { openNetnsIfExists } from "../../../lib/linux/namespaces/netns.ts";
+import { NETLINK_ROUTE, openNetlinkSocketIn } from "../../../lib/linux/sockets/netlink-socket.ts";
 import { NetlinkConnection } from "../../../lib/netlink/connection.ts";
+import { releaseAddresses } from "../../addresses/ipam-removal.ts";
+import { findRemains, removeReferenceRules } from "../../addresses/reference-remains.ts";
 import { aliasOf, hostIfnameOf } from "../../attachment-names.ts";
+import { declaresParts } from "../../configuration/declared-gateways.ts";
 import { processExec } from "../../io.ts";
-import { releaseAddresses } from "../../ipam-removal.ts";
 import { PUBLISHING_SOCKET, unpublish } from "../../published-ports.ts";
-import { findRemains, removeReferenceRules } from "../../reference-remains.ts";
-import { HostNetlink } from "../../workspace.ts";
 import { type RemovalKeys, readRemovalKeys } from "./config.ts";
 
 /** What is to go: names that follow from the key, and what of the configuration can be read. */
@@ -46,9 +50,11 @@ export function del(request: DelRequest): void {
       if (removePair(request.netns, removal, host) === "foreign") isForeign = true;
     });
     if (isForeign) attempts.run(() => removeReferenceRules(request, removal.key, host));
+    attempts.run(() => removeWays(request, host));
     if (rules.sourceCheck) attempts.run(() => removeMacSpoofCheck(host.nft, removal.hostIfname));
     // An interface that would not go still uses its address, and a port that would not go still leads to it.
     if (!attempts.failed) attempts.run(() => releaseAddresses(request, processExec));
+    if (!attempts.failed) attempts.run(() => takeWordBack(removal.key));
   } finally {
     host.close();
   }
@@ -79,6 +85,12 @@ function findRules(
     log(`going on without looking for rules: ${asFairleadError(thrown, "read nftables").message}`);
     return { ports: false, sourceCheck: false };
   }
+}
+
+/** Where another bridge may have the same subnet the host may have ways to the container of their own. */
+function removeWays({ config, prevResult }: DelRequest, host: HostNetlink): void {
+  if (prevResult === null || !declaresParts(config.raw)) return;
+  for (const { address } of prevResult.ips) removeWayTo(host.route, parseInterfaceAddress(address).address);
 }
 
 /** Returns who made the pair. */

@@ -7,23 +7,21 @@
 
 import { Attempts } from "../../../lib/attempts.ts";
 import type { AttachmentKey, GcRequest } from "../../../lib/cni/request.ts";
-import { removeBridgeIfUnused } from "../../../lib/host/bridge.ts";
-import { bridgeAliasOf, keptBridgeOf } from "../../../lib/host/bridge-identity.ts";
-import { tryLockBridge } from "../../../lib/host/bridge-lock.ts";
+import { bridgeAliasOf, keptBridgeOf } from "../../../lib/host/bridge/identity.ts";
 import {
   removeMacSpoofCheck,
-  removeMasquerade,
   removeStaleMacSpoofChecks,
-} from "../../../lib/host/firewall.ts";
-import { removeIsolation } from "../../../lib/host/firewall-isolation.ts";
-import { sweepSourceChecks } from "../../../lib/host/firewall-source.ts";
+} from "../../../lib/host/firewall/source/mac-spoof.ts";
 import { findLink, type LinkState, listLinksOfKind, removeLink } from "../../../lib/host/links.ts";
+import { tryLockBridge, whileHeld } from "../../../lib/host/locks/bridges.ts";
+import { LOCK_DIRECTORY } from "../../../lib/host/locks/bytes.ts";
+import { HostNetlink } from "../../../lib/host/netlink.ts";
+import { removeNetworkRules, removeOwnBridge, sweepSources } from "../../../lib/host/network/removal.ts";
+import { collectAddresses } from "../../addresses/ipam-removal.ts";
 import { aliasOf, aliasPrefixOf, keyOfAlias } from "../../attachment-names.ts";
 import { processExec } from "../../io.ts";
-import { collectAddresses } from "../../ipam-removal.ts";
 import { sparingOthers } from "../../other-managers.ts";
 import { PUBLISHING_SOCKET, unpublishStale } from "../../published-ports.ts";
-import { HostNetlink, LOCK_DIRECTORY } from "../../workspace.ts";
 import { readRemovalKeys } from "./config.ts";
 
 export function gc(given: GcRequest): void {
@@ -36,7 +34,7 @@ export function gc(given: GcRequest): void {
     attempts.run(() => unpublishStale(request, host));
     const removed = removeStalePorts(request, host, attempts);
     attempts.run(() => removeStaleMacSpoofChecks(host.nft, staleAliases(request)));
-    attempts.run(() => sweepSourceChecks(host.nft, (ifname) => findLink(host.route, ifname) !== null));
+    attempts.run(() => sweepSources(host));
     attempts.run(() => collectAddresses(request, processExec, removed));
     // Without the bridge's name nobody can tell whether the agent keeps it.
     if (request.validAttachments.length === 0 && bridge !== null)
@@ -79,16 +77,15 @@ function removeStalePorts(request: GcRequest, host: HostNetlink, attempts: Attem
 function removeNetwork(networkName: string, bridgeName: string, host: HostNetlink): void {
   const lock = tryLockBridge({ directory: LOCK_DIRECTORY, bridgeName });
   if (lock === null) return;
-  try {
-    if (portsOf(networkName, host).length > 0) return;
+  whileHeld(lock, () => {
     const bridge = findLink(host.route, bridgeName);
-    if (bridge && keptBridgeOf(bridge.alias) !== null) return;
-    removeMasquerade(host.nft, networkName);
-    removeIsolation(host.nft, networkName);
-    if (bridge?.alias === bridgeAliasOf(networkName)) removeBridgeIfUnused(host.route, bridgeName);
-  } finally {
-    lock.close();
-  }
+    if (portsOf(networkName, host).length > 0 || (bridge && keptBridgeOf(bridge.alias) !== null)) return;
+    removeNetworkRules(host.nft, networkName);
+    removeOwnBridge(host.route, {
+      bridge: bridgeName,
+      isOurs: (alias) => alias === bridgeAliasOf(networkName),
+    });
+  });
 }
 
 /** Links that were made for a network, by their alias. */

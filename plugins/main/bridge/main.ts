@@ -10,12 +10,12 @@ import type { PluginHandlers } from "../../../lib/cni/request.ts";
 import { type PluginIo, runPlugin } from "../../../lib/cni/run-plugin.ts";
 import { CNI_VERSIONS } from "../../../lib/cni/versions.ts";
 import { VERSION } from "../../../lib/version.ts";
-import { INTERFACE_ARG_KEYS } from "../../attachment-wishes.ts";
+import { bindIpam } from "../../addresses/ipam-binding.ts";
+import { INTERFACE_ARG_KEYS } from "../../configuration/attachment-wishes.ts";
 import { pluginIo, processExec } from "../../io.ts";
-import { bindIpam } from "../../ipam-binding.ts";
 import { add } from "./add.ts";
 import { check } from "./check.ts";
-import { readBridgeConfig } from "./config.ts";
+import { readBridge } from "./config.ts";
 import { del } from "./del.ts";
 import { gc } from "./gc.ts";
 import { mend } from "./mend.ts";
@@ -27,8 +27,9 @@ const handlers: PluginHandlers = {
   check,
   gc,
   status(request) {
-    requirePublishing(readBridgeConfig(request.config.raw));
-    bindIpam(request, processExec)?.status(request);
+    const { config, shared } = readBridge(request.config);
+    requirePublishing(config);
+    bindIpam(shared, { ...request, exec: processExec })?.status(request);
   },
 };
 

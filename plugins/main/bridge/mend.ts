@@ -8,27 +8,27 @@
 import type { CheckRequest } from "../../../lib/cni/request.ts";
 import type { Result } from "../../../lib/cni/result.ts";
 import { FairleadError } from "../../../lib/errors.ts";
-import { isFairleadBridge } from "../../../lib/host/bridge-identity.ts";
+import { lookAtBridge } from "../../../lib/host/bridge/look.ts";
 import { findLink, type LinkState } from "../../../lib/host/links.ts";
+import type { HostNetlink } from "../../../lib/host/netlink.ts";
+import { ensureMtuOfOwn } from "../../../lib/host/network/verbs.ts";
 import { setBridgePort, setLink } from "../../../lib/netlink/route/link.ts";
 import { UndoStack } from "../../../lib/undo.ts";
 import { unpublish } from "../../published-ports.ts";
-import type { HostNetlink } from "../../workspace.ts";
-import { attachPort } from "./attach.ts";
+import { attachPort, whileBridgeIsKept } from "./attach.ts";
 import { type BridgePlan, planAddresses, planBridge } from "./plan.ts";
-import { openHost, planMappings, publishMappings } from "./ports.ts";
+import { openHost, publishMappings } from "./ports.ts";
 
 /** Idempotent. @throws FairleadError not-found when the attachment's link is gone; what ADD throws. */
 export function mend(request: CheckRequest): void {
   const plan = planBridge(request);
-  const mappings = planMappings(plan.config, request);
   const host = openHost(plan.config);
   // A half of what was missing is better than none of it: nothing is taken back.
   const space = { host, undo: new UndoStack(), log: request.log };
   try {
     mendPort(plan, request, space);
-    publishMappings({ plan, mappings, result: request.prevResult, log: request.log }, space);
-    if (mappings.length > 0) unpublishIfGone(plan, host);
+    publishMappings({ plan, result: request.prevResult, log: request.log }, space);
+    if (plan.mappings.length > 0) unpublishIfGone(plan, host);
   } finally {
     host.close();
   }
@@ -47,17 +47,18 @@ function mendPort(
   // Before it is a port again, or a bridge without an MTU of its own would shrink to it.
   if (config.mtu !== undefined && port.mtu !== config.mtu)
     space.host.route.execute([setLink(reference, { mtu: config.mtu })]);
-  attachPort({ bridge: plan, addresses, port }, space);
+  whileBridgeIsKept(plan, () => {
+    const look = lookAtBridge(space.host.route, { bridge: config.bridge, port: port.ifname });
+    attachPort({ bridge: plan, addresses, port, look }, space);
+  });
   const settings = { hairpin: config.hairpinMode, isolated: config.portIsolation };
   space.host.route.execute([setBridgePort(reference, settings)]);
   mendBridgeMtu(plan, space.host);
 }
 
-/** Of a bridge of our own; somebody else's is theirs to set. */
 function mendBridgeMtu({ config: { bridge: name, mtu } }: BridgePlan, { route }: HostNetlink): void {
   const bridge = mtu === undefined ? null : findLink(route, name);
-  if (bridge === null || bridge.mtu === mtu || !isFairleadBridge(bridge.alias)) return;
-  route.execute([setLink({ ifindex: bridge.ifindex }, { mtu })]);
+  if (bridge !== null && mtu !== undefined) ensureMtuOfOwn(route, bridge, mtu);
 }
 
 function requireOwnPort({ hostIfname, alias, key }: BridgePlan, host: HostNetlink): LinkState {

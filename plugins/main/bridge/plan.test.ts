@@ -1,7 +1,9 @@
 import { formatAddress } from "../../../lib/addr/address.ts";
+import type { Exec } from "../../../lib/cni/delegate.ts";
 import type { JsonObject } from "../../../lib/cni/json.ts";
 import type { AttachmentRequest } from "../../../lib/cni/request.ts";
 import { EMPTY_DNS, type Result } from "../../../lib/cni/result.ts";
+import { bindIpam } from "../../addresses/ipam-binding.ts";
 import { planAddresses, planBridge } from "./plan.ts";
 
 function request(raw: JsonObject, args: Record<string, string> = {}): AttachmentRequest {
@@ -63,6 +65,27 @@ test("the priority of the gateway: args.cni wins over the key, and without eithe
   expect(() => plan({ gatewayPriority: 2 ** 31 })).toThrow(
     expect.objectContaining({ code: "invalid-config" }),
   );
+});
+
+test("each key of the configuration is read once, by whoever wants it", () => {
+  const raw: JsonObject = {
+    bridge: "br1",
+    isGateway: true,
+    ipam: { type: "fairlead-ipam", subnet: "10.1.0.0/24" },
+    dns: { nameservers: ["192.0.2.1"] },
+    args: { cni: { names: ["web"] } },
+    runtimeConfig: { ips: ["10.1.0.9"] },
+  };
+  const read: string[] = [];
+  const watched = new Proxy(raw, {
+    get(target, key) {
+      read.push(String(key));
+      return Reflect.get(target, key);
+    },
+  });
+  const { shared } = plan(watched);
+  bindIpam(shared, { log: () => undefined, exec: {} as Exec });
+  expect(read.sort()).toEqual(Object.keys(raw).sort());
 });
 
 const ipam = (ips: Result["ips"], routes: Result["routes"] = []): Result => ({

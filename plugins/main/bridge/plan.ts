@@ -3,26 +3,21 @@
  *
  * A plan that exists is valid: there is no "validate first" to forget.
  */
-import type { InterfaceAddress } from "../../../lib/addr/prefix.ts";
 import type { AddRequest, AttachmentRequest } from "../../../lib/cni/request.ts";
 import type { Result } from "../../../lib/cni/result.ts";
 import type { AttachmentKey } from "../../../lib/ipam/api.ts";
-import { type AddressPlan, completeAddresses } from "../../address-plan.ts";
+import type { IpamBinding } from "../../addresses/ipam-binding.ts";
 import { aliasOf, containerMacOf, hostIfnameOf } from "../../attachment-names.ts";
-import { type AttachmentWishes, readWishes } from "../../attachment-wishes.ts";
-import { declaredGateways } from "../../declared-gateways.ts";
-import type { IpamBinding } from "../../ipam-binding.ts";
-import { type BridgeConfig, readBridgeConfig } from "./config.ts";
+import { type AttachmentWishes, wishesOf } from "../../configuration/attachment-wishes.ts";
+import { type AddressPlan, completeAddresses } from "../../container/address-plan.ts";
+import { type BridgeReading, readBridge } from "./config.ts";
 
 /** The names and settings of one attachment; the same for ADD, CHECK and DEL of one key. */
-export interface BridgePlan extends AttachmentWishes {
+export interface BridgePlan extends AttachmentWishes, BridgeReading {
   readonly key: AttachmentKey;
-  readonly config: BridgeConfig;
   readonly hostIfname: string;
   readonly alias: string;
   readonly mac: string;
-  /** The gateways of all ranges that the configuration names: of one set, each attachment gets one. */
-  readonly declaredGateways: () => readonly InterfaceAddress[];
 }
 
 /** One ADD, read and checked. */
@@ -36,18 +31,18 @@ export interface Addition {
 /**
  * Plans the attachment of `request`.
  *
- * @throws FairleadError invalid-config, naming the key.
+ * @throws FairleadError invalid-config, naming the key; unsupported-field.
  */
 export function planBridge(request: AttachmentRequest): BridgePlan {
-  const wishes = readWishes(request);
+  const reading = readBridge(request.config);
+  const wishes = wishesOf(reading.shared, request);
   return {
     ...wishes,
+    ...reading,
     key: request.key,
-    config: readBridgeConfig(request.config.raw),
     hostIfname: hostIfnameOf(request.key),
     alias: aliasOf(request.key),
     mac: wishes.mac ?? containerMacOf(request.key),
-    declaredGateways: () => declaredGateways(request.config.raw),
   };
 }
 

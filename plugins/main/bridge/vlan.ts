@@ -8,7 +8,7 @@ import { deriveIfname } from "../../../lib/addr/ifname.ts";
 import { FairleadError } from "../../../lib/errors.ts";
 import { findLink, type LinkState, removeLink, setLinkUp } from "../../../lib/host/links.ts";
 import { createVethInto } from "../../../lib/host/veth.ts";
-import { openNetns } from "../../../lib/linux/netns.ts";
+import { openNetns } from "../../../lib/linux/namespaces/netns.ts";
 import type { NetlinkConnection } from "../../../lib/netlink/connection.ts";
 import { addBridgeVlans, deleteBridgeVlans, type PortVlan } from "../../../lib/netlink/route/bridge-vlan.ts";
 import type { Workspace } from "../../workspace.ts";
@@ -40,7 +40,7 @@ export function requireVlanFiltering(config: BridgeConfig, bridge: LinkState): v
 }
 
 /** The VLANs that a port shall be in, besides the default one. */
-export function vlansOf({ vlan, vlanTrunk }: VlanConfig): PortVlan[] {
+function vlansOf({ vlan, vlanTrunk }: VlanConfig): PortVlan[] {
   const untagged = vlan > 0 ? [{ vlan, pvid: true, untagged: true }] : [];
   const tagged = vlanTrunk.map(({ first, last }) => ({
     vlan: first,

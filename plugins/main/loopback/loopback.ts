@@ -4,13 +4,13 @@ import { formatAddress } from "../../../lib/addr/address.ts";
 import { formatPrefix, type InterfaceAddress } from "../../../lib/addr/prefix.ts";
 import { EMPTY_RESULT, type Result } from "../../../lib/cni/result.ts";
 import { FairleadError } from "../../../lib/errors.ts";
-import { listAddresses } from "../../../lib/host/addresses.ts";
+import { listAddresses } from "../../../lib/host/addressing/addresses.ts";
 import { type LinkState, requireLink, setLinkUp } from "../../../lib/host/links.ts";
 import type { NetlinkConnection } from "../../../lib/netlink/connection.ts";
 import { LINK_DOWN, setLink } from "../../../lib/netlink/route/link.ts";
 
 /** Name of the loopback link in every network namespace. Source: drivers/net/loopback.c. */
-export const LOOPBACK = "lo";
+const LOOPBACK = "lo";
 
 const IPV4_LOOPBACK_FIRST_BYTE = 127n;
 const IPV6_LOOPBACK = 1n;

@@ -8,8 +8,8 @@
 import type { PluginHandlers } from "../../../lib/cni/request.ts";
 import { type PluginIo, runPlugin } from "../../../lib/cni/run-plugin.ts";
 import { CNI_VERSIONS } from "../../../lib/cni/versions.ts";
-import { NETLINK_ROUTE, openNetlinkSocketIn } from "../../../lib/linux/netlink-socket.ts";
-import { type Netns, openNetns, openNetnsIfExists } from "../../../lib/linux/netns.ts";
+import { type Netns, openNetns, openNetnsIfExists } from "../../../lib/linux/namespaces/netns.ts";
+import { NETLINK_ROUTE, openNetlinkSocketIn } from "../../../lib/linux/sockets/netlink-socket.ts";
 import { NetlinkConnection } from "../../../lib/netlink/connection.ts";
 import { VERSION } from "../../../lib/version.ts";
 import { pluginIo } from "../../io.ts";

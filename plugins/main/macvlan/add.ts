@@ -4,21 +4,21 @@ import { EMPTY_RESULT, type Result, requireRepresentable } from "../../../lib/cn
 import { FairleadError } from "../../../lib/errors.ts";
 import { type LinkState, removeLink } from "../../../lib/host/links.ts";
 import { createMacvlan } from "../../../lib/host/macvlan.ts";
-import { openNetns, withNetns } from "../../../lib/linux/netns.ts";
+import { openNetns, withNetns } from "../../../lib/linux/namespaces/netns.ts";
 import { NetlinkError } from "../../../lib/netlink/request.ts";
 import type { UndoStack } from "../../../lib/undo.ts";
-import type { AddressPlan } from "../../address-plan.ts";
-import { probeThrough } from "../../address-probe.ts";
-import { appendResult, interfaceOf, resultOf } from "../../attachment-result.ts";
+import { probeThrough } from "../../addresses/address-probe.ts";
+import { bindIpam, type IpamBinding } from "../../addresses/ipam-binding.ts";
+import { type AwaitAddresses, askForAddresses } from "../../addresses/pending-addresses.ts";
+import type { AddressPlan } from "../../container/address-plan.ts";
+import { appendResult, interfaceOf, resultOf } from "../../container/attachment-result.ts";
 import {
   type ConfiguredEnd,
   type ContainerSettings,
   configureContainerEnd,
   prepareContainerEnd,
-} from "../../container-end.ts";
+} from "../../container/container-end.ts";
 import { processExec } from "../../io.ts";
-import { bindIpam, type IpamBinding } from "../../ipam-binding.ts";
-import { type AwaitAddresses, askForAddresses } from "../../pending-addresses.ts";
 import { requireMaster } from "./master.ts";
 import { type MacvlanPlan, macOn, planAddresses, planMacvlan } from "./plan.ts";
 import { MacvlanSpace } from "./space.ts";
@@ -33,7 +33,7 @@ interface Addition {
 
 export function add(request: AddRequest): Result {
   const plan = planMacvlan(request);
-  const ipam = bindIpam(request, processExec);
+  const ipam = bindIpam(plan.shared, { ...request, exec: processExec });
   // What no result of this version can tell must not be made.
   if (ipam === null) requireRepresentable([], request.config.cniVersion);
   const space = new MacvlanSpace(openNetns(request.netns), plan.config);

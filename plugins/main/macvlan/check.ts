@@ -2,17 +2,17 @@
 import type { CheckRequest } from "../../../lib/cni/request.ts";
 import type { LinkState } from "../../../lib/host/links.ts";
 import { macvlanModeOf } from "../../../lib/host/macvlan.ts";
-import { openNetns } from "../../../lib/linux/netns.ts";
-import { checkContainer, checkFailed, findMadeInterface } from "../../check-container.ts";
+import { openNetns } from "../../../lib/linux/namespaces/netns.ts";
+import { bindIpam } from "../../addresses/ipam-binding.ts";
+import { checkContainer, checkFailed, findMadeInterface } from "../../container/check-container.ts";
 import { processExec } from "../../io.ts";
-import { bindIpam } from "../../ipam-binding.ts";
 import { findMaster } from "./master.ts";
 import { type MacvlanPlan, planMacvlan } from "./plan.ts";
 import { MacvlanSpace } from "./space.ts";
 
 export function check(request: CheckRequest): void {
   const plan = planMacvlan(request);
-  bindIpam(request, processExec)?.check(request);
+  bindIpam(plan.shared, { ...request, exec: processExec })?.check(request);
   const made = findMadeInterface(request);
   const master = findNamedMaster(request.netns, plan);
   const inspect = (link: LinkState): void => checkLink(link, master, plan);

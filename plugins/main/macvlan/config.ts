@@ -19,6 +19,11 @@ import {
 } from "../../../lib/cni/fields.ts";
 import type { JsonObject } from "../../../lib/cni/json.ts";
 import { MACVLAN_MODES, type MacvlanMode } from "../../../lib/host/macvlan.ts";
+import {
+  type AttachmentConfig,
+  type Configuration,
+  readAttachmentConfig,
+} from "../../configuration/attachment.ts";
 
 const MTU_MAX = 65535;
 const U32_MAX = 0xffff_ffff;
@@ -70,12 +75,20 @@ export interface MacvlanConfig extends Omit<Read<typeof MACVLAN_FIELDS>, "mtu" |
   readonly broadcastQueueLength: number | undefined;
 }
 
+/** All that an attachment goes by. */
+export interface MacvlanReading {
+  /** The plugin's own keys. */
+  readonly config: MacvlanConfig;
+  readonly shared: AttachmentConfig;
+}
+
 /**
- * Reads and checks the keys of `raw`, the configuration object from stdin.
+ * Reads and checks the configuration from stdin, whole: the one place where an ADD does.
  *
  * @throws FairleadError invalid-config, naming key, value and rule.
  */
-export function readMacvlanConfig(raw: JsonObject): MacvlanConfig {
-  const { mtu, bcqueuelen, ...read } = readFields(MACVLAN_FIELDS, raw);
-  return { ...read, mtu: mtu || undefined, broadcastQueueLength: bcqueuelen || undefined };
+export function readMacvlan(configuration: Configuration): MacvlanReading {
+  const { mtu, bcqueuelen, ...read } = readFields(MACVLAN_FIELDS, configuration.raw);
+  const config = { ...read, mtu: mtu || undefined, broadcastQueueLength: bcqueuelen || undefined };
+  return { config, shared: readAttachmentConfig(configuration) };
 }

@@ -7,10 +7,10 @@
 import { Attempts } from "../../../lib/attempts.ts";
 import type { DelRequest } from "../../../lib/cni/request.ts";
 import { findLink, type LinkState, removeLink } from "../../../lib/host/links.ts";
-import { openNetnsIfExists } from "../../../lib/linux/netns.ts";
+import { openNetnsIfExists } from "../../../lib/linux/namespaces/netns.ts";
+import { releaseAddresses } from "../../addresses/ipam-removal.ts";
 import { aliasOf } from "../../attachment-names.ts";
 import { processExec } from "../../io.ts";
-import { releaseAddresses } from "../../ipam-removal.ts";
 import { type RemovalKeys, readRemovalKeys } from "./config.ts";
 import { findMaster } from "./master.ts";
 import { MacvlanSpace } from "./space.ts";

@@ -10,17 +10,17 @@ import type { GcRequest, PluginHandlers, PluginRequest } from "../../../lib/cni/
 import { type PluginIo, runPlugin } from "../../../lib/cni/run-plugin.ts";
 import { CNI_VERSIONS } from "../../../lib/cni/versions.ts";
 import { asFairleadError, FairleadError } from "../../../lib/errors.ts";
-import { NETLINK_ROUTE, openNetlinkSocket } from "../../../lib/linux/netlink-socket.ts";
+import { NETLINK_ROUTE, openNetlinkSocket } from "../../../lib/linux/sockets/netlink-socket.ts";
 import { NetlinkConnection } from "../../../lib/netlink/connection.ts";
 import { VERSION } from "../../../lib/version.ts";
-import { INTERFACE_ARG_KEYS } from "../../attachment-wishes.ts";
+import { bindIpam } from "../../addresses/ipam-binding.ts";
+import { collectAddresses } from "../../addresses/ipam-removal.ts";
+import { INTERFACE_ARG_KEYS } from "../../configuration/attachment-wishes.ts";
 import { pluginIo, processExec } from "../../io.ts";
-import { bindIpam } from "../../ipam-binding.ts";
-import { collectAddresses } from "../../ipam-removal.ts";
 import { sparingOthers } from "../../other-managers.ts";
 import { add } from "./add.ts";
 import { check } from "./check.ts";
-import { type MacvlanConfig, readMacvlanConfig } from "./config.ts";
+import { type MacvlanConfig, readMacvlan } from "./config.ts";
 import { del } from "./del.ts";
 import { requireMaster } from "./master.ts";
 
@@ -32,10 +32,10 @@ function gc(request: GcRequest): void {
 }
 
 function status(request: PluginRequest): void {
-  const config = readMacvlanConfig(request.config.raw);
+  const { config, shared } = readMacvlan(request.config);
   // There is no container yet that could be looked into.
   if (!config.linkInContainer) requireServingMaster(config);
-  bindIpam(request, processExec)?.status(request);
+  bindIpam(shared, { ...request, exec: processExec })?.status(request);
 }
 
 /** @throws FairleadError plugin-unavailable (CNI code 50) with the reason why an ADD would fail. */

@@ -1,8 +1,8 @@
 /** The link that a macvlan is on. */
 import { configurationError } from "../../../lib/cni/config.ts";
 import { FairleadError } from "../../../lib/errors.ts";
+import { findDefaultRouteLink } from "../../../lib/host/addressing/routes.ts";
 import { findLink, type LinkState } from "../../../lib/host/links.ts";
-import { findDefaultRouteLink } from "../../../lib/host/routes.ts";
 import type { NetlinkConnection } from "../../../lib/netlink/connection.ts";
 import type { MacvlanConfig } from "./config.ts";
 

@@ -4,15 +4,14 @@ import type { Result } from "../../../lib/cni/result.ts";
 import { FairleadError } from "../../../lib/errors.ts";
 import type { LinkState } from "../../../lib/host/links.ts";
 import type { AttachmentKey } from "../../../lib/ipam/api.ts";
-import { type AddressPlan, completeAddresses } from "../../address-plan.ts";
 import { aliasOf, containerMacOf } from "../../attachment-names.ts";
-import { type AttachmentWishes, readWishes } from "../../attachment-wishes.ts";
-import { type MacvlanConfig, readMacvlanConfig } from "./config.ts";
+import { type AttachmentWishes, wishesOf } from "../../configuration/attachment-wishes.ts";
+import { type AddressPlan, completeAddresses } from "../../container/address-plan.ts";
+import { type MacvlanReading, readMacvlan } from "./config.ts";
 
 /** The names and settings of one attachment; the same for ADD, CHECK and DEL of one key. */
-export interface MacvlanPlan extends AttachmentWishes {
+export interface MacvlanPlan extends AttachmentWishes, MacvlanReading {
   readonly key: AttachmentKey;
-  readonly config: MacvlanConfig;
   readonly alias: string;
 }
 
@@ -23,12 +22,12 @@ export interface MacvlanPlan extends AttachmentWishes {
  * @throws FairleadError invalid-config, naming the key.
  */
 export function planMacvlan(request: AttachmentRequest): MacvlanPlan {
-  const config = readMacvlanConfig(request.config.raw);
-  const wishes = readWishes(request, config.mac);
+  const reading = readMacvlan(request.config);
+  const wishes = wishesOf(reading.shared, request, reading.config.mac);
   return {
     ...wishes,
+    ...reading,
     key: request.key,
-    config,
     alias: aliasOf(request.key),
   };
 }

@@ -1,6 +1,11 @@
 /** The two namespaces of an attachment, and a socket in each. */
-import { NETLINK_ROUTE, openNetlinkSocket, openNetlinkSocketIn } from "../../../lib/linux/netlink-socket.ts";
-import { isOwnNetns, type Netns, openNetns } from "../../../lib/linux/netns.ts";
+
+import { isOwnNetns, type Netns, openNetns } from "../../../lib/linux/namespaces/netns.ts";
+import {
+  NETLINK_ROUTE,
+  openNetlinkSocket,
+  openNetlinkSocketIn,
+} from "../../../lib/linux/sockets/netlink-socket.ts";
 import { NetlinkConnection } from "../../../lib/netlink/connection.ts";
 
 /** The netns of the calling thread. */

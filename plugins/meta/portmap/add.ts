@@ -3,8 +3,8 @@ import { configurationError } from "../../../lib/cni/config.ts";
 import type { AddRequest } from "../../../lib/cni/request.ts";
 import type { Result } from "../../../lib/cni/result.ts";
 import type { FairleadError } from "../../../lib/errors.ts";
+import { HostNetlink } from "../../../lib/host/netlink.ts";
 import { PUBLISHING_SOCKET, publish } from "../../published-ports.ts";
-import { HostNetlink } from "../../workspace.ts";
 import { planPublication } from "./plan.ts";
 
 export function add(request: AddRequest): Result {

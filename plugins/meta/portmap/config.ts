@@ -8,7 +8,7 @@ import { anything, flag, list, type Read, readFields, text } from "../../../lib/
 import type { JsonObject } from "../../../lib/cni/json.ts";
 import { RUNTIME_CONFIG } from "../../../lib/cni/sections.ts";
 import { FairleadError } from "../../../lib/errors.ts";
-import { HOST_BINDING } from "../../port-mappings.ts";
+import { HOST_BINDING } from "../../configuration/port-mappings.ts";
 
 const PORTMAP_FIELDS = {
   /** Lets clients on the container's own link, and on the host's loopback, reach the published ports. */

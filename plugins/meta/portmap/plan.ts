@@ -1,7 +1,7 @@
 /** One invocation of this plugin, read and checked. */
 import type { AddRequest } from "../../../lib/cni/request.ts";
 import type { Result } from "../../../lib/cni/result.ts";
-import { readMappings } from "../../port-mappings.ts";
+import { readMappings } from "../../configuration/port-mappings.ts";
 import type { Publication } from "../../published-ports.ts";
 import { readPortmapConfig } from "./config.ts";
 

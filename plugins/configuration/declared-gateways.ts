@@ -1,0 +1,39 @@
+/**
+ * The gateways of the ranges that a configuration names, in host-local's words, which several IPAM plugins read.
+ *
+ * A range set may have several subnets: when one is full, the next attachment is in another, behind another gateway.
+ */
+import { tryParseAddress } from "../../lib/addr/address.ts";
+import { firstHost, type InterfaceAddress, tryParsePrefix } from "../../lib/addr/prefix.ts";
+import { list, object, readLeniently, TOP } from "../../lib/cni/fields.ts";
+import type { JsonObject } from "../../lib/cni/json.ts";
+import { IP_RANGE, type IpRange } from "../../lib/cni/sections.ts";
+
+const RANGE_SETS = list(list(object(IP_RANGE)));
+
+const FIELDS = {
+  ipam: object({ ...IP_RANGE, ranges: RANGE_SETS }),
+  runtimeConfig: object({ ipRanges: RANGE_SETS }),
+};
+
+/** Whether a range is less than its subnet, so that other networks may have the rest. Never throws. */
+export function declaresParts(raw: JsonObject): boolean {
+  return declaredRanges(raw).some(({ rangeStart, rangeEnd }) => rangeStart !== "" || rangeEnd !== "");
+}
+
+/** Each with the length of its subnet. Never throws: whoever gives the addresses has read the ranges, and judged them. */
+export function declaredGateways(raw: JsonObject): readonly InterfaceAddress[] {
+  return declaredRanges(raw).flatMap(gatewayOf);
+}
+
+function declaredRanges(raw: JsonObject): readonly IpRange[] {
+  const { ipam, runtimeConfig } = readLeniently(FIELDS, raw, { ...TOP, complain: () => {} });
+  return [ipam, ...ipam.ranges.flat(), ...runtimeConfig.ipRanges.flat()];
+}
+
+function gatewayOf({ subnet, gateway }: IpRange): InterfaceAddress[] {
+  const prefix = tryParsePrefix(subnet);
+  if (prefix === null) return [];
+  const address = gateway === "" ? firstHost(prefix) : tryParseAddress(gateway);
+  return address === null ? [] : [{ address, length: prefix.length }];
+}
