@@ -1,7 +1,8 @@
 /** The cache of results as it is now, read anew only where a file has changed. */
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { readCacheEntry } from "../../lib/runtime/cache.ts";
+import { resultNamesIn, resultsFolder } from "../base/result-files.ts";
 import { type DesiredAttachment, desiredOf } from "./desired.ts";
 
 interface Known {
@@ -15,12 +16,12 @@ export class CacheView {
 
   /** @param directory libcni's `CacheDir`. */
   constructor(directory: string) {
-    this.#folder = join(directory, "results");
+    this.#folder = resultsFolder(directory);
   }
 
   /** Attachments that can be read; what cannot, and what was made by somebody else, is none of ours. */
   async list(): Promise<readonly DesiredAttachment[]> {
-    const names = await namesIn(this.#folder);
+    const names = await resultNamesIn(this.#folder);
     const known = new Map<string, Known>();
     for (const name of names) {
       const one = await this.#look(name);
@@ -51,14 +52,5 @@ function read(bytes: Uint8Array, file: string): DesiredAttachment | null {
     return entry && desiredOf(entry);
   } catch {
     return null;
-  }
-}
-
-async function namesIn(folder: string): Promise<string[]> {
-  try {
-    return (await readdir(folder)).filter((name) => !name.startsWith("."));
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return [];
-    throw thrown;
   }
 }

@@ -1,6 +1,6 @@
 /** What an attachment should have, compared with what the kernel has. Pure. */
-import type { AttachmentPort } from "../../lib/host/attachment-ports.ts";
-import { holderText } from "../../lib/host/firewall-portmap-holder.ts";
+import type { AttachmentPort } from "../../lib/host/attachment/ports.ts";
+import { holderText } from "../../lib/host/firewall/ports/holder.ts";
 import type { DesiredAttachment, DesiredPort } from "./desired.ts";
 
 /** What the kernel has, of all attachments. */
@@ -39,7 +39,7 @@ function portFaults(desired: DesiredAttachment, { ports, bridges }: Actual): str
   const { hostIfname, bridge, hairpin, isolated, mtu } = desired;
   const port = ports.get(hostIfname);
   if (port === undefined) return [];
-  const isPort = port.master !== null && port.master === bridges.get(bridge);
+  const isPort = port.master === bridges.get(bridge);
   const checks: readonly (readonly [boolean, string])[] = [
     [isPort, `${hostIfname} is no port of bridge ${bridge}`],
     [port.isUp, `${hostIfname} is down`],

@@ -1,4 +1,4 @@
-import { aliasOf, hostIfnameOf } from "../../lib/host/attachment-alias.ts";
+import { aliasOf, hostIfnameOf } from "../../lib/host/attachment/alias.ts";
 import { readCacheEntry } from "../../lib/runtime/cache.ts";
 import { type Actual, faultsOf, hasLink, publishedText } from "./compare.ts";
 import { type DesiredAttachment, desiredOf } from "./desired.ts";
@@ -12,13 +12,35 @@ interface EntryParts {
   readonly plugins?: readonly object[];
   readonly hostIfname?: string;
   readonly capabilityArgs?: object;
+  readonly ips?: readonly object[];
+  readonly dns?: object;
+  readonly hasResult?: boolean;
 }
+
+const IPS = [
+  { version: "4", address: "10.1.0.2/24", gateway: "10.1.0.1", interface: 2 },
+  { version: "6", address: "fd00::2/64", interface: 2 },
+];
 
 function desired({
   plugins = [BRIDGE],
   hostIfname = hostIfnameOf(KEY),
   capabilityArgs = {},
+  ips = IPS,
+  dns,
+  hasResult = true,
 }: EntryParts = {}) {
+  const result = {
+    cniVersion: "0.3.1",
+    interfaces: [
+      { name: "br0" },
+      { name: hostIfname },
+      ...["eth0", "eth1"].map((name) => ({ name, sandbox: "/run/netns/c1" })),
+      { name: "eth0" },
+    ],
+    ips,
+    ...(dns && { dns }),
+  };
   const entry = {
     kind: "cniCacheV1",
     containerId: KEY.containerId,
@@ -27,14 +49,7 @@ function desired({
     netns: "/run/netns/c1",
     config: btoa(JSON.stringify({ cniVersion: "0.3.1", name: "web", plugins })),
     capabilityArgs,
-    result: {
-      cniVersion: "0.3.1",
-      interfaces: [{ name: "br0" }, { name: hostIfname }, { name: "eth0", sandbox: "/run/netns/c1" }],
-      ips: [
-        { version: "4", address: "10.1.0.2/24", gateway: "10.1.0.1", interface: 2 },
-        { version: "6", address: "fd00::2/64", interface: 2 },
-      ],
-    },
+    ...(hasResult && { result }),
   };
   const read = readCacheEntry(new TextEncoder().encode(JSON.stringify(entry)), "file");
   return read && desiredOf(read);
@@ -45,6 +60,13 @@ function needed(parts?: EntryParts): DesiredAttachment {
   if (found === null) throw new Error("nothing is desired");
   return found;
 }
+
+test("the name server that is asked is one at a gateway, where the result names one", () => {
+  const of = (dns: object) => needed({ dns }).nameServer;
+  expect(of({ nameservers: ["192.0.2.53", "10.1.0.1"] })).toBe("10.1.0.1");
+  expect(of({ nameservers: ["192.0.2.53"] })).toBeNull();
+  expect(of({ search: ["example.org"] })).toBeNull();
+});
 
 const GOOD_PORT = {
   ifname: hostIfnameOf(KEY),
@@ -69,6 +91,21 @@ function actual(port: Partial<typeof GOOD_PORT> = {}, rest: Partial<Actual> = {}
   };
 }
 
+test("the addresses are those of the attachment's link in the container, and those that name no interface", () => {
+  const ip = { version: "4", gateway: "10.1.0.1" };
+  const ips = [
+    { ...ip, address: "10.1.0.1/24", interface: 0 },
+    { ...ip, address: "10.1.0.2/24", interface: 2 },
+    { ...ip, address: "10.1.0.3/24" },
+    ...[1, 3, 4].map((at) => ({ ...ip, address: `10.1.0.1${at}/24`, interface: at })),
+  ];
+  expect(needed({ ips }).addresses).toEqual(["10.1.0.2", "10.1.0.3"]);
+});
+
+test("a link that is not there has no faults of its own", () => {
+  expect(faultsOf(needed(), actual({}, { ports: new Map() }))).toEqual([]);
+});
+
 test("an entry of any version tells what the host should have, and asks for a CHECK in the newest", () => {
   const { requests, ...rest } = needed();
   expect(rest).toEqual({
@@ -90,6 +127,7 @@ test("an entry of any version tells what the host should have, and asks for a CH
   expect(requests.map(({ plugin, env }) => [plugin, env["CNI_COMMAND"], env["CNI_CONTAINERID"]])).toEqual([
     ["fairlead-bridge", "CHECK", "c1"],
   ]);
+  expect(requests[0]?.env["CNI_PATH"]).toBe("");
   expect(JSON.parse(requests[0]?.config ?? "")).toMatchObject({
     cniVersion: "1.1.0",
     name: "web",
@@ -97,10 +135,30 @@ test("an entry of any version tells what the host should have, and asks for a CH
   });
 });
 
+test("of a chain, the plugins that mend are asked, in its order", () => {
+  const plugins = [BRIDGE, { type: "bandwidth" }, { type: "fairlead-portmap" }, { type: "tuning" }];
+  expect(needed({ plugins }).requests.map(({ plugin }) => plugin)).toEqual([
+    "fairlead-bridge",
+    "fairlead-portmap",
+  ]);
+});
+
 test.each([
   ["a chain of others", { plugins: [{ type: "bridge" }, { type: "fairlead-portmap" }] }],
   ["a link that another plugin made", { hostIfname: "veth0" }],
+  ["an ADD whose result nobody kept", { hasResult: false }],
 ])("nothing is desired of %s", (_what, parts) => expect(desired(parts)).toBeNull());
+
+test("without addresses there is nothing to masquerade, and no source to check", () => {
+  const bridge = { ...BRIDGE, sourceCheck: true };
+  expect(needed({ plugins: [bridge] })).toMatchObject({ masquerades: true, checksSources: true });
+  expect(needed({ plugins: [bridge], ips: [] })).toMatchObject({ masquerades: false, checksSources: false });
+});
+
+test("a configuration that cannot be read says which key is wrong", () => {
+  const read = () => desired({ plugins: [{ ...BRIDGE, mtu: "large" }] });
+  expect(read).toThrow(expect.objectContaining({ code: "invalid-config", object: "mtu" }));
+});
 
 const MAPPINGS = {
   portMappings: [
@@ -125,6 +183,18 @@ test.each([
   ]);
 });
 
+test("a port that names no address is bound to the configuration's, and one that names no protocol is TCP's", () => {
+  const plugins = [{ ...BRIDGE, publishPorts: true, hostBinding: "127.0.0.1", capabilities }];
+  const portMappings = [
+    { hostPort: 80, containerPort: 80 },
+    { hostPort: 81, containerPort: 81, hostIP: "::1" },
+  ];
+  expect(needed({ plugins, capabilityArgs: { portMappings } }).ports).toEqual([
+    { protocol: "tcp", family: 4, hostPort: 80 },
+    { protocol: "tcp", family: 6, hostPort: 81 },
+  ]);
+});
+
 test("ports that nobody publishes are not missed", () => {
   expect(needed({ capabilityArgs: MAPPINGS }).ports).toEqual([]);
   const plugins = [{ ...BRIDGE, publishPorts: true }];
@@ -143,6 +213,16 @@ test.each([
   ["not masqueraded", actual({}, { masqueraded: new Set() }), "not masqueraded"],
 ])("one that is %s has one fault", (_what, state, text) => {
   expect(faultsOf(needed(), state)).toEqual([expect.stringContaining(text)]);
+});
+
+test("of what is no port of its bridge, neither hairpin mode nor isolation is a fault beside that", () => {
+  const faults = faultsOf(needed(), actual({ master: 8, hairpin: false, isolated: true }));
+  expect(faults).toEqual([expect.stringContaining("no port of bridge br0")]);
+});
+
+test("where the configuration names no MTU, any is right", () => {
+  const one = needed({ plugins: [{ ...BRIDGE, mtu: 0 }] });
+  expect(faultsOf(one, actual({ mtu: 1280 }))).toEqual([]);
 });
 
 test("missing ports are named; all are missing where nothing is translated", () => {
@@ -168,6 +248,7 @@ test("one that may send from its own addresses alone is missed among those that 
 test("a link of that name without the attachment's alias is no evidence", () => {
   expect(hasLink(needed(), actual())).toBe(true);
   expect(hasLink(needed(), actual({ alias: "" }))).toBe(false);
+  expect(hasLink(needed(), actual({}, { ports: new Map() }))).toBe(false);
 });
 
 test("only what is bound here with the same addresses, or is not the service's, may be touched", async () => {

@@ -5,24 +5,16 @@
  */
 import { tryParseAddress } from "../../lib/addr/address.ts";
 import { parseInterfaceAddress } from "../../lib/addr/prefix.ts";
-import {
-  flag,
-  integer,
-  NETWORK_CONFIGURATION,
-  object,
-  type Read,
-  readFields,
-  text,
-} from "../../lib/cni/fields.ts";
+import { flag, integer, object, type Read, readFields, TOP, text } from "../../lib/cni/fields.ts";
 import type { JsonObject } from "../../lib/cni/json.ts";
 import { formatResult, type Result } from "../../lib/cni/result.ts";
 import { RUNTIME_CONFIG } from "../../lib/cni/sections.ts";
-import { type AttachmentName, aliasOf, hostIfnameOf } from "../../lib/host/attachment-alias.ts";
+import { type AttachmentName, aliasOf, hostIfnameOf } from "../../lib/host/attachment/alias.ts";
 import { type CachedAttachment, resultOf } from "../../lib/runtime/cache.ts";
 import type { PluginConfig } from "../../lib/runtime/conflist.ts";
 import { cniVariables, requestConfiguration } from "../../lib/runtime/request-configuration.ts";
 
-/** One call of a plugin that mends, as `plugins/mender.ts` takes it. */
+/** One call of a plugin that mends, as `plugins/run/mender.ts` takes it. */
 export interface MendRequest {
   readonly plugin: string;
   readonly env: Readonly<Record<string, string>>;
@@ -87,7 +79,7 @@ export function desiredOf(entry: CachedAttachment): DesiredAttachment | null {
   const hostIfname = hostIfnameOf(entry);
   if (!plugin || !result?.interfaces.some(({ name, sandbox }) => name === hostIfname && !sandbox))
     return null;
-  const fields = readFields(FIELDS, plugin.raw, { path: "", reading: NETWORK_CONFIGURATION });
+  const fields = readFields(FIELDS, plugin.raw, TOP);
   const addresses = addressesOf(result, entry.ifname);
   const { networkName, containerId, ifname } = entry;
   return {
@@ -104,7 +96,7 @@ export function desiredOf(entry: CachedAttachment): DesiredAttachment | null {
     ports: portsOf(entry, plugin, { fields, addresses }),
     addresses,
     nameServer:
-      result.dns?.nameservers?.find((one) => result.ips.some(({ gateway }) => gateway === one)) ?? null,
+      result.dns.nameservers.find((one) => result.ips.some(({ gateway }) => gateway === one)) ?? null,
     isLeased: fields.ipam.type === "fairlead-ipam",
     requests: requestsOf(entry, result),
   };
@@ -134,7 +126,7 @@ function portsOf(
   const { runtimeConfig, hostBinding } = readFields(
     FIELDS,
     { ...publisher.raw, runtimeConfig: capabilityArgs } as JsonObject,
-    { path: "", reading: NETWORK_CONFIGURATION },
+    TOP,
   );
   const families = new Set(addresses.map((address) => parseInterfaceAddress(`${address}/0`).address.family));
   return runtimeConfig.portMappings.flatMap(({ hostPort, protocol, hostIP, range }) => {

@@ -1,6 +1,6 @@
 /** Whether the service says that an attachment is bound here, with the addresses that its runtime remembers. */
 import type { Endpoint } from "../../lib/ipam/api.ts";
-import type { NodeService } from "../part.ts";
+import type { NodeService } from "../base/part.ts";
 import type { DesiredAttachment } from "./desired.ts";
 
 /** Up to so many containers are asked about one by one; more of them, and everything is listed. */

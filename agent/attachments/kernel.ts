@@ -1,19 +1,17 @@
 /** What the kernel has of attachments, over sockets that stay open; and whether anything about links has changed. */
-import { listAttachmentPorts } from "../../lib/host/attachment-ports.ts";
-import { listMasquerade } from "../../lib/host/firewall.ts";
-import { TABLE } from "../../lib/host/firewall-masquerade-in-place.ts";
-import { readPortmap } from "../../lib/host/firewall-portmap-state.ts";
-import { isPortmapInPlace } from "../../lib/host/firewall-portmap-table.ts";
-import { listSourceChecks } from "../../lib/host/firewall-source.ts";
+import { listAttachmentPorts } from "../../lib/host/attachment/ports.ts";
+import { listMasquerade } from "../../lib/host/firewall/masquerade/verbs.ts";
+import { isPortmapInPlace } from "../../lib/host/firewall/ports/chains.ts";
+import { readPortmap } from "../../lib/host/firewall/ports/state.ts";
+import { listSourceChecks } from "../../lib/host/firewall/source/verbs.ts";
+import { TABLE } from "../../lib/host/firewall/table.ts";
 import { listLinksOfKind } from "../../lib/host/links.ts";
+import { HostNetlink } from "../../lib/host/netlink.ts";
 import {
   type DrainableNetlinkTransport,
-  NETLINK_NETFILTER,
   NETLINK_ROUTE,
   openNetlinkSocket,
-} from "../../lib/linux/netlink-socket.ts";
-import { NetlinkConnection } from "../../lib/netlink/connection.ts";
-import { NFTables } from "../../lib/netlink/nftables/nftables.ts";
+} from "../../lib/linux/sockets/netlink-socket.ts";
 import { getTable } from "../../lib/netlink/nftables/table.ts";
 import { type Actual, publishedText } from "./compare.ts";
 
@@ -21,8 +19,7 @@ import { type Actual, publishedText } from "./compare.ts";
 const RTNLGRP_LINK = 1;
 
 export class AttachmentKernel {
-  #route: NetlinkConnection | null = null;
-  #netfilter: NetlinkConnection | null = null;
+  readonly #netlink = new HostNetlink();
   #notices: DrainableNetlinkTransport | null = null;
   #generation: number | null = null;
   /** Of our table when it was looked at; undefined: it was not there. Null: nobody looked yet. */
@@ -36,7 +33,7 @@ export class AttachmentKernel {
     }
     const heard = this.#notices.heard();
     const before = this.#generation;
-    this.#generation = this.#nft.generation();
+    this.#generation = this.#netlink.nft.generation();
     return heard || before !== this.#generation;
   }
 
@@ -45,14 +42,14 @@ export class AttachmentKernel {
    * @throws FairleadError
    */
   read(): Actual {
-    const nft = this.#nft;
+    const { nft, route } = this.#netlink;
     const { ports, attachments } = readPortmap(nft);
     const table = nft.find(getTable(TABLE))?.handle;
     const tableWasLost = this.#table !== null && this.#table !== undefined && this.#table !== table;
     this.#table = table;
-    const bridges = listLinksOfKind(this.#links, "bridge");
+    const bridges = listLinksOfKind(route, "bridge");
     return {
-      ports: listAttachmentPorts(this.#links),
+      ports: listAttachmentPorts(route),
       bridges: new Map(bridges.map(({ ifname, ifindex }) => [ifname, ifindex])),
       published: new Set(
         ports.map(({ holder, port: { protocol, hostAddress, hostPort } }) =>
@@ -67,21 +64,8 @@ export class AttachmentKernel {
   }
 
   close(): void {
-    this.#route?.close();
-    this.#netfilter?.close();
+    this.#netlink.close();
     this.#notices?.close();
-    this.#route = null;
-    this.#netfilter = null;
     this.#notices = null;
-  }
-
-  get #links(): NetlinkConnection {
-    this.#route ??= new NetlinkConnection(openNetlinkSocket(NETLINK_ROUTE));
-    return this.#route;
-  }
-
-  get #nft(): NFTables {
-    this.#netfilter ??= new NetlinkConnection(openNetlinkSocket(NETLINK_NETFILTER));
-    return new NFTables(this.#netfilter);
   }
 }

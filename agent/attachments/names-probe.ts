@@ -1,8 +1,7 @@
 /** Whether names work, asked from a container's side: for a status. */
-import { spawn } from "node:child_process";
-import { basename } from "node:path";
-import type { UdpOutcome } from "../../lib/linux/udp-question.ts";
+import type { UdpOutcome } from "../../lib/linux/sockets/udp-question.ts";
 import type { AgentProblem } from "../../lib/rpc/agent-api.ts";
+import { askChild, ownExecutable } from "../base/child-command.ts";
 import type { DesiredAttachment } from "./desired.ts";
 
 export interface NamesQuestion {
@@ -48,22 +47,8 @@ export function namesProblems(
 
 /** Asks by a process of its own. None: it cannot be told here. @throws Error of the process */
 export async function askNames(asked: readonly DesiredAttachment[]): Promise<readonly UdpOutcome[]> {
-  const { execPath } = process;
-  if (asked.length === 0 || !basename(execPath).startsWith("fairlead")) return [];
-  const questions = asked.map(({ netns, nameServer }) => ({ netns, server: nameServer }));
-  const child = spawn(execPath, ["names-probe"], { stdio: ["pipe", "pipe", "ignore"], timeout: LIMIT_MS });
-  let answer = "";
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    answer += text;
-  });
-  child.stdin.on("error", () => {});
-  child.stdin.end(JSON.stringify(questions));
-  return new Promise((resolve, reject) => {
-    child.on("error", reject);
-    child.on("close", (status) =>
-      status === 0
-        ? resolve(JSON.parse(answer) as UdpOutcome[])
-        : reject(new Error(`fairlead names-probe ended with status ${status}`)),
-    );
-  });
+  const program = ownExecutable();
+  if (asked.length === 0 || program === null) return [];
+  const lines = asked.map(({ netns, nameServer }) => ({ netns, server: nameServer }));
+  return askChild({ program, args: ["names-probe"], lines, limitMs: LIMIT_MS });
 }

@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { TemporaryDirectory } from "../../test/support/ipam-fronts.ts";
+import { TemporaryDirectory } from "../../test/support/ipam/ipam-fronts.ts";
 import { ConflistFiles } from "./conflist-files.ts";
 
 const temporary = new TemporaryDirectory();
@@ -45,10 +45,11 @@ test("an edited file of ours is written again, also one of an earlier network of
 });
 
 test("copies of ours go, files of other networks stay", () => {
+  ensureWeb();
   put("10-copy.conflist", WEB.text);
   put("85-fairlead-db.conflist", textOf("db", "2"));
   put("README", "not a configuration");
-  ensureWeb();
+  expect([ensureWeb(), ensureWeb()]).toEqual([true, false]);
   expect(readdirSync(directory).sort()).toEqual(["85-fairlead-db.conflist", WEB.fileName, "README"].sort());
 });
 
@@ -75,6 +76,32 @@ test("what was replaced by somebody else's file since the list was made is not r
   put(WEB.fileName, '{"name":"web"}');
   files.remove(listed);
   expect(readdirSync(directory)).toEqual([WEB.fileName]);
+});
+
+test("what was somebody else's when the list was made is not removed, whosever it is now", () => {
+  put(WEB.fileName, '{"name":"web"}');
+  const listed = files.list();
+  put(WEB.fileName, WEB.text);
+  files.remove(listed);
+  expect(readdirSync(directory)).toEqual([WEB.fileName]);
+});
+
+test("files are listed by their names, and others than configurations not at all", () => {
+  const names = Array.from({ length: 40 }, (_, at) => `${(at * 17) % 40}`.padStart(2, "0"));
+  for (const name of names) put(`${name}.${["conf", "json", "conflist", "txt"][Number(name) % 4]}`, WEB.text);
+  const listed = files.list().map(({ fileName }) => fileName);
+  expect(listed).toHaveLength(30);
+  expect(listed).toEqual([...listed].sort());
+});
+
+test("nothing to remove is nothing done: there need not be a directory", () => {
+  files.remove([]);
+  expect(() => readdirSync(directory)).toThrow("ENOENT");
+});
+
+test("a file too large for a conflist is nobody's of ours", () => {
+  put(WEB.fileName, WEB.text + " ".repeat(1024 * 1024));
+  expect(files.list()).toMatchObject([{ fileName: WEB.fileName, networkId: null }]);
 });
 
 test("removal is for good and repeatable", () => {

@@ -10,7 +10,7 @@ import {
   removeFile,
   syncDirectory,
   writeFileDurable,
-} from "../../lib/linux/files.ts";
+} from "../../lib/linux/files/files.ts";
 import type { NodeConflist } from "./conflist.ts";
 
 /** What runtimes read. Source: libcni ConfFiles. */

@@ -1,12 +1,16 @@
 import type { CreateNetworkRequest, Network } from "../../lib/ipam/api.ts";
 import { parseConflist } from "../../lib/runtime/conflist.ts";
-import { openTestService, type TestService } from "../../test/support/ipam-fronts.ts";
-import { type ConflistSettings, conflistOf, hasConflist, nodeBridgeOf } from "./conflist.ts";
+import { openTestService, type TestService } from "../../test/support/ipam/ipam-fronts.ts";
+import { conflistOf } from "./conflist.ts";
+import { planBridge } from "./drivers/bridge/plan.ts";
+import type { ConflistSettings } from "./drivers/driver.ts";
+import { onThisNode } from "./drivers.ts";
 
 const SETTINGS: ConflistSettings = {
   serverSocket: "/run/fairlead/fairlead.sock",
   stateDir: "/var/lib/fairlead",
   answersNames: true,
+  searchDomains: [],
 };
 const CALLER = { actor: "test", node: "n1" };
 
@@ -20,8 +24,12 @@ function create(request: CreateNetworkRequest): Promise<Network> {
   return under.service.createNetwork(request, CALLER);
 }
 
+function written(network: Network, settings = SETTINGS) {
+  return conflistOf(onThisNode(network), settings);
+}
+
 function plugins(network: Network, settings = SETTINGS): Record<string, unknown>[] {
-  return JSON.parse(conflistOf(network, settings)?.text ?? "").plugins;
+  return JSON.parse(written(network, settings)?.text ?? "").plugins;
 }
 
 test("a bridge network, whole", async () => {
@@ -29,7 +37,7 @@ test("a bridge network, whole", async () => {
     name: "web",
     subnets: [{ subnet: "10.1.0.0/24" }, { subnet: "fd00:1::/64", gateway: "fd00:1::9" }],
   });
-  const { fileName, text } = conflistOf(network, SETTINGS) ?? { fileName: "", text: "" };
+  const { fileName, text } = written(network) ?? { fileName: "", text: "" };
   expect(fileName).toBe("85-fairlead-web.conflist");
   expect(JSON.parse(text)).toEqual({
     cniVersion: "1.0.0",
@@ -78,7 +86,7 @@ test("an internal network has no default route and is not masqueraded", async ()
     internal: true,
     isolation: true,
   });
-  expect(nodeBridgeOf(network)).toMatchObject({ internal: true, masquerades: false });
+  expect(planBridge(network)).toMatchObject({ internal: true, masquerades: false });
 });
 
 test("Docker's options do what they do there", async () => {
@@ -105,7 +113,7 @@ test("Docker's options do what they do there", async () => {
       hostBinding: "127.0.0.1",
     }),
   ]);
-  expect(nodeBridgeOf(network)).toMatchObject({
+  expect(planBridge(network)).toMatchObject({
     bridge: "br-opts",
     separate: true,
     closed: [6],
@@ -114,16 +122,46 @@ test("Docker's options do what they do there", async () => {
   });
 });
 
+test("gateway mode isolated: a bridge without an address, and containers without gateway or names", async () => {
+  const mode = "com.docker.network.bridge.gateway_mode_ipv";
+  const network = await create({
+    name: "alone",
+    internal: true,
+    ipv6: true,
+    options: { [`${mode}4`]: "isolated", [`${mode}6`]: "isolated" },
+  });
+  expect(planBridge(network)).toMatchObject({ gateways: [], internal: true, isolated: true });
+  const [bridge] = plugins(network);
+  expect(bridge).toMatchObject({ isGateway: false, isDefaultGateway: false, routerAdvertisements: false });
+  expect(bridge).not.toHaveProperty("dns");
+  const subnets = network.pools.flatMap((pool) => pool.subnets.map(({ subnet }) => subnet));
+  const { text = "" } = written(network) ?? {};
+  expect(JSON.parse(text)).toMatchObject({ fairlead: { networkId: network.id, subnets } });
+});
+
 test("another socket or state directory is named, and without names there is no dns section", async () => {
   const network = await create({ name: "elsewhere" });
-  const [bridge] = plugins(network, { serverSocket: "/tmp/s", stateDir: "/tmp/d", answersNames: false });
+  const [bridge] = plugins(network, {
+    serverSocket: "/tmp/s",
+    stateDir: "/tmp/d",
+    answersNames: false,
+    searchDomains: ["corp.example"],
+  });
   expect(bridge?.["ipam"]).toEqual({ type: "fairlead-ipam", socket: "/tmp/s", stateDir: "/tmp/d" });
   expect(bridge).not.toHaveProperty("dns");
 });
 
+test("the host's search domains are a network's, but an internal one's, whose names of the world nobody answers", async () => {
+  const settings = { ...SETTINGS, searchDomains: ["corp.example", "lan"] };
+  const network = await create({ name: "searching", subnets: [{ subnet: "10.14.0.0/24" }] });
+  const dns = { nameservers: ["10.14.0.1"], options: ["ndots:0"] };
+  expect(plugins(network, settings)[0]?.["dns"]).toEqual({ ...dns, search: ["corp.example", "lan"] });
+  expect(plugins({ ...network, internal: true }, settings)[0]?.["dns"]).toEqual(dns);
+});
+
 test("a network without a gateway gives none to the bridge", async () => {
   const network = await create({ name: "nogw", subnets: [{ subnet: "10.3.0.0/24", gateway: null }] });
-  expect(nodeBridgeOf(network)?.gateways).toEqual([]);
+  expect(planBridge(network).gateways).toEqual([]);
   expect(plugins(network)[0]).not.toHaveProperty("dns");
 });
 
@@ -141,7 +179,7 @@ test("macvlan has its parent, and IPAM where there are subnets", async () => {
       capabilities: { ips: true, mac: true, aliases: true },
     },
   ]);
-  expect(nodeBridgeOf(plain)).toBeNull();
+  expect(onThisNode(plain).routed).toBeNull();
   const given = await create({
     name: "mv2",
     driver: "macvlan",
@@ -160,13 +198,14 @@ test("macvlan has its parent, and IPAM where there are subnets", async () => {
   expect(plugins({ ...given, internal: true })[0]).toMatchObject({ isDefaultGateway: false });
 });
 
-test("the predefined bridge comes first, host and none are no conflists, declared networks have their own", async () => {
+test("the predefined bridge comes first, host, none and drivers that nobody here knows are no conflists, declared networks have their own", async () => {
   const network = await create({ name: "any" });
   const options = { "com.docker.network.bridge.name": "fl-bridge0" };
   const bridge: Network = { ...network, name: "bridge", origin: "predefined", options };
-  expect(conflistOf(bridge, SETTINGS)?.fileName).toBe("80-fairlead-bridge.conflist");
-  expect(nodeBridgeOf(bridge)?.bridge).toBe("fl-bridge0");
-  for (const driver of ["host", "null"]) expect(conflistOf({ ...bridge, driver }, SETTINGS)).toBeNull();
+  expect(written(bridge)?.fileName).toBe("80-fairlead-bridge.conflist");
+  expect(planBridge(bridge).bridge).toBe("fl-bridge0");
+  for (const driver of ["host", "null", "newer-than-this-agent"])
+    expect(written({ ...bridge, driver })).toBeNull();
   const declared: Network = { ...network, origin: "conflist" };
-  expect([hasConflist(declared), nodeBridgeOf(declared)]).toEqual([false, null]);
+  expect([written(declared), onThisNode(declared).routed]).toEqual([null, null]);
 });

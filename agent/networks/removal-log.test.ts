@@ -6,6 +6,8 @@ let events: Pick<Event, "revision" | "kind" | "networkId" | "networkName">[];
 let logId: string;
 let trimmed: number;
 let asked: EventFilter[];
+/** What the next question fails with. */
+let failure: Error | null;
 let log: RemovalLog;
 
 beforeEach(() => {
@@ -13,10 +15,14 @@ beforeEach(() => {
   logId = "one";
   trimmed = 0;
   asked = [];
+  failure = null;
   const service = {
     info: async () => ({ revision: trimmed + events.length, logId }) as never,
     listEvents: async (filter: EventFilter) => {
       asked.push(filter);
+      const thrown = failure;
+      failure = null;
+      if (thrown !== null) throw thrown;
       const { since = trimmed, limit = 0, kind } = filter;
       if (since < trimmed)
         throw new FairleadError({ code: "compacted", operation: "list events", reason: "gone" });
@@ -63,6 +69,15 @@ test("where the log was cut meanwhile, what is left is read, and nothing is forg
   add("network-removed", "b");
   await log.read();
   expect([...log.names]).toEqual(["a", "b"]);
+});
+
+test("a service that is away is asked once, and nothing that was read is forgotten", async () => {
+  add("network-removed", "a");
+  await log.read();
+  add("network-removed", "b");
+  failure = new FairleadError({ code: "unavailable", operation: "list events", reason: "away" });
+  await expect(log.read()).rejects.toBe(failure);
+  expect([[...log.names], log.isRead]).toEqual([["a"], true]);
 });
 
 test("events tell, too; other kinds say nothing", () => {

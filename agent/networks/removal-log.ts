@@ -5,8 +5,9 @@
  * only what is new; another log is read anew.
  */
 import { FairleadError } from "../../lib/errors.ts";
-import type { Event, EventPlace } from "../../lib/ipam/api.ts";
-import type { NodeService } from "../part.ts";
+import type { EventPlace } from "../../lib/ipam/api.ts";
+import type { NodeService } from "../base/part.ts";
+import type { Change } from "../reconcile/pass-loop.ts";
 
 const PAGE_EVENTS = 10_000;
 
@@ -39,7 +40,7 @@ export class RemovalLog {
   }
 
   /** Takes what an event has told already. */
-  note({ kind, networkId, networkName }: Pick<Event, "kind" | "networkId" | "networkName">): void {
+  note({ kind, networkId, networkName }: Change): void {
     if (kind !== "network-removed") return;
     this.#ids.add(networkId);
     this.#names.add(networkName);

@@ -1,4 +1,4 @@
-import { parsePrefix } from "../../lib/addr/prefix.ts";
+import { parsePrefix } from "../../../lib/addr/prefix.ts";
 import { bridgedPortProblems } from "./bridge-netfilter.ts";
 
 const [v4, v6] = [parsePrefix("10.1.0.0/24"), parsePrefix("fd00:1::/64")];

@@ -1,7 +1,8 @@
 /**
  * When to look: as soon as something has changed, and every ten seconds. One look at a time, and looking takes at most a twentieth
- * of the time, whatever changes.
+ * of the time, whatever changes. A key of a work queue, and who asks whether anything has changed.
  */
+import { type Again, WorkQueue } from "./work-queue.ts";
 
 const TICK_MS = 250;
 const ROUND_MS = 10_000;
@@ -20,37 +21,48 @@ export interface LookLoopOptions {
   readonly roundMs?: number;
 }
 
+/** The only key. */
+const LOOK = "look";
+
 export class LookLoop {
   readonly #options: LookLoopOptions;
   readonly #timer: NodeJS.Timeout;
-  #running: Promise<void> | null = null;
+  readonly #queue: WorkQueue;
+  /** Another look should follow soon: with the next tick. */
   #isDue = true;
-  #notBefore = 0;
-  #nextRound = 0;
 
   constructor(options: LookLoopOptions) {
     this.#options = options;
-    this.#timer = setInterval(() => this.#tick(), options.tickMs ?? TICK_MS);
+    const { tickMs = TICK_MS, roundMs = ROUND_MS } = options;
+    // A look that fails is no work that failed: the next one follows as after any other.
+    this.#queue = new WorkQueue({
+      limits: { firstMs: roundMs, mostMs: roundMs },
+      work: () => this.#look(roundMs),
+    });
+    this.#timer = setInterval(() => this.#tick(), tickMs);
+  }
+
+  /** Looks when it has rested enough. */
+  request(): void {
+    this.#queue.want(LOOK);
   }
 
   /** Looks now, after the look that is under way, and until nothing more follows soon. */
   async now(): Promise<void> {
-    await this.#running;
     for (let looks = 0; looks < 2; looks++) {
-      await this.#start();
+      await this.#queue.wantNow(LOOK);
       if (!this.#isDue) return;
     }
   }
 
   async close(): Promise<void> {
     clearInterval(this.#timer);
-    await this.#running;
+    await this.#queue.close();
   }
 
   #tick(): void {
-    const now = performance.now();
-    if (this.#running !== null || now < this.#notBefore) return;
-    if (this.#asks() || this.#isDue || now >= this.#nextRound) void this.#start();
+    if (this.#queue.isRunning(LOOK) || this.#queue.isResting(LOOK)) return;
+    if (this.#asks() || this.#isDue) this.request();
   }
 
   #asks(): boolean {
@@ -62,24 +74,16 @@ export class LookLoop {
     }
   }
 
-  #start(): Promise<void> {
-    this.#running ??= this.#look().finally(() => {
-      this.#running = null;
-    });
-    return this.#running;
-  }
-
-  async #look(): Promise<void> {
+  async #look(roundMs: number): Promise<Again> {
     const startedAt = performance.now();
-    this.#nextRound = startedAt + (this.#options.roundMs ?? ROUND_MS);
     this.#isDue = false;
     try {
       this.#isDue = await this.#options.look();
     } catch (thrown) {
       this.#options.onFailure(thrown);
     }
-    const endedAt = performance.now();
-    const pauseMs = Math.min((endedAt - startedAt) * (1 / MOST_OF_TIME - 1), LONGEST_PAUSE_MS);
-    this.#notBefore = this.#isDue ? 0 : endedAt + pauseMs;
+    const lookedMs = performance.now() - startedAt;
+    const pauseMs = Math.min(lookedMs * (1 / MOST_OF_TIME - 1), LONGEST_PAUSE_MS);
+    return { inMs: roundMs - lookedMs, restMs: this.#isDue ? 0 : pauseMs };
   }
 }

@@ -11,12 +11,12 @@ import {
   findObstacles,
   type Obstacle,
   removeAccepted,
-} from "../../lib/host/foreign-accept.ts";
-import type { LinkPattern } from "../../lib/host/foreign-accept-plan.ts";
-import { chainText } from "../../lib/host/foreign-chains.ts";
-import type { NFTables } from "../../lib/netlink/nftables/nftables.ts";
-import type { AgentProblem } from "../../lib/rpc/agent-api.ts";
-import type { FirewallAccept } from "../config.ts";
+} from "../../../lib/host/firewall/foreign/accept.ts";
+import { chainText } from "../../../lib/host/firewall/foreign/chains.ts";
+import type { LinkPattern } from "../../../lib/host/firewall/foreign/plan.ts";
+import type { NFTables } from "../../../lib/netlink/nftables/nftables.ts";
+import type { AgentProblem } from "../../../lib/rpc/agent-api.ts";
+import type { FirewallAccept } from "../../base/config.ts";
 import { isBridgedFiltered } from "./bridge-netfilter.ts";
 
 /** Brings our rules in others' chains to what they must be. Returns the chains that were changed. @throws FairleadError */

@@ -8,9 +8,9 @@
  *
  * Source: net/bridge/br_netfilter_hooks.c, br_nf_pre_routing_finish ("bridged_dnat"); net/bridge/br_private.h, br_skb_isolated.
  */
-import { readSysctl } from "../../lib/linux/sysctl.ts";
-import type { AgentProblem } from "../../lib/rpc/agent-api.ts";
-import type { NodeBridge } from "./conflist.ts";
+import type { HostNetwork } from "../../../lib/host/network/verbs.ts";
+import { readSysctl } from "../../../lib/linux/files/sysctl.ts";
+import type { AgentProblem } from "../../../lib/rpc/agent-api.ts";
 
 const SYSCTLS = { 4: "bridge-nf-call-iptables", 6: "bridge-nf-call-ip6tables" } as const;
 
@@ -21,7 +21,7 @@ export function isBridgedFiltered(family: 4 | 6): boolean {
 
 /** One warning for each network with icc=false that the setting changes; `isFiltered`: see {@link isBridgedFiltered}. */
 export function bridgedPortProblems(
-  bridges: readonly Pick<NodeBridge, "networkName" | "separate" | "internal" | "prefixes">[],
+  bridges: readonly Pick<HostNetwork, "networkName" | "separate" | "internal" | "prefixes">[],
   isFiltered: (family: 4 | 6) => boolean,
 ): AgentProblem[] {
   const filtered = ([4, 6] as const).filter(isFiltered);

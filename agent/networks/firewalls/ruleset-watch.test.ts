@@ -30,6 +30,23 @@ test("rules are looked at once, and again whenever somebody changed something", 
   expect(world).toMatchObject({ looks: 3, damages: 0 });
 });
 
+test("once started, it looks four times a second until it is closed", () => {
+  jest.useFakeTimers();
+  const { world, watch } = watched();
+  watch.close();
+  watch.start();
+  jest.advanceTimersByTime(249);
+  expect(world.looks).toBe(0);
+  for (let second = 0; second < 4; second += 1) {
+    jest.advanceTimersByTime(250);
+    world.generation += 1;
+  }
+  expect(world.looks).toBe(4);
+  watch.close();
+  expect(jest.getTimerCount()).toBe(0);
+  jest.useRealTimers();
+});
+
 test("damage is told; what mending committed is looked at once more", () => {
   const { world, watch } = watched();
   watch.look();

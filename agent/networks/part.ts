@@ -8,34 +8,28 @@
  */
 import { setImmediate as yieldToOthers } from "node:timers/promises";
 import { asFairleadError, FairleadError } from "../../lib/errors.ts";
-import { serviceMarkOf } from "../../lib/host/bridge-identity.ts";
-import { repairIsolation } from "../../lib/host/firewall-isolation.ts";
-import type { IsolationSpec } from "../../lib/host/firewall-isolation-in-place.ts";
-import { repairSourceRules } from "../../lib/host/firewall-source.ts";
-import { type LinkPattern, patternsOf } from "../../lib/host/foreign-accept-plan.ts";
-import type { Event, Network } from "../../lib/ipam/api.ts";
+import { serviceMarkOf } from "../../lib/host/bridge/identity.ts";
+import { type LinkPattern, patternsOf } from "../../lib/host/firewall/foreign/plan.ts";
+import { repairIsolation } from "../../lib/host/firewall/isolation/verbs.ts";
+import { repairSourceRules } from "../../lib/host/firewall/source/verbs.ts";
+import { readHostResolver } from "../../lib/host/host-resolver.ts";
+import { sweepSources } from "../../lib/host/network/removal.ts";
+import type { Network } from "../../lib/ipam/api.ts";
 import type { AgentProblem } from "../../lib/rpc/agent-api.ts";
-import type { FeedListener } from "../feed.ts";
-import type { AgentContext, AgentPart } from "../part.ts";
-import { bridgedPortProblems, isBridgedFiltered } from "./bridge-netfilter.ts";
-import { type ConflistSettings, conflistOf, type NodeBridge, nodeBridgeOf } from "./conflist.ts";
+import type { AgentContext, AgentPart } from "../base/part.ts";
+import type { FeedListener } from "../reconcile/feed.ts";
+import { type Change, PassLoop, type Work } from "../reconcile/pass-loop.ts";
+import { Problems, problemOf } from "../reconcile/problems.ts";
+import { RoundRetries } from "../reconcile/round-retries.ts";
+import { conflistOf } from "./conflist.ts";
 import { type ConfigurationFile, ConflistFiles } from "./conflist-files.ts";
 import { diskProblems } from "./disk.ts";
-import { firewallProblems, keepAccepted } from "./foreign-firewall.ts";
-import {
-  ensureNodeBridge,
-  findLeftovers,
-  isolationOf,
-  type Leftover,
-  NodeNetlink,
-  removeNodeBridge,
-  requireParent,
-  sweepSources,
-} from "./node-bridge.ts";
-import { PassLoop, type Work } from "./pass-loop.ts";
-import { Problems } from "./problems.ts";
+import type { ConflistSettings, Leftover, NodeNetwork, RoutedNetwork } from "./drivers/driver.ts";
+import { NodeNetlink } from "./drivers/node-netlink.ts";
+import { findLeftovers, onThisNode } from "./drivers.ts";
+import { firewallProblems, keepAccepted } from "./firewalls/foreign.ts";
+import { RulesetWatch } from "./firewalls/ruleset-watch.ts";
 import { RemovalLog } from "./removal-log.ts";
-import { RulesetWatch } from "./ruleset-watch.ts";
 
 const NETWORK_EVENTS: ReadonlySet<string> = new Set([
   "network-created",
@@ -50,11 +44,21 @@ const BRIDGES = "bridges of removed networks";
 const ISOLATION = "rules of isolation";
 const SOURCES = "source checks of ports that are gone";
 const FIREWALLS = "firewalls of others";
-const STEPS = [PASS, CONFLISTS, BRIDGES, ISOLATION, SOURCES, FIREWALLS];
+const RESOLVER = "the host's resolv.conf";
+const STEPS = [PASS, CONFLISTS, BRIDGES, ISOLATION, SOURCES, FIREWALLS, RESOLVER];
+/** A network that could not be applied is tried again by itself: what was in the way may be gone in a moment, or stay for days. */
+const RETRY = { firstMs: 500, mostMs: 10_000 };
 
 /** Starts the part. It does not wait for the service. */
 export async function startNetworks(context: AgentContext): Promise<AgentPart> {
-  const node = new NodeNetworks(context);
+  const problems = new Problems(context.logger);
+  const retries = new RoundRetries({
+    limits: RETRY,
+    askAgain: (networkName) => loop.request({ kind: "retry", networkId: "", networkName }),
+    problems,
+    problemOf: (thrown, name) => problemOf(name, asFairleadError(thrown, "apply network", name)),
+  });
+  const node = new NodeNetworks(context, { retries, problems });
   const loop = new PassLoop({
     revision: () => context.feed.revision,
     pass: (work) => node.pass(work),
@@ -87,6 +91,7 @@ export async function startNetworks(context: AgentContext): Promise<AgentPart> {
     close: async () => {
       unsubscribe();
       watch.close();
+      await retries.close();
       await loop.close();
       node.close();
     },
@@ -95,25 +100,31 @@ export async function startNetworks(context: AgentContext): Promise<AgentPart> {
 
 class NodeNetworks {
   readonly #context: AgentContext;
-  readonly #settings: ConflistSettings;
+  /** Networks that failed, by name: each is tried again by itself. */
+  readonly #retries: RoundRetries;
+  #settings: ConflistSettings;
   readonly #files: ConflistFiles;
   readonly #host: NodeNetlink;
   readonly #problems: Problems;
   /** By ID: as the service told last. */
-  #known = new Map<string, Network>();
+  #known = new Map<string, NodeNetwork>();
   #warnings: readonly AgentProblem[] = [];
   #disks: readonly AgentProblem[] = [];
   readonly #removals: RemovalLog;
 
-  constructor(context: AgentContext) {
+  constructor(
+    context: AgentContext,
+    { retries, problems }: { readonly retries: RoundRetries; readonly problems: Problems },
+  ) {
     const { config, logger } = context;
     this.#context = context;
-    this.#settings = { ...config, answersNames: config.dns.enabled };
+    this.#retries = retries;
+    this.#settings = { ...config, answersNames: config.dns.enabled, searchDomains: [] };
     this.#host = new NodeNetlink(serviceMarkOf(config.serverSocket), (message) =>
       logger.warn({ reason: message }, "agent: a setting of this host is not as it should be"),
     );
     this.#files = new ConflistFiles(config.cniConfDir);
-    this.#problems = new Problems(logger);
+    this.#problems = problems;
     this.#removals = new RemovalLog(context.service);
   }
 
@@ -146,7 +157,8 @@ class NodeNetworks {
   mendIsolation(): boolean {
     try {
       const { nft } = this.#host;
-      const wereWrong = [repairIsolation(nft, this.#isolation()), repairSourceRules(nft)];
+      const isolation = this.#routed().map((network) => network.isolation);
+      const wereWrong = [repairIsolation(nft, isolation), repairSourceRules(nft)];
       const wasWrong = wereWrong.includes(true);
       if (wasWrong)
         this.#context.logger.warn({}, "agent: rules of isolation were not as they should be; mended");
@@ -166,21 +178,21 @@ class NodeNetworks {
     return wasWrong;
   }
 
-  #isolation(): IsolationSpec[] {
-    return this.#bridges().map(isolationOf);
-  }
-
-  #bridges(): NodeBridge[] {
-    return [...this.#known.values()].map(nodeBridgeOf).filter((bridge) => bridge !== null);
+  #routed(): RoutedNetwork[] {
+    return [...this.#known.values()].flatMap(({ routed }) => routed ?? []);
   }
 
   /** Brings the node to the service's state, as far as `work` goes. What is wrong with one network harms no other. */
   async pass(work: Work): Promise<void> {
     if ((await this.#context.service.info()).recovering) throw inRecovery();
+    this.#lookAtResolver();
     const networks = work === "all" ? await this.#listAll() : await this.#fetch(work);
     const present = this.#files.list();
-    for (const network of networks) {
-      await this.#attempt(network.name, () => this.#ensure(network, present));
+    for (const node of networks) {
+      const { name } = node.network;
+      // In a round over all, what fails waits for its own time.
+      if (work === "all" && this.#retries.isResting(name)) continue;
+      await this.#apply(name, () => this.#ensure(node, present));
       await yieldToOthers();
     }
     if (work === "all" || work.some(isRemoval)) await this.#removeStale(work);
@@ -191,32 +203,45 @@ class NodeNetworks {
     this.#problems.clear(PASS);
   }
 
-  async #listAll(): Promise<readonly Network[]> {
-    const networks = await this.#context.service.listNetworks();
-    this.#known = new Map(networks.map((network) => [network.id, network]));
-    this.#problems.keepOnly(new Set([...networks.map(({ name }) => name), ...STEPS]));
+  /** What is wrong with the host's file harms no network. */
+  #lookAtResolver(): void {
+    try {
+      this.#settings = { ...this.#settings, searchDomains: readHostResolver().search };
+      this.#problems.clear(RESOLVER);
+    } catch (thrown) {
+      this.#problems.set(RESOLVER, asFairleadError(thrown, "read", RESOLVER));
+    }
+  }
+
+  async #listAll(): Promise<readonly NodeNetwork[]> {
+    const networks = (await this.#context.service.listNetworks()).map(onThisNode);
+    this.#known = new Map(networks.map((node) => [node.network.id, node]));
+    const names = networks.map(({ network }) => network.name);
+    this.#problems.keepOnly(new Set([...names, ...STEPS]));
+    this.#retries.keepOnly(new Set(names));
     return networks;
   }
 
-  async #fetch(events: readonly Event[]): Promise<readonly Network[]> {
-    const names = [...new Set(events.map(({ networkName }) => networkName))];
-    const fetched: Network[] = [];
+  async #fetch(changes: readonly Change[]): Promise<readonly NodeNetwork[]> {
+    const names = [...new Set(changes.map(({ networkName }) => networkName))];
+    const fetched: NodeNetwork[] = [];
     for (const name of names) {
       const network = await this.#find(name);
-      for (const [id, known] of this.#known) if (known.name === name) this.#known.delete(id);
+      for (const [id, known] of this.#known) if (known.network.name === name) this.#known.delete(id);
       if (network === null) {
-        this.#problems.clear(name);
+        this.#retries.forget(name);
         continue;
       }
-      this.#known.set(network.id, network);
-      fetched.push(network);
+      const node = onThisNode(network);
+      this.#known.set(network.id, node);
+      fetched.push(node);
     }
     return fetched;
   }
 
   async #find(name: string): Promise<Network | null> {
     try {
-      const network = await this.#context.service.getNetwork(name);
+      const network = await this.#context.service.getNetwork({ name });
       // A name may be the beginning of another network's ID.
       return network.name === name ? network : null;
     } catch (thrown) {
@@ -226,18 +251,13 @@ class NodeNetworks {
   }
 
   /** The conflist last: from then on containers may come. */
-  async #ensure(network: Network, present: readonly ConfigurationFile[]): Promise<void> {
-    const bridge = nodeBridgeOf(network);
-    if (bridge) await ensureNodeBridge(this.#host, bridge);
-    const conflist = conflistOf(network, this.#settings);
-    if (conflist === null) return;
-    if (this.#files.ensure(conflist, network.name, present)) {
-      this.#context.logger.info(
-        { network: network.name, file: conflist.fileName },
-        "agent: conflist written",
-      );
-    }
-    requireParent(this.#host, network);
+  async #ensure(node: NodeNetwork, present: readonly ConfigurationFile[]): Promise<void> {
+    await node.ensure(this.#host);
+    const { name } = node.network;
+    const conflist = conflistOf(node, this.#settings);
+    if (conflist !== null && this.#files.ensure(conflist, name, present))
+      this.#context.logger.info({ network: name, file: conflist.fileName }, "agent: conflist written");
+    node.requireUsable(this.#host);
   }
 
   /** Conflists first: from then on no new container comes. */
@@ -249,18 +269,18 @@ class NodeNetworks {
       this.#context.logger.info({ network: networkName }, "agent: conflist removed");
     }
     await this.#attempt(BRIDGES, async () => {
-      const knownNames = new Set([...this.#known.values()].map(({ name }) => name));
+      const knownNames = new Set([...this.#known.values()].map(({ network }) => network.name));
       await this.#noteRemovals(work);
       const goneNames = new Set([...this.#removals.names].filter((name) => !knownNames.has(name)));
       const leftovers = findLeftovers(this.#host, { isGone, knownNames, goneNames });
-      for (const leftover of leftovers) await this.#removeBridge(leftover);
+      for (const leftover of leftovers) await this.#remove(leftover);
     });
   }
 
   /** What was removed while no agent ran is asked for once: a network of a conflist leaves a bridge that does not tell its ID. */
   async #noteRemovals(work: Work): Promise<void> {
     if (!this.#removals.isRead) await this.#removals.read();
-    if (work !== "all") for (const event of work) this.#removals.note(event);
+    if (work !== "all") for (const change of work) this.#removals.note(change);
   }
 
   /**
@@ -269,7 +289,7 @@ class NodeNetworks {
    */
   async #goneFor(work: Work): Promise<(networkId: string) => boolean> {
     const known = this.#known;
-    const isCredible = [...known.values()].some(({ origin }) => origin === "predefined");
+    const isCredible = [...known.values()].some(({ network }) => network.origin === "predefined");
     if (work === "all" && isCredible) return (id) => !known.has(id);
     if (work === "all") await this.#removals.read();
     const removed =
@@ -277,10 +297,10 @@ class NodeNetworks {
     return (id) => removed.has(id) && !known.has(id);
   }
 
-  async #removeBridge(leftover: Leftover): Promise<void> {
-    const { bridge, networkNames } = leftover;
-    if (!(await removeNodeBridge(this.#host, leftover))) return;
-    this.#context.logger.info({ bridge, networks: networkNames }, "agent: bridge removed");
+  async #remove(leftover: Leftover): Promise<void> {
+    const { what, name, networkNames } = leftover;
+    if (await leftover.remove())
+      this.#context.logger.info({ [what]: name, networks: networkNames }, `agent: ${what} removed`);
   }
 
   /** What no event tells: rules that somebody changed, firewalls of others. */
@@ -288,8 +308,8 @@ class NodeNetworks {
     this.mendRules();
     const { nft } = this.#host;
     try {
-      const bridged = bridgedPortProblems(this.#bridges(), isBridgedFiltered);
-      this.#tellAll([...firewallProblems(nft, this.#patterns()), ...bridged]);
+      const own = [...this.#known.values()].flatMap((node) => node.problems());
+      this.#tellAll([...firewallProblems(nft, this.#patterns()), ...own]);
     } catch (thrown) {
       this.#firewallFailed(thrown);
     }
@@ -320,10 +340,7 @@ class NodeNetworks {
 
   #patterns(): LinkPattern[] {
     return patternsOf(
-      this.#bridges().map(({ bridge, prefixes }) => ({
-        bridge,
-        hasIpv6: prefixes.some(({ address }) => address.family === 6),
-      })),
+      this.#routed().map(({ isolation, hasIpv6 }) => ({ bridge: isolation.bridge, hasIpv6 })),
     );
   }
 
@@ -339,6 +356,18 @@ class NodeNetworks {
     }
   }
 
+  /** One network, which is tried again when it failed. */
+  async #apply(name: string, action: () => Promise<void>): Promise<void> {
+    try {
+      await action();
+      this.#retries.forget(name);
+    } catch (thrown) {
+      this.#retries.failed(name, thrown);
+      this.#host.close();
+    }
+  }
+
+  /** A step that is about no network: the next pass does it again. */
   async #attempt(object: string, action: () => void | Promise<void>): Promise<void> {
     try {
       await action();
@@ -360,6 +389,6 @@ function inRecovery(): FairleadError {
   });
 }
 
-function isRemoval({ kind }: Event): boolean {
+function isRemoval({ kind }: Change): boolean {
   return kind === "network-removed";
 }

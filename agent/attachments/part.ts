@@ -3,22 +3,22 @@
  *
  * What each should have is in its runtime's cache of results; what it has, the kernel tells. Looked at as soon as a link or a rule
  * has changed, and every ten seconds. Nothing is done to an attachment unless its link, with its name in the alias, is here, and
- * the service says that its addresses are bound here. Nothing is ever removed. The work is done by a process of its own, which runs
- * the code of the plugin that made the attachment (`plugins/mender.ts`).
+ * the service says that its addresses are bound here, nor while an ADD or a DEL for it is under way. Nothing is ever removed. The work is done by a process of its own, which runs
+ * the code of the plugin that made the attachment (`plugins/run/mender.ts`).
  */
 import { existsSync } from "node:fs";
 import { asFairleadError, FairleadError } from "../../lib/errors.ts";
 import type { AgentProblem } from "../../lib/rpc/agent-api.ts";
-import { Problems } from "../networks/problems.ts";
-import type { AgentContext, AgentPart } from "../part.ts";
-import { BackOff } from "./back-off.ts";
+import type { AgentContext, AgentPart } from "../base/part.ts";
+import { LookLoop } from "../reconcile/look-loop.ts";
+import { Problems, problemOf } from "../reconcile/problems.ts";
+import { RoundRetries } from "../reconcile/round-retries.ts";
 import { CacheView } from "./cache-view.ts";
 import { type Actual, faultsOf, hasLink } from "./compare.ts";
 import type { DesiredAttachment } from "./desired.ts";
 import { boundHere, keyText } from "./evidence.ts";
 import { AttachmentKernel } from "./kernel.ts";
-import { LookLoop } from "./look-loop.ts";
-import { type Mend, mendByProcess } from "./mender.ts";
+import { type Mend, type MendAnswer, mendByProcess } from "./mender.ts";
 import { askers, askNames, namesProblems } from "./names-probe.ts";
 
 const BACK_OFF = { firstMs: 1_000, mostMs: 60_000 };
@@ -36,7 +36,7 @@ export async function startAttachments(
   context: AgentContext,
   { mend = mendByProcess() }: AttachmentsOptions = {},
 ): Promise<AgentPart> {
-  const keeper = new AttachmentKeeper(context, mend);
+  const keeper = new AttachmentKeeper(context, { mend, onRetry: () => loop.request() });
   const loop = new LookLoop({
     hasChanged: () => keeper.hasChanged(),
     look: () => keeper.look(),
@@ -53,7 +53,7 @@ export async function startAttachments(
     },
     close: async () => {
       await loop.close();
-      keeper.close();
+      await keeper.close();
     },
   };
 }
@@ -64,13 +64,23 @@ interface Broken {
   readonly faults: readonly string[];
 }
 
+interface KeeperOptions {
+  readonly mend: Mend | null;
+  /** What could not be mended may be tried again. */
+  readonly onRetry: () => void;
+}
+
+/** An ADD or DEL for the attachment is under way: no problem, but to be asked again. */
+class Busy extends Error {}
+
 class AttachmentKeeper {
   readonly #context: AgentContext;
   readonly #mend: Mend | null;
   readonly #cache: CacheView;
   readonly #kernel = new AttachmentKernel();
   readonly #problems: Problems;
-  readonly #backOff = new BackOff(BACK_OFF);
+  /** Attachments that could not be mended, by their texts: each is looked at again when it has rested. */
+  readonly #retries: RoundRetries;
   /** Seen in the look before: an ADD or a DEL that was under way has gone on since. */
   #suspects: ReadonlySet<string> = new Set();
   /** Whose rules went with the table, and were not made again yet. */
@@ -79,13 +89,20 @@ class AttachmentKeeper {
   #whole: readonly DesiredAttachment[] = [];
   /** What was wrong with names when somebody wanted to know. */
   #names: readonly AgentProblem[] = [];
-  #figures = { attachments: 0, mended: 0 };
+  #figures = { attachments: 0, mended: 0, postponed: 0 };
 
-  constructor(context: AgentContext, mend: Mend | null) {
+  constructor(context: AgentContext, { mend, onRetry }: KeeperOptions) {
     this.#context = context;
     this.#mend = mend;
     this.#cache = new CacheView(context.config.cniCacheDir);
     this.#problems = new Problems(context.logger);
+    this.#retries = new RoundRetries({
+      limits: BACK_OFF,
+      askAgain: onRetry,
+      problems: this.#problems,
+      problemOf: (thrown, key) =>
+        thrown instanceof Busy ? null : problemOf(key, asFairleadError(thrown, "keep attachment", key)),
+    });
   }
 
   problems() {
@@ -100,7 +117,8 @@ class AttachmentKeeper {
     return this.#kernel.hasChanged();
   }
 
-  close(): void {
+  async close(): Promise<void> {
+    await this.#retries.close();
     this.#kernel.close();
   }
 
@@ -160,9 +178,7 @@ class AttachmentKeeper {
     for (const one of lost.filter(isBound)) this.#problems.set(keyText(one.desired.key), gone(one));
     for (const one of broken.filter((each) => !isBound(each)))
       this.#problems.set(keyText(one.desired.key), unbound(one));
-    const due = broken.filter(
-      (one) => isBound(one) && this.#backOff.isDue(keyText(one.desired.key), performance.now()),
-    );
+    const due = broken.filter((one) => isBound(one) && !this.#retries.isResting(keyText(one.desired.key)));
     if (due.length > 0) await this.#mendAll(due.slice(0, MOST_AT_ONCE));
     return due.length > MOST_AT_ONCE;
   }
@@ -174,32 +190,34 @@ class AttachmentKeeper {
     for (const one of broken) {
       const own = answers.slice(at, at + one.desired.requests.length);
       at += one.desired.requests.length;
-      const problem =
-        own.length === 0 ? "nobody could be asked to mend it" : own.filter((text) => text !== "").join("; ");
-      this.#told(one, problem);
+      this.#told(one, own);
     }
   }
 
-  #told({ desired, faults }: Broken, problem: string): void {
-    const key = keyText(desired.key);
-    const { logger } = this.#context;
-    if (problem === "") {
-      this.#figures.mended++;
-      this.#backOff.succeeded(key);
-      this.#unruled.delete(key);
-      this.#problems.clear(key);
-      logger.warn({ attachment: key, faults: faults.join("; ") }, "agent: attachment mended");
-    } else {
-      this.#backOff.failed(key, performance.now());
-      this.#problems.set(key, unmended({ desired, faults }, problem));
-    }
+  #told(broken: Broken, answers: readonly MendAnswer[]): void {
+    const key = keyText(broken.desired.key);
+    const problems = answers.map(({ problem }) => problem).filter((problem) => problem !== "");
+    if (answers.length === 0) problems.push("nobody could be asked to mend it");
+    if (problems.length > 0) {
+      this.#retries.failed(key, unmended(broken, problems.join("; ")));
+    } else if (answers.some(({ isBusy }) => isBusy)) {
+      this.#retries.failed(key, new Busy());
+      this.#figures.postponed++;
+    } else this.#mended(key, broken);
+  }
+
+  #mended(key: string, { faults }: Broken): void {
+    this.#figures.mended++;
+    this.#retries.forget(key);
+    this.#unruled.delete(key);
+    this.#context.logger.warn({ attachment: key, faults: faults.join("; ") }, "agent: attachment mended");
   }
 
   /** What is not broken any more, or not there any more, is no problem any more. */
   #forget(all: readonly DesiredAttachment[], seen: readonly Broken[]): void {
     const known = new Set(all.map(({ key }) => keyText(key)));
     this.#problems.keepOnly(new Set([...known, LOOKING]));
-    this.#backOff.keepOnly(known);
+    this.#retries.keepOnly(known);
     for (const key of this.#unruled) if (!known.has(key)) this.#unruled.delete(key);
     const broken = new Set(seen.map(({ desired }) => keyText(desired.key)));
     for (const key of known) if (!broken.has(key)) this.#problems.clear(key);
@@ -210,7 +228,7 @@ function lostLink(desired: DesiredAttachment): Broken {
   return { desired, faults: [`its link ${desired.hostIfname} is gone`] };
 }
 
-function problemOf({ desired, faults }: Broken, reason: string, hint: string): FairleadError {
+function faultOf({ desired, faults }: Broken, reason: string, hint: string): FairleadError {
   return new FairleadError({
     code: "check-failed",
     operation: "keep attachment",
@@ -223,13 +241,13 @@ function problemOf({ desired, faults }: Broken, reason: string, hint: string): F
 const ATTACH_AGAIN = "restart the container, or disconnect it from the network and connect it again";
 
 function gone(broken: Broken): FairleadError {
-  return problemOf(broken, "", ATTACH_AGAIN);
+  return faultOf(broken, "", ATTACH_AGAIN);
 }
 
 function unbound(broken: Broken): FairleadError {
-  return problemOf(broken, "; left alone, because its addresses are not leased to it here", ATTACH_AGAIN);
+  return faultOf(broken, "; left alone, because its addresses are not leased to it here", ATTACH_AGAIN);
 }
 
 function unmended(broken: Broken, problem: string): FairleadError {
-  return problemOf(broken, `; cannot be mended: ${problem}`, "it is tried again");
+  return faultOf(broken, `; cannot be mended: ${problem}`, "it is tried again");
 }

@@ -1,0 +1,108 @@
+/**
+ * What may be left of attachments that are nobody's: looked for in this process, cheaply, by the words of ADDs and the holders of
+ * published ports.
+ */
+import { aliasOf } from "../../lib/host/attachment/alias.ts";
+import { listAttachmentPorts } from "../../lib/host/attachment/ports.ts";
+import { listWords } from "../../lib/host/attachment/unfinished-adds.ts";
+import { parseHolder } from "../../lib/host/firewall/ports/holder.ts";
+import { readHolderLinks } from "../../lib/host/firewall/ports/state.ts";
+import { attachmentLockOffsetOfHash, openAttachmentLocks } from "../../lib/host/locks/attachments.ts";
+import type { AttachmentKey } from "../../lib/ipam/api.ts";
+import {
+  NETLINK_NETFILTER,
+  NETLINK_ROUTE,
+  openNetlinkSocket,
+} from "../../lib/linux/sockets/netlink-socket.ts";
+import { NetlinkConnection } from "../../lib/netlink/connection.ts";
+import { NFTables } from "../../lib/netlink/nftables/nftables.ts";
+import { keyText } from "../attachments/evidence.ts";
+import type { NodeService } from "../base/part.ts";
+import { resultsFolder } from "../base/result-files.ts";
+
+/** One thing that may be nobody's, as `plugins/run/remains.ts` takes it. */
+export type Remain =
+  | { readonly kind: "unfinished-add"; readonly name: string; readonly records: string }
+  | { readonly kind: "ports"; readonly key: AttachmentKey; readonly records: string };
+
+export interface FoundRemains {
+  /** What nobody is at work on, and may be asked about. */
+  readonly remains: readonly Remain[];
+  /** Texts of these, and of ADDs that a call is under way for: theirs may be left yet. */
+  readonly all: ReadonlySet<string>;
+}
+
+/** What tells one from all others. */
+export function remainText(remain: Remain): string {
+  return remain.kind === "ports" ? `ports ${keyText(remain.key)}` : remain.name;
+}
+
+const HASH = /^[0-9a-f]{16}$/;
+
+export class RemainsFinder {
+  readonly #service: Pick<NodeService, "listEndpoints">;
+  /** Of the runtimes' records. */
+  readonly #records: string;
+  /** Ports whose holders looked gone the last time: an ADD or DEL that was under way has gone on since. */
+  #suspects: ReadonlySet<string> = new Set();
+
+  constructor(service: Pick<NodeService, "listEndpoints">, cacheDir: string) {
+    this.#service = service;
+    this.#records = resultsFolder(cacheDir);
+  }
+
+  /** @throws unavailable, or what the kernel says: then nothing is known, and nothing gone. */
+  async find(): Promise<FoundRemains> {
+    const words = listWords().filter((name) => HASH.test(name));
+    const remains = [...this.#unfinished(words), ...(await this.#ports())];
+    return { remains, all: new Set([...words, ...remains.map(remainText)]) };
+  }
+
+  /** ADDs that run no more, of those that have left word. */
+  #unfinished(names: readonly string[]): Remain[] {
+    if (names.length === 0) return [];
+    const locks = openAttachmentLocks();
+    try {
+      return names
+        .filter((name) => locks.tryLock(attachmentLockOffsetOfHash(name)))
+        .map((name) => ({ kind: "unfinished-add", name, records: this.#records }));
+    } finally {
+      locks.close();
+    }
+  }
+
+  /** Of holders that had a link of their own which is gone, and of which the service has no lease. */
+  async #ports(): Promise<Remain[]> {
+    const gone = new Map(holdersWithoutLink().map((key) => [keyText(key), key]));
+    const sure = [...gone].filter(([text]) => this.#suspects.has(text)).map(([, key]) => key);
+    this.#suspects = new Set(gone.keys());
+    const remains: Remain[] = [];
+    for (const key of sure)
+      if (!(await this.#isLeased(key))) remains.push({ kind: "ports", key, records: this.#records });
+    return remains;
+  }
+
+  async #isLeased({ networkName, containerId, ifname }: AttachmentKey): Promise<boolean> {
+    const endpoints = await this.#service.listEndpoints({ containerId });
+    return endpoints.some((one) => one.networkName === networkName && one.ifname === ifname);
+  }
+}
+
+/** Whoever published with a link of its own, and has no link of that name or alias now. */
+function holdersWithoutLink(): AttachmentKey[] {
+  const netfilter = new NetlinkConnection(openNetlinkSocket(NETLINK_NETFILTER));
+  const route = new NetlinkConnection(openNetlinkSocket(NETLINK_ROUTE));
+  try {
+    const holders = readHolderLinks(new NFTables(netfilter));
+    if (holders.length === 0) return [];
+    const ports = listAttachmentPorts(route);
+    const aliases = new Set([...ports.values()].map(({ alias }) => alias));
+    return holders.flatMap(({ holder, link }) => {
+      const key = parseHolder(holder);
+      return key === null || ports.has(link) || aliases.has(aliasOf(key)) ? [] : [key];
+    });
+  } finally {
+    netfilter.close();
+    route.close();
+  }
+}
