@@ -1,6 +1,6 @@
 /** Where the process that serves names listens for its agent, and how the two agree on that. */
 import { dirname, join } from "node:path";
-import type { AgentConfig } from "../config.ts";
+import type { AgentConfig } from "../base/config.ts";
 
 /** Hidden command of the executable: what the agent starts. */
 export const NAMES_COMMAND = "name-server";

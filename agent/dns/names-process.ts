@@ -11,15 +11,16 @@ import { readdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { FairleadError } from "../../lib/errors.ts";
-import type { Logger } from "../../lib/log.ts";
+import type { LogFields, Logger } from "../../lib/log.ts";
 import type { AgentPartStatus, AgentProblem } from "../../lib/rpc/agent-api.ts";
 import { type AgentClient, createAgentClient } from "../../lib/rpc/agent-client.ts";
-import type { AgentConfig } from "../config.ts";
-import type { AgentPart } from "../part.ts";
+import type { AgentConfig } from "../base/config.ts";
+import type { AgentPart } from "../base/part.ts";
+import type { ServiceFeed } from "../reconcile/feed.ts";
+import { WorkQueue } from "../reconcile/work-queue.ts";
 import { agentOfNamesSocket, NAMES_COMMAND, type NamesOrder, namesSocket } from "./names-place.ts";
 
-const FIRST_PAUSE_MS = 50;
-const LONGEST_PAUSE_MS = 5_000;
+const RESTART = { firstMs: 50, mostMs: 5_000 };
 /** One that ran for so long before it failed was in order: the next one need not wait. */
 const SOUND_AFTER_MS = 10_000;
 /** Between two attempts to reach it while it starts. */
@@ -35,6 +36,8 @@ export interface NamesProcessOptions {
   readonly executable: string;
   readonly config: AgentConfig;
   readonly logger: Logger;
+  /** Names the log that revisions are of. */
+  readonly feed: Pick<ServiceFeed, "logId">;
   /** Takes what it writes to its log. */
   readonly write: (text: Uint8Array) => void;
 }
@@ -46,8 +49,9 @@ export class NamesProcess implements AgentPart {
   readonly #client: AgentClient;
   readonly #statusClient: AgentClient;
   #child: ChildProcess | null = null;
-  #timer: NodeJS.Timeout | undefined;
-  #pauseMs = FIRST_PAUSE_MS;
+  /** Its work is the life of one process. */
+  readonly #queue: WorkQueue;
+  #letGo = (): void => {};
   #starts = 0;
   #isClosed = false;
   #status: Pick<AgentPartStatus, "problems" | "figures"> = { problems: [], figures: {} };
@@ -59,18 +63,27 @@ export class NamesProcess implements AgentPart {
     this.#order = { config: { ...config, socket }, agentSocket: config.socket };
     this.#client = createAgentClient({ socket });
     this.#statusClient = createAgentClient({ socket, timeoutMs: STATUS_LIMIT_MS });
+    this.#queue = new WorkQueue({
+      limits: RESTART,
+      work: (key) => this.#live(key),
+      onFailure: ({ thrown, againInMs }) => {
+        const facts = thrown instanceof Ended ? thrown.facts : { err: thrown };
+        options.logger.error({ ...facts, againInMs }, "agent: the process that serves names ended");
+      },
+    });
   }
 
   start(): void {
     removeOldSockets(dirname(this.#order.config.socket));
-    this.#start();
+    this.#queue.want("process");
   }
 
   /** While the process is being started, this waits for it. */
   async applied(revision: number): Promise<void> {
     while (!this.#isClosed) {
       try {
-        await this.#client.sync({ revision });
+        const { problems } = await this.#client.sync({ revision, logId: this.#options.feed.logId });
+        this.#status = { ...this.#status, problems };
         return;
       } catch (thrown) {
         // It is not there yet, or not any more; the next one has to get there, too.
@@ -101,17 +114,28 @@ export class NamesProcess implements AgentPart {
   /** Lets the process go on by itself: it ends when a successor serves, or soon. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    clearTimeout(this.#timer);
     const child = this.#child;
     this.#child = null;
     child?.removeAllListeners();
     child?.stdin?.destroy();
     child?.stderr?.destroy();
     child?.unref();
+    this.#letGo();
+    await this.#queue.close();
   }
 
-  #start(): void {
+  /** However it ends, unless it was let go: it was to go on. */
+  async #live(key: string): Promise<void> {
     const startedAt = performance.now();
+    const facts = await this.#run();
+    this.#child = null;
+    if (this.#isClosed) return;
+    if (performance.now() - startedAt > SOUND_AFTER_MS) this.#queue.calm(key);
+    throw new Ended(facts);
+  }
+
+  /** Resolves at its end, or when it is let go. */
+  #run(): Promise<LogFields> {
     this.#starts++;
     const child = spawn(this.#options.executable, [NAMES_COMMAND, JSON.stringify(this.#order)], {
       cwd: "/",
@@ -121,22 +145,25 @@ export class NamesProcess implements AgentPart {
       detached: true,
     });
     this.#child = child;
-    child.stdin?.on("error", () => {});
-    child.stderr?.on("data", (chunk: Uint8Array) => this.#options.write(chunk));
-    child.once("error", (cause) => {
-      if (child.pid === undefined) this.#startAgain(startedAt, { err: cause });
+    child.stdin.on("error", () => {});
+    child.stderr.on("data", (chunk: Uint8Array) => this.#options.write(chunk));
+    return new Promise((resolve) => {
+      this.#letGo = () => resolve({});
+      child.once("error", (cause) => {
+        if (child.pid === undefined) resolve({ err: cause });
+      });
+      child.once("exit", (status, signal) => resolve({ pid: child.pid, status, signal }));
     });
-    child.once("exit", (status, signal) => this.#startAgain(startedAt, { pid: child.pid, status, signal }));
   }
+}
 
-  #startAgain(startedAt: number, facts: Readonly<Record<string, unknown>>): void {
-    this.#child = null;
-    if (this.#isClosed) return;
-    if (performance.now() - startedAt > SOUND_AFTER_MS) this.#pauseMs = FIRST_PAUSE_MS;
-    const againInMs = this.#pauseMs;
-    this.#options.logger.error({ ...facts, againInMs }, "agent: the process that serves names ended");
-    this.#pauseMs = Math.min(2 * againInMs, LONGEST_PAUSE_MS);
-    this.#timer = setTimeout(() => this.#start(), againInMs);
+/** How it ended. */
+class Ended extends Error {
+  readonly facts: LogFields;
+
+  constructor(facts: LogFields) {
+    super("it ended");
+    this.facts = facts;
   }
 }
 

@@ -1,20 +1,21 @@
 /** The node's DNS server, put together: names that follow the service, listeners that follow the names. */
-import { readContainerLinks } from "../../lib/host/container-links.ts";
-import { readContainerUpstreams } from "../../lib/host/container-upstreams.ts";
+
 import type { Event, IpamService } from "../../lib/ipam/api.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { AgentProblem } from "../../lib/rpc/agent-api.ts";
-import { type DnsCounters, newCounters } from "./counters.ts";
-import { FairQueue } from "./fair-queue.ts";
-import { Follower, type NamesChange } from "./follower.ts";
-import { LATE_LIMITS, LateAskers, type LateLimits } from "./late-askers.ts";
-import { DNS_PORT, Listeners } from "./listeners.ts";
-import { Names } from "./names.ts";
-import type { PortKeeper } from "./port-keeper.ts";
-import { QueryHandler } from "./query-handler.ts";
-import { TCP_LIMITS, TcpClients, type TcpLimits } from "./tcp-clients.ts";
-import { type ForwarderLimits, UpstreamForwarder } from "./upstream-forwarder.ts";
-import { type Upstream, Upstreams } from "./upstreams.ts";
+import { readContainerUpstreams } from "../../lib/runtime/container-upstreams.ts";
+import { readContainerLinks } from "../../lib/runtime/named-links.ts";
+import { type DnsCounters, newCounters } from "./answer/counters.ts";
+import { LATE_LIMITS, LateAskers, type LateLimits } from "./answer/late-askers.ts";
+import { QueryHandler } from "./answer/query-handler.ts";
+import { FairQueue } from "./listen/fair-queue.ts";
+import { DNS_PORT, Listeners } from "./listen/listeners.ts";
+import type { PortKeeper } from "./listen/port-keeper.ts";
+import { TCP_LIMITS, TcpClients, type TcpLimits } from "./listen/tcp-clients.ts";
+import { Follower, type NamesChange } from "./names/follower.ts";
+import { Names } from "./names/names.ts";
+import { type ForwarderLimits, UpstreamForwarder } from "./upstream/forwarder.ts";
+import { type Upstream, Upstreams } from "./upstream/servers.ts";
 
 export interface DnsServerOptions {
   readonly service: Pick<IpamService, "listNetworks" | "listEndpoints">;
@@ -138,7 +139,7 @@ export class DnsServer {
 
   #onChanged({ networks, touched }: NamesChange): void {
     if (networks) this.#listeners.update(this.#names.networks);
-    for (const networkName of touched) {
+    for (const networkName of [...touched].flatMap((name) => this.#names.sharing(name))) {
       this.#listeners.retry(networkName);
       this.#late.changed(networkName);
     }

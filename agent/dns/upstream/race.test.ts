@@ -1,5 +1,5 @@
-import { type RaceResult, race } from "./upstream-race.ts";
-import type { Upstream } from "./upstreams.ts";
+import { type RaceResult, race } from "./race.ts";
+import type { Upstream } from "./servers.ts";
 
 const [FIRST, SECOND, THIRD] = [1, 2, 3].map((host) => ({ address: `192.0.2.${host}`, port: 53 })) as [
   Upstream,

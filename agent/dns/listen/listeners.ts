@@ -7,27 +7,29 @@
  */
 import type { Socket } from "node:dgram";
 import type { Server } from "node:net";
-import { formatAddress } from "../../lib/addr/address.ts";
-import type { Logger } from "../../lib/log.ts";
-import type { AgentProblem } from "../../lib/rpc/agent-api.ts";
+import { formatAddress } from "../../../lib/addr/address.ts";
+import { rulesOf } from "../../../lib/ipam/network-options.ts";
+import type { Logger } from "../../../lib/log.ts";
+import type { AgentProblem } from "../../../lib/rpc/agent-api.ts";
+import { WorkQueue } from "../../reconcile/work-queue.ts";
+import type { QueryHandler } from "../answer/query-handler.ts";
+import type { NamedNetwork } from "../names/names.ts";
 import type { FairQueue } from "./fair-queue.ts";
-import type { NamedNetwork } from "./names.ts";
 import type { PortKeeper } from "./port-keeper.ts";
-import type { QueryHandler } from "./query-handler.ts";
+import { listenTcp } from "./tcp.ts";
 import type { TcpClients } from "./tcp-clients.ts";
-import { listenTcp } from "./tcp-listener.ts";
-import { listenUdp } from "./udp-listener.ts";
+import { listenUdp } from "./udp.ts";
 
 export const DNS_PORT = 53;
 
-/** Pauses between attempts, doubling from the first to the most. */
-const RETRY_MS = { first: 50, most: 5_000 };
+/** Pauses between attempts to listen on an address. */
+const RETRY = { firstMs: 50, mostMs: 5_000 };
+
+/** Between attempts while somebody waits for names: the bridge of a new network is made at the same time. */
+const SETTLE_MS = 2;
 
 /** How long after it became wanted an address may be about to appear: somebody is making its bridge. */
 const EXPECTED_MS = 2_000;
-
-/** Only these have a gateway address on this host. */
-const DRIVERS_WITH_GATEWAY: readonly string[] = ["bridge", "overlay"];
 
 export interface ListenersOptions {
   readonly handler: QueryHandler;
@@ -48,6 +50,11 @@ interface Wanted {
 export class Listeners {
   readonly #options: ListenersOptions;
   readonly #byAddress = new Map<string, Listener>();
+  /** Addresses that are to be opened. */
+  readonly #opening = new WorkQueue({
+    limits: RETRY,
+    work: (address) => this.#byAddress.get(address)?.open(),
+  });
   #conflicts: AgentProblem[] = [];
   #isClosed = false;
 
@@ -66,6 +73,7 @@ export class Listeners {
     for (const [address, listener] of this.#byAddress) {
       if (wanted.has(address)) continue;
       this.#byAddress.delete(address);
+      this.#opening.forget(address);
       listener.close();
     }
     for (const [address, one] of wanted) {
@@ -76,19 +84,23 @@ export class Listeners {
       }
       const listener = new Listener(one, { ...this.#options, port: this.port });
       this.#byAddress.set(address, listener);
-      listener.start();
+      this.#opening.want(address);
     }
   }
 
-  /** Networks of separate address spaces may have one gateway address; only one of them can be listened for. */
+  /**
+   * Networks of separate address spaces may have one gateway address; only one of them can be listened for. Those of one address
+   * space are listened for together: the address that asks tells which network it is on.
+   */
   #wantedOf(networks: readonly NamedNetwork[]): Map<string, Wanted> {
     const wanted = new Map<string, Wanted>();
     this.#conflicts = [];
-    for (const network of networks.filter(({ driver }) => DRIVERS_WITH_GATEWAY.includes(driver))) {
+    for (const network of networks.filter(({ driver }) => rulesOf(driver)?.isBridged)) {
       for (const address of network.gateways.map(formatAddress)) {
         const other = wanted.get(address)?.network;
-        if (other) this.#conflicts.push(conflict(network, address, other));
-        else wanted.set(address, { address, network });
+        const isShared = other?.addressSpace === network.addressSpace;
+        if (other && !isShared) this.#conflicts.push(conflict(network, address, other));
+        if (!other) wanted.set(address, { address, network });
       }
     }
     return wanted;
@@ -97,15 +109,25 @@ export class Listeners {
   /** Tries at once what could not be opened: something has changed on the network. */
   retry(networkName: string): void {
     for (const listener of this.#byAddress.values()) {
-      if (listener.wanted.network.name === networkName) listener.retry();
+      if (listener.wanted.network.name === networkName) this.#retry(listener);
     }
+  }
+
+  /** Unless it is being tried. It may fail many times while its bridge is made: that makes no pause longer. */
+  #retry({ isOpen, wanted: { address } }: Listener): void {
+    if (isOpen || this.#opening.isRunning(address)) return;
+    this.#opening.forget(address);
+    this.#opening.want(address);
   }
 
   /** Resolves when no listener is left that may open any moment. */
   async settled(): Promise<void> {
-    for (const listener of this.#byAddress.values()) listener.retry();
-    while ([...this.#byAddress.values()].some((one) => one.isExpected)) {
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS.first));
+    for (const listener of this.#byAddress.values()) this.#retry(listener);
+    for (;;) {
+      const expected = [...this.#byAddress.values()].filter((one) => one.isExpected);
+      if (expected.length === 0) return;
+      await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+      for (const listener of expected) this.#retry(listener);
     }
   }
 
@@ -127,6 +149,7 @@ export class Listeners {
 
   close(): void {
     this.#isClosed = true;
+    void this.#opening.close();
     for (const listener of this.#byAddress.values()) listener.close();
     this.#byAddress.clear();
   }
@@ -147,9 +170,6 @@ class Listener {
   readonly #since = performance.now();
   #udp: Socket | null = null;
   #tcp: Server | null = null;
-  #timer: NodeJS.Timeout | undefined;
-  #pauseMs = RETRY_MS.first;
-  #isTrying = false;
   #isClosed = false;
   #error: SystemError | null = null;
 
@@ -186,20 +206,8 @@ class Listener {
     );
   }
 
-  start(): void {
-    void this.#try();
-  }
-
-  retry(): void {
-    if (this.isOpen || this.#isTrying) return;
-    this.#pauseMs = RETRY_MS.first;
-    clearTimeout(this.#timer);
-    void this.#try();
-  }
-
   close(): void {
     this.#isClosed = true;
-    clearTimeout(this.#timer);
     if (this.isOpen) this.#options.keeper?.release(this.wanted.address, this.#options.port);
     this.#udp?.close();
     this.#tcp?.close();
@@ -207,8 +215,8 @@ class Listener {
     this.#tcp = null;
   }
 
-  async #try(): Promise<void> {
-    this.#isTrying = true;
+  /** Rejects when it is to be tried again. */
+  async open(): Promise<void> {
     try {
       await this.#open();
       this.#error = null;
@@ -216,10 +224,11 @@ class Listener {
       this.#options.logger.info({ network: network.name, address }, "dns: listening");
     } catch (thrown) {
       this.#failed(thrown as SystemError);
+      throw thrown;
+    } finally {
+      // It may have been closed while the sockets were being opened.
+      if (this.#isClosed) this.close();
     }
-    this.#isTrying = false;
-    // It may have been closed while the sockets were being opened.
-    if (this.#isClosed) this.close();
   }
 
   async #open(): Promise<void> {
@@ -246,9 +255,6 @@ class Listener {
         { network: this.wanted.network.name, reason: message },
         "dns: cannot listen",
       );
-    if (this.#isClosed) return;
-    this.#timer = setTimeout(() => void this.#try(), this.#pauseMs).unref();
-    this.#pauseMs = Math.min(2 * this.#pauseMs, RETRY_MS.most);
   }
 }
 

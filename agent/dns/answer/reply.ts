@@ -1,8 +1,8 @@
 /** The bytes of an answer. */
-import type { Address } from "../../lib/addr/address.ts";
-import { cutMessage } from "../../lib/dns/cut.ts";
-import { type Edns, ednsBytes, ednsRecord } from "../../lib/dns/edns.ts";
-import { RESPONSE_CODES, type ResponseCodeName } from "../../lib/dns/header.ts";
+import type { Address } from "../../../lib/addr/address.ts";
+import { cutMessage } from "../../../lib/dns/cut.ts";
+import { type Edns, ednsBytes, ednsRecord } from "../../../lib/dns/edns.ts";
+import { RESPONSE_CODES, type ResponseCodeName } from "../../../lib/dns/header.ts";
 import {
   CLASS_IN,
   encodeMessage,
@@ -11,13 +11,13 @@ import {
   PLAIN_UDP_BYTES,
   type Question,
   type ResourceRecord,
-} from "../../lib/dns/message.ts";
+} from "../../../lib/dns/message.ts";
 import type { Decision } from "./decide.ts";
 
 /** How long an answer may be kept, in seconds. A released address is gone from everywhere within five. */
 export const ANSWER_TTL_SECONDS = 2;
 /** The same for "no such name": a container that was not there yet is found soon. */
-export const NEGATIVE_TTL_SECONDS = 1;
+const NEGATIVE_TTL_SECONDS = 1;
 
 /**
  * Largest answer over UDP, whatever the asker takes: it passes every link that IPv6 may use in one piece.
@@ -74,7 +74,7 @@ export function emptyReply(head: QueryHead, code: ResponseCodeName): Uint8Array 
 }
 
 /** "It is too long: ask again over TCP." */
-export function truncatedReply(head: QueryHead): Uint8Array {
+function truncatedReply(head: QueryHead): Uint8Array {
   return encodeReply(head, { code: "noError", truncated: true }, PLAIN_UDP_BYTES);
 }
 

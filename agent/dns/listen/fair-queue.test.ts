@@ -23,7 +23,7 @@ beforeEach(() => {
 const made = (limits: FairLimits): FairQueue =>
   new FairQueue({ limits, now: () => nowMs, nextTurn: (action) => turns.push(action) });
 
-function submit(networkName: string, asker: string, label = asker, sizeBytes = 10): boolean {
+function submit(networkName: string, asker: string, { label = asker, sizeBytes = 10 } = {}): boolean {
   const run = (): void => {
     done.push(label);
     nowMs += 0.1;
@@ -36,29 +36,30 @@ function nextTurn(): void {
 }
 
 test("the first few of each network are done at once, in each turn", () => {
-  for (const network of ["a", "b"]) for (let index = 0; index < 3; index++) submit(network, "x", network);
+  for (const network of ["a", "b"])
+    for (let index = 0; index < 3; index++) submit(network, "x", { label: network });
   expect(done).toEqual(["a", "a", "b", "b"]);
   nextTurn();
   expect(done).toEqual(["a", "a", "b", "b", "a", "b"]);
-  submit("a", "x", "again");
+  submit("a", "x", { label: "again" });
   expect(done.at(-1)).toBe("again");
 });
 
 test("then networks take turns, and the askers of each", () => {
   for (const network of ["a", "b"]) for (let index = 0; index < 2; index++) submit(network, "first");
   done = [];
-  for (let index = 0; index < 3; index++) submit("a", "loud", `a/loud${index}`);
-  submit("a", "quiet", "a/quiet");
-  submit("b", "other", "b/other");
+  for (let index = 0; index < 3; index++) submit("a", "loud", { label: `a/loud${index}` });
+  submit("a", "quiet", { label: "a/quiet" });
+  submit("b", "other", { label: "b/other" });
   nextTurn();
   expect(done).toEqual(["a/loud0", "b/other", "a/quiet", "a/loud1", "a/loud2"]);
 });
 
 test("nobody overtakes himself", () => {
-  for (let index = 0; index < 4; index++) submit("a", "x", `${index}`);
+  for (let index = 0; index < 4; index++) submit("a", "x", { label: `${index}` });
   nowMs = 0;
   turns.splice(0, 1)[0]?.();
-  submit("a", "x", "4");
+  submit("a", "x", { label: "4" });
   while (turns.length > 0) nextTurn();
   expect(done).toEqual(["0", "1", "2", "3", "4"]);
 });
@@ -84,11 +85,19 @@ test("a full line takes no more, whatever others have", () => {
 
 test("bytes are bounded, for one and for all", () => {
   queue = made({ ...LIMITS, atOnce: 0, totalBytes: 1_500 });
-  expect([900, 101, 100].map((size) => submit("a", "x", "x", size))).toEqual([true, false, true]);
-  expect([501, 500].map((size) => submit("b", "y", "y", size))).toEqual([false, true]);
+  expect([900, 101, 100].map((size) => submit("a", "x", { sizeBytes: size }))).toEqual([true, false, true]);
+  expect([501, 500].map((size) => submit("b", "y", { sizeBytes: size }))).toEqual([false, true]);
   nextTurn();
   expect(done).toEqual(["x", "y", "x"]);
-  expect(submit("b", "y", "y", 1_000)).toBe(true);
+  expect(submit("b", "y", { sizeBytes: 1_000 })).toBe(true);
+});
+
+test("what was done of a line makes room in it for as many bytes", () => {
+  queue = made({ ...LIMITS, atOnce: 0, sliceMs: 0 });
+  expect([900, 100, 1].map((size) => submit("a", "x", { sizeBytes: size }))).toEqual([true, true, false]);
+  nextTurn();
+  expect(done).toHaveLength(1);
+  expect([901, 900].map((size) => submit("a", "x", { sizeBytes: size }))).toEqual([false, true]);
 });
 
 test("by the clock and the event loop of the machine, everything is done", async () => {

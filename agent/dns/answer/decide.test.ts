@@ -1,10 +1,10 @@
-import { formatAddress, parseAddress } from "../../lib/addr/address.ts";
-import { CLASS_IN } from "../../lib/dns/message.ts";
-import { type TypeName, typeName } from "../../lib/dns/record-types.ts";
-import { reverseName } from "../../lib/dns/reverse.ts";
-import { endpointOf, networkOf } from "../../test/support/dns-fixture.ts";
+import { formatAddress, parseAddress } from "../../../lib/addr/address.ts";
+import { CLASS_IN } from "../../../lib/dns/message.ts";
+import { type TypeName, typeName } from "../../../lib/dns/record-types.ts";
+import { reverseName } from "../../../lib/dns/reverse.ts";
+import { endpointOf, networkOf, withNames } from "../../../test/support/dns/dns-fixture.ts";
+import { Names } from "../names/names.ts";
 import { decide } from "./decide.ts";
-import { Names } from "./names.ts";
 
 const names = new Names();
 names.setNetworks([
@@ -16,11 +16,11 @@ names.setNetworks([
 ]);
 const ENDPOINTS = [
   endpointOf("frontend", "web", ["10.1.0.2/24", "fd00:1::2/64"]),
-  endpointOf("frontend", "v4only", ["10.1.0.3/24"], ["v4only", "a.b"]),
-  endpointOf("frontend", "nameless", ["10.1.0.4/24"], []),
-  endpointOf("backend", "db", ["10.2.0.2/24"], ["db", "x.y"]),
+  withNames(endpointOf("frontend", "v4only", ["10.1.0.3/24"]), ["v4only", "a.b"]),
+  withNames(endpointOf("frontend", "nameless", ["10.1.0.4/24"]), []),
+  withNames(endpointOf("backend", "db", ["10.2.0.2/24"]), ["db", "x.y"]),
   endpointOf("net.v1", "deep", ["10.3.0.2/24"]),
-  endpointOf("net.v1", "other", ["10.3.0.3/24"], ["web"]),
+  withNames(endpointOf("net.v1", "other", ["10.3.0.3/24"]), ["web"]),
   endpointOf("vault", "safe", ["10.4.0.2/24"]),
   endpointOf("frontend", "both", ["10.1.0.5/24"]),
   endpointOf("vault", "both", ["10.4.0.5/24"]),
@@ -46,8 +46,7 @@ const LEGACY: From = { network: "bridge", source: "10.9.0.2" };
 function ask(
   name: string,
   type: TypeName | number = "A",
-  { network, source }: From = WEB,
-  inClass = CLASS_IN,
+  { network, source, inClass = CLASS_IN }: From & { inClass?: number } = WEB,
 ) {
   const asker = names.askerAt(network, source);
   if (!asker) throw new Error("nobody asks");
@@ -72,6 +71,11 @@ test.each<[string, TypeName | number, readonly string[] | string]>([
   ["a.b.frontend", "A", ["10.1.0.3"]],
 ])("a name of the asker's network: %s %s", (name, type, expected) => {
   expect(ask(name, type)).toEqual(expected);
+});
+
+test("who is on two networks finds what is on either, by its full name", () => {
+  expect(ask("web.frontend", "A", BOTH)).toEqual(["10.1.0.2"]);
+  expect(ask("safe.vault", "A", BOTH)).toEqual(["10.4.0.2"]);
 });
 
 test.each<[string, TypeName, string]>([
@@ -137,7 +141,7 @@ test("on the predefined bridge no name is served, and the world is", () => {
 });
 
 test("other classes and zone transfers are refused", () => {
-  expect(ask("web", "A", WEB, 3)).toBe("refused");
+  expect(ask("web", "A", { ...WEB, inClass: 3 })).toBe("refused");
   expect(ask("web", 252)).toBe("refused");
   expect(ask("frontend", typeName(251))).toBe("refused");
 });

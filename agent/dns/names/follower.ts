@@ -5,16 +5,19 @@
  * container cost one question, and one that was missed is made good by the next. On a reset everything is listed.
  * What was learned is put into the names in one go.
  */
-import type { ContainerLink } from "../../lib/host/container-links.ts";
-import type { ContainerUpstream } from "../../lib/host/container-upstreams.ts";
-import type { Endpoint, Event, IpamService } from "../../lib/ipam/api.ts";
-import type { Logger } from "../../lib/log.ts";
+
+import type { Endpoint, Event, IpamService } from "../../../lib/ipam/api.ts";
+import type { Logger } from "../../../lib/log.ts";
+import type { ContainerUpstream } from "../../../lib/runtime/container-upstreams.ts";
+import type { ContainerLink } from "../../../lib/runtime/named-links.ts";
+import { Progress } from "../../reconcile/progress.ts";
+import { WorkQueue } from "../../reconcile/work-queue.ts";
 import type { EndpointsChange, Names } from "./names.ts";
 
 /** Questions to the service at once. */
 const CONCURRENCY = 16;
-/** Pause after the service did not answer. */
-const RETRY_MS = 500;
+/** Pauses after the service did not answer. */
+const RETRY = { firstMs: 100, mostMs: 1_000 };
 
 export interface FollowerOptions {
   readonly service: Pick<IpamService, "listNetworks" | "listEndpoints">;
@@ -41,27 +44,43 @@ interface Place {
   readonly containerId: string;
 }
 
+/** What has to be listed anew. */
 interface Work {
   readonly everything: boolean;
   readonly networks: boolean;
-  readonly places: readonly Place[];
+  /** By their texts. */
+  readonly places: ReadonlyMap<string, Place>;
+}
+
+const NOTHING: Work = { everything: false, networks: false, places: new Map() };
+
+function merged(before: Work, later: Work): Work {
+  return {
+    everything: before.everything || later.everything,
+    networks: before.networks || later.networks,
+    places: new Map([...before.places, ...later.places]),
+  };
 }
 
 export class Follower {
   readonly #options: FollowerOptions;
-  #everything = false;
-  #networks = false;
-  #places = new Map<string, Place>();
-  /** Things that were handed over, and how many of them are in the names. */
+  readonly #queue: WorkQueue<Work>;
+  /** How many things were handed over, and how many of them are in the names. */
   #taken = 0;
-  #done = 0;
-  #waiters: { readonly count: number; readonly resolve: () => void }[] = [];
-  #isRunning = false;
-  #isClosed = false;
+  /** How many things were handed over before the work that is under way. */
+  #under = 0;
+  readonly #done = new Progress(0);
   #trouble = "";
 
   constructor(options: FollowerOptions) {
     this.#options = options;
+    this.#queue = new WorkQueue({
+      limits: RETRY,
+      merge: merged,
+      work: (_key, work) => this.#follow(work),
+      onSuccess: () => this.#done.advance(this.#under),
+      onFailure: ({ thrown }) => this.#failed((thrown as Error).message),
+    });
   }
 
   /** Why the names may be out of date; empty when they are not. */
@@ -70,86 +89,51 @@ export class Follower {
   }
 
   onReset(): void {
-    this.#everything = true;
-    this.#wake();
+    this.#want({ ...NOTHING, everything: true });
   }
 
   onEvent({ kind, networkName, containerId }: Event): void {
-    if (kind.startsWith("network-")) this.#networks = true;
-    else if (containerId !== "")
-      this.#places.set(JSON.stringify([networkName, containerId]), { networkName, containerId });
-    else return;
-    this.#wake();
+    if (kind.startsWith("network-")) this.#want({ ...NOTHING, networks: true });
+    else if (containerId !== "") {
+      const key = JSON.stringify([networkName, containerId]);
+      this.#want({ ...NOTHING, places: new Map([[key, { networkName, containerId }]]) });
+    }
   }
 
   /** Resolves when everything that was handed over so far is in the names. */
   settled(): Promise<void> {
-    if (this.#done === this.#taken) return Promise.resolve();
-    return new Promise((resolve) => this.#waiters.push({ count: this.#taken, resolve }));
+    return this.#done.reached(this.#taken);
   }
 
   close(): void {
-    this.#isClosed = true;
-    for (const { resolve } of this.#waiters.splice(0)) resolve();
+    void this.#queue.close();
+    this.#done.close();
   }
 
-  #wake(): void {
+  #want(work: Work): void {
     this.#taken++;
-    if (!this.#isRunning) void this.#run();
+    this.#queue.want("names", work);
   }
 
-  async #run(): Promise<void> {
-    this.#isRunning = true;
-    while (this.#done < this.#taken && !this.#isClosed) {
-      const count = this.#taken;
-      const work = this.#take();
-      try {
-        await this.#apply(work);
-        this.#finish(count);
-      } catch (thrown) {
-        this.#putBack(work, (thrown as Error).message);
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref());
-      }
-    }
-    this.#isRunning = false;
+  async #follow(work: Work): Promise<void> {
+    this.#under = this.#taken;
+    await this.#apply(work);
+    this.#trouble = "";
   }
 
-  #take(): Work {
-    const work = {
-      everything: this.#everything,
-      networks: this.#networks,
-      places: [...this.#places.values()],
-    };
-    this.#everything = false;
-    this.#networks = false;
-    this.#places = new Map();
-    return work;
-  }
-
-  #putBack({ everything, networks, places }: Work, reason: string): void {
+  #failed(reason: string): void {
     if (reason !== this.#trouble)
       this.#options.logger.warn({ reason }, "dns: names cannot be listed, trying again");
     this.#trouble = reason;
-    this.#everything ||= everything;
-    this.#networks ||= networks;
-    for (const place of places)
-      this.#places.set(JSON.stringify([place.networkName, place.containerId]), place);
-  }
-
-  #finish(count: number): void {
-    this.#done = count;
-    this.#trouble = "";
-    const due = this.#waiters.filter((waiter) => waiter.count <= count);
-    this.#waiters = this.#waiters.filter((waiter) => waiter.count > count);
-    for (const { resolve } of due) resolve();
   }
 
   async #apply(work: Work): Promise<void> {
     const { service, names, onChanged } = this.#options;
-    const isUnknown = work.places.some(({ networkName }) => names.network(networkName) === undefined);
+    const places = [...work.places.values()];
+    const isUnknown = places.some(({ networkName }) => names.network(networkName) === undefined);
     const mustList = work.everything || work.networks || isUnknown;
     const networks = mustList ? await service.listNetworks() : null;
-    const changes = work.everything ? await this.#listAll() : await this.#listPlaces(work.places);
+    const changes = work.everything ? await this.#listAll() : await this.#listPlaces(places);
     // From here to the end nothing is awaited: no query sees half of it.
     if (networks) names.setNetworks(networks);
     for (const change of changes) names.setEndpoints(change);

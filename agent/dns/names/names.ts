@@ -8,13 +8,13 @@
  * Whom a name is told is decided by where the asker is: by its address on the network that it asks from, it is known
  * as a container, and sees the names of all networks that this container is on, and no others.
  */
-import { type Address, formatAddress, parseAddress, tryParseAddress } from "../../lib/addr/address.ts";
-import { isFullContainerId, isHostName } from "../../lib/addr/host-name.ts";
-import { type Prefix, parseInterfaceAddress, parsePrefix, prefixContains } from "../../lib/addr/prefix.ts";
-import { foldName } from "../../lib/dns/name.ts";
-import type { ContainerLink } from "../../lib/host/container-links.ts";
-import type { ContainerUpstream } from "../../lib/host/container-upstreams.ts";
-import type { Endpoint, Network } from "../../lib/ipam/api.ts";
+import { type Address, formatAddress, parseAddress, tryParseAddress } from "../../../lib/addr/address.ts";
+import { isFullContainerId, isHostName } from "../../../lib/addr/host-name.ts";
+import { type Prefix, parseInterfaceAddress, parsePrefix, prefixContains } from "../../../lib/addr/prefix.ts";
+import { foldName } from "../../../lib/dns/name.ts";
+import type { Endpoint, Network } from "../../../lib/ipam/api.ts";
+import type { ContainerUpstream } from "../../../lib/runtime/container-upstreams.ts";
+import type { ContainerLink } from "../../../lib/runtime/named-links.ts";
 
 const SHORT_ID_DIGITS = 12;
 
@@ -28,6 +28,7 @@ export interface NamedNetwork {
   readonly isInternal: boolean;
   readonly driver: string;
   readonly origin: Network["origin"];
+  readonly addressSpace: string;
   readonly prefixes: readonly Prefix[];
   readonly gateways: readonly Address[];
 }
@@ -75,10 +76,12 @@ interface NetworkEntry {
 export class Names {
   /** By name. A name belongs to one network at a time. */
   readonly #networks = new Map<string, NetworkEntry>();
-  /** Folded name of a network → how many have it, in whatever case. */
-  readonly #foldedNetworks = new Map<string, Set<NetworkEntry>>();
+  /** Folded name of a network → all that have it, in whatever case. */
+  #foldedNetworks = new Map<string, NamedNetwork[]>();
   /** Container → names of its networks. */
   readonly #containers = new Map<string, Set<string>>();
+  /** Of networks with a gateway, by name: all that share its address (conflists with one subnet). */
+  #sharing = new Map<string, readonly string[]>();
   readonly #links = new Map<string, readonly ContainerLink[]>();
   /** Container → who is asked on its behalf. */
   readonly #upstreams = new Map<string, readonly ContainerUpstream[]>();
@@ -115,6 +118,13 @@ export class Names {
       if (wanted.get(name)?.id !== entry.network.id) this.#removeNetwork(entry);
     }
     for (const network of wanted.values()) this.#putNetwork(network);
+    this.#foldedNetworks = Map.groupBy(wanted.values(), ({ name }) => foldName(name));
+    this.#sharing = sharingOf(this.networks);
+  }
+
+  /** Networks whose gateway address is the network's own, too, in its address space; itself first. */
+  sharing(networkName: string): readonly string[] {
+    return this.#sharing.get(networkName) ?? [networkName];
   }
 
   #putNetwork(network: NamedNetwork): void {
@@ -123,23 +133,12 @@ export class Names {
     const entry: NetworkEntry = old
       ? { ...old, network }
       : { network, byName: new Map(), byAddress: new Map(), byContainer: new Map() };
-    if (old) this.#unfold(old);
     this.#networks.set(network.name, entry);
-    const folded = foldName(network.name);
-    this.#foldedNetworks.set(folded, (this.#foldedNetworks.get(folded) ?? new Set()).add(entry));
   }
 
   #removeNetwork(entry: NetworkEntry): void {
     for (const containerId of [...entry.byContainer.keys()]) this.#removeMembers(entry, containerId);
     this.#networks.delete(entry.network.name);
-    this.#unfold(entry);
-  }
-
-  #unfold(entry: NetworkEntry): void {
-    const folded = foldName(entry.network.name);
-    const same = this.#foldedNetworks.get(folded);
-    same?.delete(entry);
-    if (same?.size === 0) this.#foldedNetworks.delete(folded);
   }
 
   /** Makes `endpoints` all that the container has on the network. A network that is not known has no names. */
@@ -179,16 +178,18 @@ export class Names {
   }
 
   /**
-   * Who asks from `source` on the network of the listener that was asked: a container by an address that it holds, or the
-   * host by the gateway's. Null: nobody whom we know.
+   * Who asks from `source` on the network of the listener that was asked, or on one that shares its gateway: a container by an
+   * address that it holds, or the host by the gateway's. Null: nobody whom we know.
    */
   askerAt(networkName: string, source: string): Asker | null {
-    const entry = this.#networks.get(networkName);
-    if (!entry) return null;
-    const member = entry.byAddress.get(source);
-    if (member) return this.#askerOf(member);
-    const isHost = entry.network.gateways.some((gateway) => formatAddress(gateway) === source);
-    return isHost ? { containerId: "", networks: [entry.network], upstreams: [] } : null;
+    const entries = this.sharing(networkName).flatMap((name) => this.#networks.get(name) ?? []);
+    for (const { byAddress } of entries) {
+      const member = byAddress.get(source);
+      if (member) return this.#askerOf(member);
+    }
+    const networks = entries.map(({ network }) => network);
+    const isHost = networks.some(({ gateways }) => gateways.some((one) => formatAddress(one) === source));
+    return isHost ? { containerId: "", networks, upstreams: [] } : null;
   }
 
   #askerOf({ containerId }: Member): Asker {
@@ -198,8 +199,10 @@ export class Names {
 
   /** True for an address of the network's subnets, held or not. */
   isInside(networkName: string, source: string): boolean {
-    const prefixes = this.#networks.get(networkName)?.network.prefixes ?? [];
-    const address = prefixes.length === 0 ? null : tryParseAddress(source);
+    const prefixes = this.sharing(networkName).flatMap(
+      (name) => this.#networks.get(name)?.network.prefixes ?? [],
+    );
+    const address = tryParseAddress(source);
     return address !== null && prefixes.some((one) => prefixContains(one, address));
   }
 
@@ -235,7 +238,7 @@ export class Names {
 
   /** Networks whose name, in whatever case, is `folded`. */
   networksNamed(folded: string): readonly NamedNetwork[] {
-    return [...(this.#foldedNetworks.get(folded) ?? [])].map(({ network }) => network);
+    return this.#foldedNetworks.get(folded) ?? [];
   }
 
   /** Who holds an address on one of the asker's networks. */
@@ -259,18 +262,33 @@ function hasAddresses({ pools }: Network): boolean {
 }
 
 function namedNetwork(network: Network): NamedNetwork {
-  const { id, name, origin, driver, internal, pools } = network;
+  const { id, name, origin, driver, internal, addressSpace, pools } = network;
   const subnets = pools.flatMap((pool) => pool.subnets);
   return {
     id,
     name,
     driver,
     origin,
+    addressSpace,
     servesNames: !(origin === "predefined" && name === "bridge"),
     isInternal: internal,
     prefixes: subnets.map(({ subnet }) => parsePrefix(subnet)),
     gateways: subnets.flatMap(({ gateway }) => (gateway === null ? [] : [parseAddress(gateway)])),
   };
+}
+
+/** By name: who has a gateway address in common with it, itself first. */
+function sharingOf(networks: readonly NamedNetwork[]): Map<string, readonly string[]> {
+  const byGateway = Map.groupBy(
+    networks.flatMap((network) => network.gateways.map((gateway) => ({ network, gateway }))),
+    ({ network, gateway }) => `${network.addressSpace} ${formatAddress(gateway)}`,
+  );
+  const sharing = new Map<string, readonly string[]>();
+  for (const group of byGateway.values()) {
+    const names = [...new Set(group.map(({ network }) => network.name))];
+    for (const name of names) sharing.set(name, [...new Set([name, ...(sharing.get(name) ?? []), ...names])]);
+  }
+  return sharing;
 }
 
 function memberOf(endpoint: Endpoint, network: NamedNetwork): Member {

@@ -1,7 +1,9 @@
-import type { ContainerUpstream } from "../../lib/host/container-upstreams.ts";
-import type { Endpoint, Event, Network } from "../../lib/ipam/api.ts";
-import { silentLogger } from "../../lib/log.ts";
-import { endpointOf, networkOf } from "../../test/support/dns-fixture.ts";
+import type { Endpoint, Event, Network } from "../../../lib/ipam/api.ts";
+import { silentLogger } from "../../../lib/log.ts";
+import type { ContainerUpstream } from "../../../lib/runtime/container-upstreams.ts";
+import { endpointOf, networkOf } from "../../../test/support/dns/dns-fixture.ts";
+import { waitUntil } from "../../../test/support/lab/lab-process.ts";
+import { settleTurns } from "../../../test/support/turns.ts";
 import { Follower } from "./follower.ts";
 import { Names } from "./names.ts";
 
@@ -16,8 +18,13 @@ let names: Names;
 /** Resolved when something was logged. */
 let warned: PromiseWithResolvers<void>;
 let follower: Follower;
+/** What a list of networks waits for, and what one of a single container does. */
+let held: { networks?: Promise<void>; place?: Promise<void> };
+let warnings: number;
 
 beforeEach(() => {
+  held = {};
+  warnings = 0;
   networks = [networkOf("net", { subnets: { "10.1.0.0/24": "10.1.0.1" } })];
   endpoints = [];
   asked = [];
@@ -26,16 +33,22 @@ beforeEach(() => {
   upstreams = {};
   warned = Promise.withResolvers();
   names = new Names();
+  const warn = (): void => {
+    warnings += 1;
+    warned.resolve();
+  };
   follower = new Follower({
     service: {
       listNetworks: async () => {
         asked.push("networks");
         if (broken) throw new Error("away");
+        await held.networks;
         return networks;
       },
       listEndpoints: async ({ networkName, containerId }) => {
         asked.push(`${networkName ?? "*"}/${containerId ?? "*"}`);
         if (broken) throw new Error("away");
+        if (containerId !== undefined) await held.place;
         return endpoints.filter(
           (one) =>
             (networkName ?? one.networkName) === one.networkName &&
@@ -44,7 +57,7 @@ beforeEach(() => {
       },
     },
     names,
-    logger: { ...silentLogger, warn: () => warned.resolve() },
+    logger: { ...silentLogger, warn },
     linksOf: (containerId) => {
       if (containerId === "broken") throw new Error("no file");
       return [{ target: "db", alias: `${containerId}-db` }];
@@ -76,6 +89,40 @@ test("a reset lists everything, and forgets what is not there any more", async (
   follower.onReset();
   await follower.settled();
   expect([found("a"), found("b")]).toEqual([0, 1]);
+});
+
+test("before anything was listed an event asks about its container alone, where its network is known", async () => {
+  names.setNetworks(networks);
+  event("lease-bound", "a");
+  await follower.settled();
+  expect(asked).toEqual(["net/a"]);
+});
+
+test("a container with several interfaces on a network has all their addresses after a reset", async () => {
+  const second = { ...endpointOf("net", "a", ["10.1.0.3/24"]), ifname: "eth1" };
+  endpoints = [endpointOf("net", "a", ["10.1.0.2/24"]), second, endpointOf("net", "b", ["10.1.0.4/24"])];
+  for (let round = 0; round < 2; round += 1) {
+    follower.onReset();
+    await follower.settled();
+    expect([found("a"), found("b"), names.memberCount]).toEqual([2, 1, 3]);
+  }
+});
+
+test("at most sixteen questions are asked at once", async () => {
+  follower.onReset();
+  await follower.settled();
+  asked = [];
+  const [first, rest] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  held = { place: first.promise };
+  event("lease-bound", "first");
+  for (let at = 0; at < 20; at += 1) event("lease-bound", `c${at}`);
+  held = { place: rest.promise };
+  first.resolve();
+  await settleTurns();
+  expect(asked).toHaveLength(1 + 16);
+  rest.resolve();
+  await follower.settled();
+  expect(asked).toHaveLength(1 + 20);
 });
 
 test("an event makes one question about its container, however many there are", async () => {
@@ -139,6 +186,21 @@ test("while the service is away nothing is forgotten, and everything is made up 
   expect(follower.trouble).toBe("");
 });
 
+test("why the service cannot be asked is said once, and again after it could be", async () => {
+  const fail = async (): Promise<void> => {
+    broken = true;
+    const before = asked.length;
+    event("network-created");
+    expect(await waitUntil(async () => asked.length > before + 1, 30_000)).toBe(true);
+  };
+  await fail();
+  expect(warnings).toBe(1);
+  broken = false;
+  await follower.settled();
+  await fail();
+  expect(warnings).toBe(2);
+});
+
 test("links are read for the predefined bridge; a file that cannot be read costs the links only", async () => {
   networks = [networkOf("bridge", { origin: "predefined", subnets: { "10.9.0.0/24": "10.9.0.1" } })];
   endpoints = [
@@ -151,6 +213,42 @@ test("links are read for the predefined bridge; a file that cannot be read costs
   expect(found("app-db", "bridge", "10.9.0.3")).toBe(1);
   expect(found("app-db", "bridge", "10.9.0.2")).toBe(0);
   expect(names.memberCount).toBe(3);
+});
+
+test("who waits for the later of two is not told of the earlier", async () => {
+  const [earlier, later] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  held = { networks: earlier.promise, place: later.promise };
+  const order: string[] = [];
+  follower.onReset();
+  const first = follower.settled().then(() => order.push("first"));
+  event("lease-bound", "a");
+  const second = follower.settled().then(() => order.push("second"));
+  earlier.resolve();
+  await first;
+  expect(order).toEqual(["first"]);
+  later.resolve();
+  await second;
+  expect(order).toEqual(["first", "second"]);
+});
+
+test("one unknown network among others is enough for a list", async () => {
+  follower.onReset();
+  await follower.settled();
+  networks = [...networks, networkOf("new", { subnets: { "10.2.0.0/24": "10.2.0.1" } })];
+  endpoints = [endpointOf("net", "a", ["10.1.0.2/24"]), endpointOf("new", "b", ["10.2.0.2/24"])];
+  follower.onEvent({ kind: "lease-bound", containerId: "z", networkName: "net" } as Event);
+  event("lease-bound", "a");
+  event("lease-bound", "b", "new");
+  await follower.settled();
+  expect([found("a"), found("b", "new", "10.2.0.1")]).toEqual([1, 1]);
+});
+
+test("of a container that is gone nothing is read", async () => {
+  follower.onReset();
+  await follower.settled();
+  event("lease-released", "broken", "bridge");
+  await follower.settled();
+  expect(warnings).toBe(0);
 });
 
 test("closing ends every wait", async () => {

@@ -4,20 +4,20 @@
  * What is no query gets no answer, and neither does an address that nobody holds on the network whose gateway it asks: a
  * server that answers everybody can be made to flood anybody.
  */
-import { ednsOf, udpLimit } from "../../lib/dns/edns.ts";
-import { HEADER_BYTES, type Header, OPCODE_QUERY, readHeader } from "../../lib/dns/header.ts";
+import { ednsOf, udpLimit } from "../../../lib/dns/edns.ts";
+import { HEADER_BYTES, type Header, OPCODE_QUERY, readHeader } from "../../../lib/dns/header.ts";
 import {
   decodeHead,
   decodeMessage,
   LONGEST_MESSAGE_BYTES,
   type Message,
   type Question,
-} from "../../lib/dns/message.ts";
-import type { ContainerUpstream } from "../../lib/host/container-upstreams.ts";
+} from "../../../lib/dns/message.ts";
+import type { ContainerUpstream } from "../../../lib/runtime/container-upstreams.ts";
+import type { Asker, Names } from "../names/names.ts";
 import type { DnsCounters } from "./counters.ts";
 import { type Decision, decide } from "./decide.ts";
 import type { LateAskers } from "./late-askers.ts";
-import type { Asker, Names } from "./names.ts";
 import { cutReply, decidedReply, emptyReply, LARGEST_UDP_BYTES, type QueryHead } from "./reply.ts";
 
 /** Where a query came from. */
@@ -144,9 +144,9 @@ export class QueryHandler {
   #answer(bytes: Uint8Array, { asker, source, fault }: Heard): Reply {
     const message = fault === null ? tryDecode(bytes) : null;
     if (message === null) return this.#refuse(headOfBytes(bytes), fault ?? "formatError");
-    const [question, ...others] = message.questions;
+    const [question] = message.questions;
     const head = headOf(message);
-    if (question === undefined || others.length > 0) return this.#refuse(head, "formatError");
+    if (question === undefined) return this.#refuse(head, "formatError");
     if (head.edns && head.edns.version > 0) return this.#refuse(head, "badVersion");
     return this.#decide(message, { ...head, question }, { asker, source });
   }
@@ -225,7 +225,9 @@ function tryDecode(bytes: Uint8Array): Message | null {
   }
 }
 
-function headOf({ id, flags, questions, additional }: Message): QueryHead {
+type Head = Pick<Message, "id" | "flags" | "questions" | "additional">;
+
+function headOf({ id, flags, questions, additional }: Head): QueryHead {
   const { opcode, recursionDesired, checkingDisabled } = flags;
   return {
     id,
@@ -240,10 +242,10 @@ function headOf({ id, flags, questions, additional }: Message): QueryHead {
 /** Of a message that cannot be read as a whole: with its question, if that can be. */
 function headOfBytes(bytes: Uint8Array): QueryHead {
   try {
-    return headOf({ ...decodeHead(bytes), answers: [], authority: [], additional: [] });
+    return headOf({ ...decodeHead(bytes), additional: [] });
   } catch {
     const { id, ...flags } = readHeader(bytes).value;
-    return headOf({ id, flags, questions: [], answers: [], authority: [], additional: [] });
+    return headOf({ id, flags, questions: [], additional: [] });
   }
 }
 

@@ -1,18 +1,20 @@
 /** The DNS part of the agent: names of containers, on each network's gateway address. */
-import { basename, dirname } from "node:path";
-import type { AgentContext, AgentPart } from "../part.ts";
+import { dirname } from "node:path";
+import { ownExecutable } from "../base/child-command.ts";
+import type { AgentContext, AgentPart } from "../base/part.ts";
+import { NodePortKeeper } from "./listen/port-keeper.ts";
 import { NamesProcess } from "./names-process.ts";
-import { NodePortKeeper } from "./port-keeper.ts";
 import { DnsServer } from "./server.ts";
 
 /** Starts to serve names, in a process of its own where this is the compiled executable: under Node there is none to start. */
 export async function startNames(context: AgentContext): Promise<AgentPart> {
-  const { execPath: executable } = process;
-  if (!basename(executable).startsWith("fairlead")) return startDns(context);
-  const { config, logger } = context;
+  const executable = ownExecutable();
+  if (executable === null) return startDns(context);
+  const { config, feed, logger } = context;
   const part = new NamesProcess({
     executable,
     config,
+    feed,
     logger,
     write: (text) => void process.stderr.write(text),
   });

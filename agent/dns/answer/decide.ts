@@ -13,13 +13,13 @@
  * Nothing about a Fairlead network, and no single label, ever goes upstream. A container with name servers of its own has
  * everything but them in common with the others.
  */
-import type { Address } from "../../lib/addr/address.ts";
-import { CLASS_IN, type Question } from "../../lib/dns/message.ts";
-import { foldName } from "../../lib/dns/name.ts";
-import { TYPE_ANY, TYPE_AXFR, TYPE_IXFR, typeNumber } from "../../lib/dns/record-types.ts";
-import { reversedAddress } from "../../lib/dns/reverse.ts";
-import type { ContainerUpstream } from "../../lib/host/container-upstreams.ts";
-import type { Asker, Member, NamedNetwork, Names } from "./names.ts";
+import type { Address } from "../../../lib/addr/address.ts";
+import { CLASS_IN, type Question } from "../../../lib/dns/message.ts";
+import { foldName } from "../../../lib/dns/name.ts";
+import { TYPE_ANY, TYPE_AXFR, TYPE_IXFR, typeNumber } from "../../../lib/dns/record-types.ts";
+import { reversedAddress } from "../../../lib/dns/reverse.ts";
+import type { ContainerUpstream } from "../../../lib/runtime/container-upstreams.ts";
+import type { Asker, Member, NamedNetwork, Names } from "../names/names.ts";
 
 export type Decision =
   | { readonly kind: "addresses"; readonly addresses: readonly Address[] }
@@ -51,7 +51,6 @@ interface Asked {
 
 function addressesOf(members: readonly Member[], { type, zone }: { type: number; zone: string }): Decision {
   const family = type === typeNumber("A") ? 4 : type === typeNumber("AAAA") ? 6 : 0;
-  if (family === 0 && type !== TYPE_ANY) return { kind: "no-data", zone };
   const all = members.flatMap(({ addresses }) => addresses);
   const addresses = type === TYPE_ANY ? all : all.filter((address) => address.family === family);
   return addresses.length === 0 ? { kind: "no-data", zone } : { kind: "addresses", addresses };

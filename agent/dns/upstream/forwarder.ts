@@ -5,16 +5,16 @@
  * Upstreams are asked in turn (upstream-race.ts); one that did not answer is asked last for a while.
  */
 import { randomInt } from "node:crypto";
-import { ednsRecord } from "../../lib/dns/edns.ts";
-import { decodeHead, encodeMessage, NO_FLAGS, type Question } from "../../lib/dns/message.ts";
-import { foldName } from "../../lib/dns/name.ts";
-import { typeNumber } from "../../lib/dns/record-types.ts";
+import { ednsRecord } from "../../../lib/dns/edns.ts";
+import { decodeHead, encodeMessage, NO_FLAGS, type Question } from "../../../lib/dns/message.ts";
+import { foldName } from "../../../lib/dns/name.ts";
+import { typeNumber } from "../../../lib/dns/record-types.ts";
+import type { ForwardedQuery, Forwarder } from "../answer/query-handler.ts";
+import { LARGEST_UDP_BYTES } from "../answer/reply.ts";
 import { exchange } from "./exchange.ts";
 import { Outstanding, type OutstandingLimits } from "./outstanding.ts";
-import type { ForwardedQuery, Forwarder } from "./query-handler.ts";
-import { LARGEST_UDP_BYTES } from "./reply.ts";
-import { type RaceTimes, race } from "./upstream-race.ts";
-import type { Upstream } from "./upstreams.ts";
+import { type RaceTimes, race } from "./race.ts";
+import type { Upstream } from "./servers.ts";
 
 export interface ForwarderLimits extends OutstandingLimits, RaceTimes {
   /** When a question is sent to the same upstream again, in milliseconds after the first time. */
@@ -24,7 +24,7 @@ export interface ForwarderLimits extends OutstandingLimits, RaceTimes {
 }
 
 /** Resolvers of containers ask again after 5 s (glibc) or give up after as long (musl). */
-export const FORWARDER_LIMITS: ForwarderLimits = {
+const FORWARDER_LIMITS: ForwarderLimits = {
   outstanding: 1_024,
   perClient: 256,
   nextAfterMs: 1_000,

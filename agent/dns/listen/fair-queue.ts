@@ -20,7 +20,7 @@ export interface FairLimits {
   readonly sliceMs: number;
 }
 
-export const FAIR_LIMITS: FairLimits = {
+const FAIR_LIMITS: FairLimits = {
   atOnce: 16,
   perAsker: 128,
   perAskerBytes: 64 * 1024,

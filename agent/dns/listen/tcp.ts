@@ -1,10 +1,10 @@
 /** Queries over TCP on one address. Several may be under way on a connection; each is answered when its answer is there. */
 import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
-import { FrameReader, frameMessage } from "../../lib/dns/frames.ts";
-import { HEADER_BYTES } from "../../lib/dns/header.ts";
+import { FrameReader, frameMessage } from "../../../lib/dns/frames.ts";
+import { HEADER_BYTES } from "../../../lib/dns/header.ts";
+import { LONGEST_QUERY_BYTES, type QueryHandler, type QuerySource } from "../answer/query-handler.ts";
 import type { FairQueue } from "./fair-queue.ts";
-import { LONGEST_QUERY_BYTES, type QueryHandler, type QuerySource } from "./query-handler.ts";
 import type { TcpClient, TcpClients } from "./tcp-clients.ts";
 
 /** Connections that the kernel holds until they are taken. */

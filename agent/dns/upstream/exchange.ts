@@ -7,12 +7,12 @@
  */
 import { createSocket } from "node:dgram";
 import { connect, isIPv6 } from "node:net";
-import { FrameReader, frameMessage } from "../../lib/dns/frames.ts";
-import { readHeader } from "../../lib/dns/header.ts";
-import type { Upstream } from "./upstreams.ts";
+import { FrameReader, frameMessage } from "../../../lib/dns/frames.ts";
+import { readHeader } from "../../../lib/dns/header.ts";
+import type { Upstream } from "./servers.ts";
 
 /** Tells the answer to this query from everything else that may arrive. */
-export type IsAnswer = (bytes: Uint8Array) => boolean;
+type IsAnswer = (bytes: Uint8Array) => boolean;
 
 export interface Exchange {
   readonly upstream: Upstream;

@@ -1,11 +1,11 @@
-import { parseAddress } from "../../lib/addr/address.ts";
-import { ednsOf, ednsRecord } from "../../lib/dns/edns.ts";
-import { decodeMessage, encodeMessage, type Message, NO_FLAGS } from "../../lib/dns/message.ts";
-import { endpointOf, networkOf, queryOf } from "../../test/support/dns-fixture.ts";
-import { mutatedMessages } from "../../test/support/dns-mutations.ts";
+import { parseAddress } from "../../../lib/addr/address.ts";
+import { ednsOf, ednsRecord } from "../../../lib/dns/edns.ts";
+import { decodeMessage, encodeMessage, type Message, NO_FLAGS } from "../../../lib/dns/message.ts";
+import { endpointOf, networkOf, queryOf, withNames } from "../../../test/support/dns/dns-fixture.ts";
+import { mutatedMessages } from "../../../test/support/dns/dns-mutations.ts";
+import { Names } from "../names/names.ts";
 import { type DnsCounters, newCounters } from "./counters.ts";
 import { LateAskers } from "./late-askers.ts";
-import { Names } from "./names.ts";
 import { type ForwardedQuery, QueryHandler, type QuerySource } from "./query-handler.ts";
 
 const UDP: QuerySource = { networkName: "net", address: "10.1.0.2", transport: "udp" };
@@ -57,7 +57,7 @@ afterEach(() => expect(faults).toEqual([]));
 function addMany(count: number): void {
   for (let index = 0; index < count; index++) {
     const containerId = `m${index}`;
-    const endpoints = [endpointOf("net", containerId, [`10.1.0.${index + 10}/24`], ["many"])];
+    const endpoints = [withNames(endpointOf("net", containerId, [`10.1.0.${index + 10}/24`]), ["many"])];
     names.setEndpoints({ networkName: "net", containerId, endpoints, links: [] });
   }
 }
@@ -91,12 +91,12 @@ test("an address is answered in the case of the question, authoritatively, for t
 test("no data and no such name come with an SOA record that lets them be kept for a second", async () => {
   const soa = { name: "", type: "SOA", ttl: 1, data: { minimum: 1 } };
   expect(await answer(queryOf("web", "AAAA"))).toMatchObject({
-    flags: { responseCode: 0 },
+    flags: { responseCode: 0, authoritative: true },
     answers: [],
     authority: [soa],
   });
   expect(await answer(queryOf("nosuch"))).toMatchObject({
-    flags: { responseCode: 3 },
+    flags: { responseCode: 3, authoritative: true },
     answers: [],
     authority: [soa],
   });
@@ -279,6 +279,12 @@ test.each([
 ])("a query with %s is answered with its code", async (_what, bytes, code) => {
   expect(await answer(bytes)).toMatchObject({ id: 0x1234, flags: { responseCode: code, response: true } });
   expect(counters.malformed).toBe(1);
+});
+
+test("what cannot be read as a whole is answered with its question, if that can be", async () => {
+  const whole = await answer(Uint8Array.from([...queryOf("web"), 0]));
+  expect(whole).toMatchObject({ questions: [{ name: "web", type: "A" }] });
+  expect(await answer(queryOf("web").slice(0, 14))).toMatchObject({ questions: [] });
 });
 
 /** As many names as fit, each a pointer to the name before it. */

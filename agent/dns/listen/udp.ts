@@ -2,7 +2,7 @@
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { once } from "node:events";
 import { isIPv6 } from "node:net";
-import type { ListenerOptions } from "./tcp-listener.ts";
+import type { ListenerOptions } from "./tcp.ts";
 
 /** What may wait in the kernel while we are busy; it grants less where `net.core.rmem_max` says so. */
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;

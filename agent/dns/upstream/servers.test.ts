@@ -1,7 +1,7 @@
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { nameserversOf, parseUpstream, Upstreams } from "./upstreams.ts";
+import { nameserversOf, parseUpstream, Upstreams } from "./servers.ts";
 
 test("the first three nameserver lines that hold an address count", () => {
   const text = [
@@ -43,6 +43,10 @@ describe("a resolv.conf", () => {
   });
   afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
+  test("that was never there names nobody", async () => {
+    expect(await list(new Upstreams({ configured: null, now: () => now, file: file() }))).toEqual([]);
+  });
+
   test("is read again when it changed, after a second; while it is away the last one counts", async () => {
     write("10.0.0.1");
     const upstreams = new Upstreams({ configured: null, now: () => now, file: file() });
@@ -58,6 +62,17 @@ describe("a resolv.conf", () => {
     write("10.0.0.3");
     now = 3_000;
     expect(await list(upstreams)).toEqual(["10.0.0.3"]);
+  });
+
+  test("is read up to 64 KiB; of a larger one the last that was smaller counts", async () => {
+    const sized = (address: string, bytes: number) =>
+      writeFileSync(file(), `nameserver ${address}\n`.padEnd(bytes, "#"));
+    const upstreams = new Upstreams({ configured: null, now: () => now, file: file() });
+    sized("10.0.0.1", 65_536);
+    expect(await list(upstreams)).toEqual(["10.0.0.1"]);
+    sized("10.0.0.2", 65_537);
+    now = 1_000;
+    expect(await list(upstreams)).toEqual(["10.0.0.1"]);
   });
 
   test("is not looked at when servers are configured, and absent is no server", async () => {

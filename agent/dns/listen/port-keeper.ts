@@ -2,14 +2,17 @@
  * Keeps the ports of names on gateway addresses for this host, whatever containers publish: a container that publishes port 53
  * on every address must not take the names of all networks away with it.
  */
-import { parseAddress } from "../../lib/addr/address.ts";
-import { type HostPort, PORT_PROTOCOLS } from "../../lib/host/firewall-portmap-holder.ts";
-import { keepHostPorts, releaseHostPorts, releaseHostPortsOf } from "../../lib/host/firewall-portmap-kept.ts";
-import { removeUnusedPortmap } from "../../lib/host/firewall-portmap-table.ts";
-import { NETLINK_NETFILTER, openNetlinkSocket } from "../../lib/linux/netlink-socket.ts";
-import type { Logger } from "../../lib/log.ts";
-import { NetlinkConnection } from "../../lib/netlink/connection.ts";
-import { NFTables } from "../../lib/netlink/nftables/nftables.ts";
+import { parseAddress } from "../../../lib/addr/address.ts";
+import { removeUnusedPortmap } from "../../../lib/host/firewall/ports/chains.ts";
+import { type HostPort, PORT_PROTOCOLS } from "../../../lib/host/firewall/ports/holder.ts";
+import {
+  keepHostPorts,
+  releaseHostPorts,
+  releaseHostPortsOf,
+} from "../../../lib/host/firewall/ports/kept.ts";
+import { HostNetlink } from "../../../lib/host/netlink.ts";
+import type { Logger } from "../../../lib/log.ts";
+import type { NFTables } from "../../../lib/netlink/nftables/nftables.ts";
 
 const OWNER = "fairlead agent";
 
@@ -25,7 +28,7 @@ export interface PortKeeper {
 /** The keeper of this netns. Its socket stays open, because closing one that removed something takes 13 ms. */
 export class NodePortKeeper implements PortKeeper {
   readonly #logger: Logger;
-  #connection: NetlinkConnection | null = null;
+  readonly #netlink = new HostNetlink();
   #isLeft = false;
 
   constructor(logger: Logger) {
@@ -55,14 +58,12 @@ export class NodePortKeeper implements PortKeeper {
   }
 
   close(): void {
-    this.#connection?.close();
-    this.#connection = null;
+    this.#netlink.close();
   }
 
   #attempt(verb: string, address: string, action: (nft: NFTables) => void): void {
     try {
-      this.#connection ??= new NetlinkConnection(openNetlinkSocket(NETLINK_NETFILTER));
-      action(new NFTables(this.#connection));
+      action(this.#netlink.nft);
     } catch (thrown) {
       this.close();
       this.#logger.warn(

@@ -71,6 +71,24 @@ test("one that went by itself counts for nothing any more", () => {
   expect(clients.count).toBe(2);
 });
 
+test("of those of one address that are left, each goes on counting", () => {
+  const gone = connect("a1", "a");
+  connect("a2", "a");
+  clients.remove(gone);
+  connect("a3", "a");
+  connect("a4", "a");
+  expect(closed).toEqual(["a2"]);
+});
+
+test("one that takes too much is closed, once, and counted as limited, also when its end is told then", () => {
+  const greedy = connect("a");
+  connect("b");
+  clients.evict(greedy);
+  clients.remove(greedy);
+  clients.evict(greedy);
+  expect([closed, limited, clients.count]).toEqual([["a"], 1, 1]);
+});
+
 test("closing closes everybody, for no limit", () => {
   connect("a");
   connect("b");

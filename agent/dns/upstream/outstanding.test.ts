@@ -22,6 +22,14 @@ test("one asker has a limit of its own", () => {
   expect(begin("a", "x")).not.toBeNull();
 });
 
+test("what is over twice is over once, also while others ask on its network", () => {
+  const [ticket] = many("a", "x", 1);
+  many("a", "y", 1);
+  ticket?.done();
+  ticket?.done();
+  expect(outstanding.count).toBe(1);
+});
+
 test("when there is no room, the network with most gives up its oldest, of the asker with most", () => {
   const loud = many("a", "loud", 4);
   const quiet = many("a", "quiet", 2);
@@ -50,6 +58,12 @@ test("a network that has as much as another takes nothing from it", () => {
   expect(begin("b", "y")).toBeNull();
   expect(begin("b", "z")).not.toBeNull();
   expect(outstanding.count).toBe(6);
+});
+
+test("of those who have as much as each other, the first to ask gives way", () => {
+  const [first, second] = [many("a", "x", 3), many("b", "y", 3)];
+  expect(begin("c", "z")).not.toBeNull();
+  expect([...first, ...second].map(isAborted)).toEqual([true, false, false, false, false, false]);
 });
 
 test("nothing is left of those who are done", () => {

@@ -5,8 +5,8 @@
  * A server that looks something up for the first time may take seconds, and then has the answer. Who gave it up after two
  * would never get it, and the asker's own time limit, five seconds as a rule, would be spent on others.
  */
-import { RESPONSE_CODES } from "../../lib/dns/header.ts";
-import type { Upstream } from "./upstreams.ts";
+import { RESPONSE_CODES } from "../../../lib/dns/header.ts";
+import type { Upstream } from "./servers.ts";
 
 export interface RaceTimes {
   /** How long an upstream may be silent before the next one is asked, too. */
@@ -98,9 +98,12 @@ class Runner {
     this.#silent.delete(upstream);
     this.#answered.add(upstream);
     const isUnhelpful = TRY_NEXT_CODES.includes((answer[3] ?? 0) & 15);
-    if (isUnhelpful) this.#unhelpful = answer;
-    if (isUnhelpful) this.#askNext();
-    else this.#end(answer);
+    if (!isUnhelpful) {
+      this.#end(answer);
+      return;
+    }
+    this.#unhelpful = answer;
+    this.#askNext();
   }
 
   #failed(upstream: Upstream): void {
