@@ -4,8 +4,8 @@ import { connect } from "node:net";
 import { dirname } from "node:path";
 import { silentLogger } from "../lib/log.ts";
 import { createAgentClient } from "../lib/rpc/agent-client.ts";
-import { openTestService, TemporaryDirectory, type TestService } from "../test/support/ipam-fronts.ts";
-import { type AgentConfig, parseAgentConfig } from "./config.ts";
+import { openTestService, TemporaryDirectory, type TestService } from "../test/support/ipam/ipam-fronts.ts";
+import { type AgentConfig, parseAgentConfig } from "./base/config.ts";
 import { type RunningAgent, startAgent } from "./main.ts";
 
 const directory = new TemporaryDirectory();
@@ -13,7 +13,7 @@ let under: TestService;
 let agent: RunningAgent;
 let config: AgentConfig;
 
-beforeAll(async () => {
+beforeEach(async () => {
   under = await openTestService();
   const given = {
     socket: directory.file("run/agent.sock"),
@@ -29,11 +29,11 @@ beforeAll(async () => {
   config = parseAgentConfig(JSON.stringify(given), "test");
   agent = await startAgent({ config, logger: silentLogger, service: under.service });
 });
-afterAll(async () => {
+afterEach(async () => {
   await agent.close();
   await under.service.close();
-  directory.remove();
 });
+afterAll(() => directory.remove());
 
 interface Answer {
   readonly status: number;
@@ -42,7 +42,7 @@ interface Answer {
 
 function send(method: string, path: string, body?: string | Buffer): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const sent = httpRequest({ socketPath: config.socket, method, path }, async (response) => {
+    const sent = httpRequest({ socketPath: config.socket, method, path, agent: false }, async (response) => {
       let text = "";
       for await (const chunk of response) text += String(chunk);
       resolve({ status: response.statusCode ?? 0, text });
@@ -74,15 +74,37 @@ test("a sync without a revision waits for the newest", async () => {
   expect(await client.sync()).toEqual({ revision, problems: [] });
 });
 
+test("a sync that names the log that is followed does not ask the service again", async () => {
+  await agent.sync();
+  const { revision, logId } = await under.service.info();
+  const asked = jest.spyOn(under.service, "info");
+  const newest = { revision, logId };
+  try {
+    expect(await agent.sync(newest)).toEqual({ revision, problems: [] });
+    expect(asked).not.toHaveBeenCalled();
+    expect(await agent.sync({ ...newest, logId: "another" })).toEqual({ revision, problems: [] });
+    expect(asked).toHaveBeenCalledTimes(1);
+    // One that is older may be of a backup that was put back: the log is the same.
+    expect(await agent.sync({ ...newest, revision: revision - 1 })).toEqual({
+      revision: revision - 1,
+      problems: [],
+    });
+    expect(asked).toHaveBeenCalledTimes(2);
+  } finally {
+    asked.mockRestore();
+  }
+});
+
 test.each([
   ["an unknown path", "GET", "/v1/agent/nothing", undefined, 404, "not-found"],
   ["a wrong method", "DELETE", "/v1/agent/status", undefined, 404, "not-found"],
   ["a body that is not JSON", "POST", "/v1/agent/sync", "{", 400, "decode-failure"],
   ["a body that is no object", "POST", "/v1/agent/sync", "[]", 400, "decode-failure"],
   ["a revision that is none", "POST", "/v1/agent/sync", '{"revision":-1}', 400, "decode-failure"],
+  ["a log that is none", "POST", "/v1/agent/sync", '{"revision":1,"logId":7}', 400, "decode-failure"],
   ["an unknown key", "POST", "/v1/agent/sync", '{"revison":1}', 400, "decode-failure"],
   ["a body that is too long", "POST", "/v1/agent/sync", Buffer.alloc(70_000, 32), 400, "decode-failure"],
-])("%s is refused", async (_name, method, path, body, status, code) => {
+])("%s is refused", async (...[_name, method, path, body, status, code]) => {
   const answer = await send(method, path, body);
   expect([answer.status, JSON.parse(answer.text).error.code]).toEqual([status, code]);
 });

@@ -5,10 +5,10 @@
  * time. Errors are `{"error": ErrorJson}`, as on the service's socket.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { bindPrivately } from "../lib/daemon/unix-socket.ts";
-import { asFairleadError, errorToJson, FairleadError } from "../lib/errors.ts";
-import type { Logger } from "../lib/log.ts";
-import { AGENT_PATHS, type AgentStatus, type SyncAnswer, type SyncRequest } from "../lib/rpc/agent-api.ts";
+import { bindPrivately } from "../../lib/daemon/unix-socket.ts";
+import { asFairleadError, errorToJson, FairleadError } from "../../lib/errors.ts";
+import type { Logger } from "../../lib/log.ts";
+import { AGENT_PATHS, type AgentStatus, type SyncAnswer, type SyncRequest } from "../../lib/rpc/agent-api.ts";
 
 const BODY_LIMIT_BYTES = 64 * 1024;
 const HEAD_LIMIT_BYTES = 8 * 1024;
@@ -155,10 +155,12 @@ function badBody(reason: string): FairleadError {
 function syncRequest(body: unknown): SyncRequest {
   if (body === undefined) return {};
   if (typeof body !== "object" || body === null || Array.isArray(body)) throw badBody("it is not an object");
-  const { revision, ...others } = body as Record<string, unknown>;
+  const { revision, logId, ...others } = body as Record<string, unknown>;
   const [other] = Object.keys(others);
   if (other !== undefined) throw badBody(`it has an unknown key ${JSON.stringify(other.slice(0, 80))}`);
+  if (logId !== undefined && typeof logId !== "string") throw badBody("logId is not a string");
   if (revision === undefined) return {};
-  if (typeof revision === "number" && Number.isSafeInteger(revision) && revision >= 0) return { revision };
-  throw badBody("revision is not a whole number");
+  if (typeof revision !== "number" || !Number.isSafeInteger(revision) || revision < 0)
+    throw badBody("revision is not a whole number");
+  return logId === undefined ? { revision } : { revision, logId };
 }

@@ -1,11 +1,11 @@
 /** What the agent is made of: parts that each keep one thing on this node equal to the service's state. */
-import type { Clock } from "../lib/clock.ts";
-import type { FairleadError } from "../lib/errors.ts";
-import type { Caller, IpamService } from "../lib/ipam/api.ts";
-import type { Logger } from "../lib/log.ts";
-import type { AgentProblem } from "../lib/rpc/agent-api.ts";
+import type { Clock } from "../../lib/clock.ts";
+import type { FairleadError } from "../../lib/errors.ts";
+import type { Caller, IpamService } from "../../lib/ipam/api.ts";
+import type { Logger } from "../../lib/log.ts";
+import type { AgentProblem } from "../../lib/rpc/agent-api.ts";
+import type { ServiceFeed } from "../reconcile/feed.ts";
 import type { AgentConfig } from "./config.ts";
-import type { ServiceFeed } from "./feed.ts";
 
 /** The service as the agent uses it: the service itself under `fairlead dev`, the client of its socket otherwise. */
 export type NodeService = Pick<

@@ -1,7 +1,7 @@
 /** The agent's metrics in the Prometheus text format: its status as numbers. */
 import { Gauge, Registry } from "prom-client";
-import { collectProcessMetrics } from "../lib/daemon/process-metrics.ts";
-import type { AgentPartStatus, AgentStatus } from "../lib/rpc/agent-api.ts";
+import { collectProcessMetrics } from "../../lib/daemon/process-metrics.ts";
+import type { AgentPartStatus, AgentStatus } from "../../lib/rpc/agent-api.ts";
 
 export interface AgentMetrics {
   readonly contentType: string;

@@ -1,7 +1,7 @@
 /** Configuration of the agent: every key, its meaning and its default, in one table. */
 import { isIP } from "node:net";
 import { hostname } from "node:os";
-import { readConfig } from "../lib/daemon/config-file.ts";
+import { readConfig } from "../../lib/daemon/config-file.ts";
 import {
   absolutePath,
   key,
@@ -12,15 +12,15 @@ import {
   textOf,
   wrong,
   yesOrNo,
-} from "../lib/daemon/config-values.ts";
+} from "../../lib/daemon/config-values.ts";
 import {
   DEFAULT_AGENT_SOCKET,
   DEFAULT_CNI_CACHE_DIR,
   DEFAULT_CNI_CONF_DIR,
   DEFAULT_SOCKET,
   DEFAULT_STATE_DIR,
-} from "../lib/daemon/paths.ts";
-import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "../lib/log.ts";
+} from "../../lib/daemon/paths.ts";
+import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "../../lib/log.ts";
 
 export interface AgentConfig {
   /** Where the IPAM server listens. */
@@ -46,7 +46,7 @@ export interface AgentConfig {
   readonly log: { readonly level: LogLevel; readonly format: LogFormat };
 }
 
-export const FIREWALL_ACCEPT = ["auto", "off"] as const;
+const FIREWALL_ACCEPT = ["auto", "off"] as const;
 /** "auto": rules of ours are put into chains of others that drop; "off": these are left alone. */
 export type FirewallAccept = (typeof FIREWALL_ACCEPT)[number];
 
@@ -57,40 +57,84 @@ const LAST_PORT = 65_535;
 
 /** Every key that a configuration file may have. `fairlead agent --help-config` prints this table. */
 export const CONFIG_KEYS = {
-  serverSocket: key("path", DEFAULT_SOCKET, "Unix socket of the IPAM server", socketPath),
-  socket: key("path", DEFAULT_AGENT_SOCKET, "Unix socket of the agent itself, mode 0600", socketPath),
-  stateDir: key("path", DEFAULT_STATE_DIR, "Directory of Fairlead's state on this node", absolutePath),
-  cniConfDir: key("path", DEFAULT_CNI_CONF_DIR, "Where conflists are written to", absolutePath),
-  cniCacheDir: key(
-    "path",
-    DEFAULT_CNI_CACHE_DIR,
-    "Cache of what was attached, as libcni keeps it",
+  serverSocket: key(
+    { type: "path", fallback: DEFAULT_SOCKET, description: "Unix socket of the IPAM server" },
+    socketPath,
+  ),
+  socket: key(
+    {
+      type: "path",
+      fallback: DEFAULT_AGENT_SOCKET,
+      description: "Unix socket of the agent itself, mode 0600",
+    },
+    socketPath,
+  ),
+  stateDir: key(
+    { type: "path", fallback: DEFAULT_STATE_DIR, description: "Directory of Fairlead's state on this node" },
     absolutePath,
   ),
-  nodeName: key("text", "the host's name", "Name of this node", nodeName),
-  "networks.enabled": key("true, false", "true", "Write conflists, keep bridges and firewall rules", yesOrNo),
+  cniConfDir: key(
+    { type: "path", fallback: DEFAULT_CNI_CONF_DIR, description: "Where conflists are written to" },
+    absolutePath,
+  ),
+  cniCacheDir: key(
+    {
+      type: "path",
+      fallback: DEFAULT_CNI_CACHE_DIR,
+      description: "Cache of what was attached, as libcni keeps it",
+    },
+    absolutePath,
+  ),
+  nodeName: key({ type: "text", fallback: "the host's name", description: "Name of this node" }, nodeName),
+  "networks.enabled": key(
+    {
+      type: "true, false",
+      fallback: "true",
+      description: "Write conflists, keep bridges and firewall rules",
+    },
+    yesOrNo,
+  ),
   "firewall.accept": key(
-    FIREWALL_ACCEPT.join(", "),
-    "auto",
-    "Let names, published ports and what containers send through firewalls of others that drop it",
+    {
+      type: FIREWALL_ACCEPT.join(", "),
+      fallback: "auto",
+      description:
+        "Let names, published ports and what containers send through firewalls of others that drop it",
+    },
     oneOf(FIREWALL_ACCEPT),
   ),
-  "dns.enabled": key("true, false", "true", "Answer names on each network's gateway address", yesOrNo),
+  "dns.enabled": key(
+    { type: "true, false", fallback: "true", description: "Answer names on each network's gateway address" },
+    yesOrNo,
+  ),
   "dns.upstreams": key(
-    "list of addresses",
-    "those of /etc/resolv.conf",
-    "Who is asked about other names; `ADDRESS#PORT` for a port other than 53",
+    {
+      type: "list of addresses",
+      fallback: "those of /etc/resolv.conf",
+      description: "Who is asked about other names; `ADDRESS#PORT` for a port other than 53",
+    },
     upstreams,
   ),
   workers: key(
-    "number",
-    String(DEFAULT_WORKERS),
-    "Plugin processes that are kept ready; 0: none",
+    {
+      type: "number",
+      fallback: String(DEFAULT_WORKERS),
+      description: "Plugin processes that are kept ready; 0: none",
+    },
     workerCount,
   ),
-  "reaper.enabled": key("true, false", "true", "Take back what containers that are gone left", yesOrNo),
-  "log.level": key(LOG_LEVELS.join(", "), "info", "What is logged to stderr", oneOf(LOG_LEVELS)),
-  "log.format": key(LOG_FORMATS.join(", "), "json", "How it is written", oneOf(LOG_FORMATS)),
+  "reaper.enabled": key(
+    { type: "true, false", fallback: "true", description: "Take back what containers that are gone left" },
+    yesOrNo,
+  ),
+  "log.level": key(
+    { type: LOG_LEVELS.join(", "), fallback: "info", description: "What is logged to stderr" },
+    oneOf(LOG_LEVELS),
+  ),
+  "log.format": key(
+    { type: LOG_FORMATS.join(", "), fallback: "json", description: "How it is written" },
+    oneOf(LOG_FORMATS),
+  ),
 };
 
 /** The configuration of an agent that was told nothing. */

@@ -1,7 +1,7 @@
 /** The service over its unix socket, as the agent uses it. */
-import { createHttpClient } from "../lib/rpc/http-client.ts";
-import type { Watch } from "./feed.ts";
-import type { NodeService } from "./part.ts";
+import { createHttpClient } from "../../lib/rpc/http-client.ts";
+import type { NodeService } from "../base/part.ts";
+import type { Watch } from "../reconcile/feed.ts";
 
 /** A service, and how to follow it. */
 export interface ServiceAccess {

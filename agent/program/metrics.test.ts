@@ -1,4 +1,4 @@
-import type { AgentStatus } from "../lib/rpc/agent-api.ts";
+import type { AgentStatus } from "../../lib/rpc/agent-api.ts";
 import { createAgentMetrics } from "./metrics.ts";
 
 const STATUS: AgentStatus = {
