@@ -1,9 +1,9 @@
 /** Every option that is parsed is read by its command: what nobody reads would be a wish that is dropped. */
 import { mkdirSync } from "node:fs";
-import { openTestService, TemporaryDirectory, type TestService } from "../test/support/ipam-fronts.ts";
-import type { Io } from "./io.ts";
-import { parseCommandLine, UsageError } from "./parse.ts";
-import type { CommandSpec, OptionSpec } from "./spec.ts";
+import { openTestService, TemporaryDirectory, type TestService } from "../test/support/ipam/ipam-fronts.ts";
+import type { Io } from "./base/io.ts";
+import { parseCommandLine, UsageError } from "./base/parse.ts";
+import type { CommandSpec, OptionSpec } from "./base/spec.ts";
 import { TREE } from "./tree.ts";
 
 const directory = new TemporaryDirectory();

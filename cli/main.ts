@@ -5,10 +5,10 @@
  * and the texts of errors are loaded when they are needed: a command that works loads itself only.
  */
 import { asFairleadError, type FairleadError } from "../lib/errors.ts";
-import type { Io } from "./io.ts";
+import type { Io } from "./base/io.ts";
+import { HelpWanted, parseCommandLine, UsageError } from "./base/parse.ts";
+import { type CommandSpec, DEFAULT_USAGE_STATUS, type GroupSpec, type UsageStatus } from "./base/spec.ts";
 import { errorLine } from "./output/error-line.ts";
-import { HelpWanted, parseCommandLine, UsageError } from "./parse.ts";
-import { type CommandSpec, DEFAULT_USAGE_STATUS, type GroupSpec, type UsageStatus } from "./spec.ts";
 import { TREE } from "./tree.ts";
 
 const HELP_WORDS = new Set(["-h", "--help"]);

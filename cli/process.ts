@@ -1,5 +1,5 @@
 /** The command line on the process's own terminal, pipes and files: what the executable starts. */
-import { processIo } from "./io.ts";
+import { processIo } from "./base/io.ts";
 import { main } from "./main.ts";
 
 /** Returns the exit status; never throws. */

@@ -1,24 +1,33 @@
 /**
- * The command line and the daemons without the plugins: `node cli/run.ts server …`, for Node 22.18 or newer.
+ * The command line and the daemons without the plugins, on Node. What talks to the kernel, as the server does for the host's
+ * routes, needs Node 26 with `--experimental-ffi` and a stand-in for `bun:ffi` (lib/linux/calls/ffi.ts).
  *
- * The executable's own entry is main.ts, which also holds the plugins; those need Bun, as do the commands that talk
- * to the kernel.
+ * The executable's own entry is main.ts, which also holds the plugins.
  */
 import { writeSync } from "node:fs";
 import { main } from "./main.ts";
 
+let isReaderGone = false;
 const status = await main(process.argv.slice(2), {
-  out: async (text) => write(1, text),
-  err: async (text) => write(2, text),
+  async out(text) {
+    isReaderGone ||= !write(1, text);
+  },
+  err: async (text) => void write(2, text),
+  get isReaderGone() {
+    return isReaderGone;
+  },
   columns: process.stdout.isTTY ? process.stdout.columns : null,
 });
 process.exit(status);
 
-function write(fd: number, text: string): void {
+/** Returns whether somebody reads. */
+function write(fd: number, text: string): boolean {
   try {
     writeSync(fd, text);
+    return true;
   } catch (error) {
     // Whoever read has read enough (`| head`): not an error of ours.
-    if ((error as NodeJS.ErrnoException).code !== "EPIPE") throw error;
+    if ((error as NodeJS.ErrnoException).code === "EPIPE") return false;
+    throw error;
   }
 }

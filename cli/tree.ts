@@ -2,7 +2,7 @@
  * The commands and groups of the command line, by name: what `fairlead help` lists, and what is loaded when one is
  * called. Nothing but names and summaries is here, so that a command loads itself only.
  */
-import type { TreeEntry } from "./spec.ts";
+import type { TreeEntry } from "./base/spec.ts";
 
 export const TREE: readonly TreeEntry[] = [
   {

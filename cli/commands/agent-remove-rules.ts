@@ -1,9 +1,9 @@
 /** What `fairlead agent --remove-rules` does. */
-import { removeAccepted } from "../../lib/host/foreign-accept.ts";
-import { NETLINK_NETFILTER, openNetlinkSocket } from "../../lib/linux/netlink-socket.ts";
+import { removeAccepted } from "../../lib/host/firewall/foreign/accept.ts";
+import { NETLINK_NETFILTER, openNetlinkSocket } from "../../lib/linux/sockets/netlink-socket.ts";
 import { NetlinkConnection } from "../../lib/netlink/connection.ts";
 import { NFTables } from "../../lib/netlink/nftables/nftables.ts";
-import type { Io } from "../io.ts";
+import type { Io } from "../base/io.ts";
 
 /** Idempotent. @throws FairleadError of what could not be taken out. */
 export async function removeRules(io: Io): Promise<number> {

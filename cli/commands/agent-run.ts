@@ -1,6 +1,6 @@
 /** What `fairlead agent` does. */
 import { CONFIG_KEYS, loadAgentConfig, parseAgentConfig, serveAgent } from "../../agent/main.ts";
-import type { Io } from "../io.ts";
+import type { Io } from "../base/io.ts";
 import { showConfigKeys, stderrLogger } from "./daemon-output.ts";
 
 export interface AgentOptions {

@@ -2,7 +2,7 @@
 import { loadAgentConfig, parseAgentConfig } from "../../agent/main.ts";
 import type { AgentStatus } from "../../lib/rpc/agent-api.ts";
 import { createAgentClient } from "../../lib/rpc/agent-client.ts";
-import type { Io } from "../io.ts";
+import type { Io } from "../base/io.ts";
 import { formatJson } from "../output/json.ts";
 import { formatTable } from "../output/table.ts";
 

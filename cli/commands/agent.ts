@@ -1,6 +1,6 @@
 /** `fairlead agent`: what keeps a node equal to the service's state. */
-import { UsageError } from "../parse.ts";
-import { defineCommand } from "../spec.ts";
+import { UsageError } from "../base/parse.ts";
+import { defineCommand } from "../base/spec.ts";
 
 /** @throws UsageError for options that mean nothing beside each other. */
 function refuseTogether(given: {

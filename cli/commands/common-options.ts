@@ -1,6 +1,6 @@
 /** Options that many commands share. */
 import { DEFAULT_SOCKET } from "../../lib/daemon/paths.ts";
-import type { Options } from "../spec.ts";
+import type { Options } from "../base/spec.ts";
 
 /** Of every command that asks the service. */
 export const COMMON_OPTIONS = {

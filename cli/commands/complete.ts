@@ -1,5 +1,5 @@
 /** `fairlead __complete`: what the completion scripts ask. */
-import { type CommandSpec, defineCommand, type TreeEntry } from "../spec.ts";
+import { type CommandSpec, defineCommand, type TreeEntry } from "../base/spec.ts";
 
 /** @param tree all that can be completed. */
 export const completeCommand = (tree: readonly TreeEntry[]): CommandSpec =>

@@ -1,5 +1,5 @@
 /** `fairlead completion` */
-import { defineCommand } from "../spec.ts";
+import { defineCommand } from "../base/spec.ts";
 
 export const completion = defineCommand({
   name: "completion",

@@ -2,7 +2,7 @@
 import { writeSync } from "node:fs";
 import type { ConfigKeys } from "../../lib/daemon/config-file.ts";
 import { createLogger, type LogFormat, type Logger, type LogLevel } from "../../lib/log.ts";
-import type { Io } from "../io.ts";
+import type { Io } from "../base/io.ts";
 import { formatTable } from "../output/table.ts";
 
 /** Synchronous: a line that was logged is out, whatever happens next. */

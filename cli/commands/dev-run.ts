@@ -11,8 +11,8 @@ import {
 import { startOrClose } from "../../lib/daemon/closers.ts";
 import { type Daemon, runDaemon } from "../../lib/daemon/run.ts";
 import type { Logger } from "../../lib/log.ts";
-import { readHostPrefixes } from "../host-prefixes.ts";
-import type { Io } from "../io.ts";
+import type { Io } from "../base/io.ts";
+import { readHostPrefixes } from "../node/host-prefixes.ts";
 import { stderrLogger } from "./daemon-output.ts";
 
 export interface DevOptions {
@@ -23,7 +23,7 @@ export interface DevOptions {
   readonly agentSocket?: string;
 }
 
-export interface DevConfig {
+interface DevConfig {
   readonly server: ServerConfig;
   readonly agent: AgentConfig;
 }
@@ -44,7 +44,7 @@ export function runDev(options: DevOptions, io: Io): Promise<number> {
 }
 
 /** Through the parsers of the configuration files, so that the same rules hold for flags and files. */
-export function devConfig({ socket, stateDir, cniConfDir, cniCacheDir, agentSocket }: DevOptions): DevConfig {
+function devConfig({ socket, stateDir, cniConfDir, cniCacheDir, agentSocket }: DevOptions): DevConfig {
   const state = { ...(stateDir !== undefined && { stateDir: resolve(stateDir) }) };
   const server = { ...state, ...(socket !== undefined && { socket: resolve(socket) }) };
   const parsed = parseConfig(JSON.stringify(server), "flags");

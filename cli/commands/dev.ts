@@ -1,5 +1,5 @@
 /** `fairlead dev`: everything that one machine needs, without configuration. */
-import { defineCommand } from "../spec.ts";
+import { defineCommand } from "../base/spec.ts";
 
 export const dev = defineCommand({
   name: "dev",

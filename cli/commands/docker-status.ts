@@ -1,6 +1,6 @@
 /** Docker's exit status: 1 for everything that fails, whatever the reason. */
 import { asFairleadError } from "../../lib/errors.ts";
-import type { Io } from "../io.ts";
+import type { Io } from "../base/io.ts";
 import { errorLine } from "../output/error-line.ts";
 
 /** Runs `body`; says on stderr what went wrong. Returns the exit status. */

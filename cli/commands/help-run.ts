@@ -2,12 +2,12 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { VERSION } from "../../lib/version.ts";
+import type { Io } from "../base/io.ts";
+import type { GroupSpec, TreeEntry } from "../base/spec.ts";
 import { formatManPage } from "../help/man.ts";
 import { misspelled } from "../help/misspelled.ts";
 import { isGroup, PROGRAM, type Spec } from "../help/sections.ts";
 import { formatHelp } from "../help/text.ts";
-import type { Io } from "../io.ts";
-import type { GroupSpec, TreeEntry } from "../spec.ts";
 
 const USAGE_STATUS = 2;
 

@@ -1,5 +1,5 @@
 /** `fairlead help` */
-import { type CommandSpec, defineCommand, type TreeEntry } from "../spec.ts";
+import { type CommandSpec, defineCommand, type TreeEntry } from "../base/spec.ts";
 
 /** @param tree all that there is to help with. */
 export const helpCommand = (tree: readonly TreeEntry[]): CommandSpec =>

@@ -1,16 +1,16 @@
 /** What `fairlead ipam recover` does: looks around on this node, and tells the service what is attached. */
 
 import type { AttachmentKey, FoundAttachment, RecoverAnswer } from "../../lib/ipam/api.ts";
-import { openHostNetlinkSocket } from "../../lib/linux/host-netlink.ts";
-import { bootId } from "../../lib/linux/machine.ts";
-import { NETLINK_ROUTE } from "../../lib/linux/netlink-socket.ts";
+import { bootId } from "../../lib/linux/processes/machine.ts";
+import { openHostNetlinkSocket } from "../../lib/linux/sockets/host-netlink.ts";
+import { NETLINK_ROUTE } from "../../lib/linux/sockets/netlink-socket.ts";
 import { NetlinkConnection } from "../../lib/netlink/connection.ts";
-import type { Io } from "../io.ts";
+import type { Io } from "../base/io.ts";
+import { CLI_CALLER, type CliService } from "../base/service.ts";
 import { type FoundPlaces, findAttached, textOf } from "../node/found.ts";
 import { NOTHING_RETURNED, type Returned, releaseReturned } from "../node/returned-leases.ts";
 import { formatJson } from "../output/json.ts";
-import { CLI_CALLER, type CliService } from "../service.ts";
-import { withService } from "../with-service.ts";
+import { withService } from "../service/with-service.ts";
 
 export interface RecoverOptions extends FoundPlaces {
   readonly socket: string;

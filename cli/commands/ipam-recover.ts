@@ -1,6 +1,7 @@
 /** `fairlead ipam recover`. */
+
+import { defineCommand } from "../base/spec.ts";
 import { NODE_OPTIONS } from "../node/options.ts";
-import { defineCommand } from "../spec.ts";
 import { COMMON_OPTIONS } from "./common-options.ts";
 
 const { "cni-conf-dir": confDirectory, "cni-cache-dir": cacheDirectory } = NODE_OPTIONS;

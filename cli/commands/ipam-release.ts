@@ -1,6 +1,7 @@
 /** `fairlead ipam release`. */
+
+import { defineCommand } from "../base/spec.ts";
 import { NODE_OPTIONS } from "../node/options.ts";
-import { defineCommand } from "../spec.ts";
 import { COMMON_OPTIONS } from "./common-options.ts";
 
 const { "cni-conf-dir": confDirectory, "cni-cache-dir": cacheDirectory } = NODE_OPTIONS;
@@ -21,6 +22,11 @@ export const release = defineCommand({
     "cni-conf-dir": confDirectory,
     "cni-cache-dir": cacheDirectory,
     network: { kind: "text", value: "name", complete: "network", description: "Only on this network" },
+    node: {
+      kind: "text",
+      value: "name",
+      description: "With --stale: another name that this node went by in its present boot",
+    },
     stale: {
       kind: "switch",
       description: "All of this node whose holders are gone for certain; lists them unless --yes",
@@ -38,8 +44,11 @@ Runtimes release by themselves, and after a reboot the service does. This is for
 del\`, left behind. Released addresses cool down.
 
 A holder is gone for certain when the host end of its link is not on this host, or the network namespace that its runtime noted is
-no more. What cannot be told counts as there, and so does a grant of the last ten seconds, whose ADD may be under way. One that
-is still there is refused without \`--force\`: its address would be granted to somebody else while it uses it.`,
+no more. What cannot be told counts as there, and so does an attachment for which an ADD or DEL is under way on this node. One that
+is still there is refused without \`--force\`: its address would be granted to somebody else while it uses it.
+
+Only leases of this node are judged: those under the name that its service has for it (\`nodeName\`). After a change of that name,
+\`--node\` says the former one; of what is under it, only grants of this very boot of the machine are looked at.`,
     examples: [
       { text: "What nobody holds any more", command: "fairlead ipam release --stale" },
       { text: "Give that back", command: "fairlead ipam release --stale --yes" },
@@ -59,8 +68,8 @@ is still there is refused without \`--force\`: its address would be granted to s
   },
   run: async ({ args: [what], options }, io) => {
     const { runRelease } = await import("./ipam-release-run.ts");
-    const { socket, json, network, stale, yes, force } = options;
+    const { socket, json, network, node, stale, yes, force } = options;
     const places = { confDirectory: options["cni-conf-dir"], cacheDirectory: options["cni-cache-dir"] };
-    return runRelease({ what, socket, json, network, stale, yes, force, ...places }, io);
+    return runRelease({ what, socket, json, network, node, stale, yes, force, ...places }, io);
   },
 });

@@ -9,12 +9,13 @@ import type {
   ServiceInfo,
   Tenancy,
 } from "../../lib/ipam/api.ts";
-import type { Io } from "../io.ts";
+import type { Io } from "../base/io.ts";
+import { CLI_CALLER, type CliService } from "../base/service.ts";
 import { formatJson } from "../output/json.ts";
+import { writeJsonList, writeTable } from "../output/list-writer.ts";
 import { type Column, formatTable } from "../output/table.ts";
 import { formatInstant, parseInstant } from "../output/time.ts";
-import { CLI_CALLER, type CliService } from "../service.ts";
-import { withService } from "../with-service.ts";
+import { withService } from "../service/with-service.ts";
 import {
   endpointColumns,
   FINDING_COLUMNS,
@@ -87,7 +88,9 @@ export class IpamRun {
   async status(network: string | undefined): Promise<number> {
     const service = await this.#service.info();
     const wanted =
-      network === undefined ? await this.#service.listNetworks() : [await this.#service.getNetwork(network)];
+      network === undefined
+        ? await this.#service.listNetworks()
+        : [await this.#service.getNetwork({ name: network })];
     const statuses: NetworkStatus[] = [];
     for (const { name } of wanted) {
       statuses.push(await this.#service.networkStatus({ networkName: name }, CLI_CALLER));
@@ -105,7 +108,7 @@ export class IpamRun {
 
   async networks(): Promise<number> {
     const networks = await this.#service.listNetworks();
-    return this.#list("networks", networks, networkColumns(this.#id), "No networks.");
+    return this.#list("networks", networks, { columns: networkColumns(this.#id), none: "No networks." });
   }
 
   async leases(options: LeaseOptions): Promise<number> {
@@ -117,12 +120,12 @@ export class IpamRun {
       ...(node !== undefined && { node }),
       ...(address !== undefined && { address }),
     };
-    const found = await this.#service.listLeases({ ...filter, ...wholeId(container) });
-    const leases = found.filter(
+    const leases = those(
+      this.#service.streamLeases({ ...filter, ...wholeId(container) }),
       (lease) =>
         isMeant(lease, container) && (name === undefined || isCalled(lease, name)) && lease.since >= from,
     );
-    return this.#list("leases", leases, leaseColumns(this.#id), "No leases.");
+    return this.#stream("leases", leases, { columns: leaseColumns(this.#id), none: "No leases." });
   }
 
   async endpoints({ network, container, node, name }: EndpointOptions): Promise<number> {
@@ -130,28 +133,30 @@ export class IpamRun {
       ...(network !== undefined && { networkName: await this.#nameOf(network) }),
       ...(node !== undefined && { node }),
     };
-    const found = await this.#service.listEndpoints({ ...filter, ...wholeId(container) });
-    const endpoints = found.filter(
+    const endpoints = those(
+      this.#service.streamEndpoints({ ...filter, ...wholeId(container) }),
       (endpoint) => isMeant(endpoint, container) && (name === undefined || isCalled(endpoint, name)),
     );
-    return this.#list("endpoints", endpoints, endpointColumns(this.#id), "No endpoints.");
+    return this.#stream("endpoints", endpoints, {
+      columns: endpointColumns(this.#id),
+      none: "No endpoints.",
+    });
   }
 
   async history(address: string, { at, since, addressSpace }: HistoryOptions): Promise<number> {
-    const tenancies = await this.#service.whoHad({
+    const from = since === undefined ? "" : parseInstant(since, systemClock.now());
+    const tenancies = this.#service.streamTenancies({
       address,
       ...(addressSpace !== undefined && { addressSpace }),
       ...(at !== undefined && { at: parseInstant(at, systemClock.now()) }),
     });
-    const from = since === undefined ? "" : parseInstant(since, systemClock.now());
-    const stays = tenancies.filter(({ to }) => to === null || to >= from);
+    const leases = await this.#service.listLeases({ address });
+    const stays = those(tenancies, ({ to }) => to === null || to >= from);
     const when = at === undefined && since === undefined ? "" : " then";
-    return this.#list(
-      "tenancies",
-      namedTenancies(stays, await this.#service.listLeases({ address })),
-      tenancyColumns(this.#id),
-      `Nobody had ${address}${when}, as far as the log goes.`,
-    );
+    return this.#stream("tenancies", named(stays, leases), {
+      columns: tenancyColumns(this.#id),
+      none: `Nobody had ${address}${when}, as far as the log goes.`,
+    });
   }
 
   async check(): Promise<number> {
@@ -170,15 +175,20 @@ export class IpamRun {
 
   /** A network that there is not has no leases, but whoever names it means one. @throws FairleadError not-found */
   async #nameOf(network: string): Promise<string> {
-    return (await this.#service.getNetwork(network)).name;
+    return (await this.#service.getNetwork({ name: network })).name;
   }
 
-  #list<Row>(
+  async #stream<Row>(
     field: string,
-    rows: readonly Row[],
-    columns: readonly Column<Row>[],
-    none: string,
+    pieces: AsyncIterable<readonly Row[]>,
+    { columns, none }: Shown<Row>,
   ): Promise<number> {
+    if (this.#json) await writeJsonList(this.#io, field, pieces);
+    else await writeTable(this.#io, pieces, { columns, width: this.#width, none });
+    return 0;
+  }
+
+  #list<Row>(field: string, rows: readonly Row[], { columns, none }: Shown<Row>): Promise<number> {
     if (this.#json) return this.#print(formatJson({ [field]: rows }));
     return this.#print(rows.length === 0 ? `${none}\n` : this.#table(columns, rows));
   }
@@ -191,6 +201,13 @@ export class IpamRun {
     await this.#io.out(text);
     return 0;
   }
+}
+
+/** How rows are shown to people. */
+interface Shown<Row> {
+  readonly columns: readonly Column<Row>[];
+  /** What is said when there are no rows. */
+  readonly none: string;
 }
 
 interface Named {
@@ -213,14 +230,26 @@ function isCalled({ names }: Named, name: string): boolean {
   return names.some((one) => one.toLowerCase() === name.toLowerCase());
 }
 
-/** The log has no names; the lease has those of the last holder until somebody else gets the address. */
-function namedTenancies(stays: readonly Tenancy[], leases: readonly Lease[]): NamedTenancy[] {
-  return stays.map((stay) => {
-    const lease = leases.find(
-      ({ sequence, addressSpace }) => sequence === stay.sequence && addressSpace === stay.addressSpace,
-    );
-    return { ...stay, names: lease?.names ?? [] };
-  });
+async function* those<Row>(
+  pieces: AsyncIterable<readonly Row[]>,
+  isMeantToo: (row: Row) => boolean,
+): AsyncGenerator<readonly Row[]> {
+  for await (const piece of pieces) yield piece.filter(isMeantToo);
+}
+
+/** The log has no names: a stay has those of its lease, which is there until somebody else gets the address. */
+async function* named(
+  pieces: AsyncIterable<readonly Tenancy[]>,
+  leases: readonly Lease[],
+): AsyncGenerator<readonly NamedTenancy[]> {
+  for await (const stays of pieces) yield stays.map((stay) => ({ ...stay, names: namesOf(stay, leases) }));
+}
+
+function namesOf(stay: Tenancy, leases: readonly Lease[]): readonly string[] {
+  const lease = leases.find(
+    ({ sequence, addressSpace }) => sequence === stay.sequence && addressSpace === stay.addressSpace,
+  );
+  return lease?.names ?? [];
 }
 
 function count(number: number, noun: string): string {

@@ -1,9 +1,9 @@
 /** What `fairlead ipam reserve`, `quarantine` and their counterparts do. Each prints the address, and returns the exit status. */
-import type { QuarantineRequest, ReservationRequest } from "../../lib/ipam/api.ts";
-import type { Io } from "../io.ts";
+import type { QuarantineRef, QuarantineRequest, ReservationRequest } from "../../lib/ipam/api.ts";
+import type { Io } from "../base/io.ts";
+import { CLI_CALLER, type CliService } from "../base/service.ts";
 import { formatJson } from "../output/json.ts";
-import { CLI_CALLER, type CliService } from "../service.ts";
-import { withService } from "../with-service.ts";
+import { withService } from "../service/with-service.ts";
 
 export function withSetAside(
   io: Io,
@@ -36,7 +36,7 @@ export class SetAside {
 
   async unreserve(network: string, address: string): Promise<number> {
     const networkName = await this.#nameOf(network);
-    await this.#service.unreserve(networkName, address, CLI_CALLER);
+    await this.#service.unreserve({ networkName, address }, CLI_CALLER);
     return this.#done({ network: networkName, address });
   }
 
@@ -45,13 +45,13 @@ export class SetAside {
     return this.#done({ address });
   }
 
-  async unquarantine(address: string, { addressSpace }: { readonly addressSpace?: string }): Promise<number> {
-    await this.#service.unquarantine(address, addressSpace, CLI_CALLER);
+  async unquarantine(address: string, wish: Omit<QuarantineRef, "address">): Promise<number> {
+    await this.#service.unquarantine({ address, ...wish }, CLI_CALLER);
     return this.#done({ address });
   }
 
   async #nameOf(reference: string): Promise<string> {
-    return (await this.#service.getNetwork(reference)).name;
+    return (await this.#service.getNetwork({ name: reference })).name;
   }
 
   async #done(what: { readonly address: string; readonly network?: string }): Promise<number> {

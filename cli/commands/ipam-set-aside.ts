@@ -1,6 +1,6 @@
 /** `fairlead ipam reserve|unreserve|quarantine|unquarantine`: addresses that are kept out of use, and given back. */
-import type { Io } from "../io.ts";
-import { defineCommand, type Options } from "../spec.ts";
+import type { Io } from "../base/io.ts";
+import { defineCommand, type Options } from "../base/spec.ts";
 import { COMMON_OPTIONS } from "./common-options.ts";
 import type { SetAside } from "./ipam-set-aside-run.ts";
 

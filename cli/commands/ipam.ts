@@ -1,7 +1,7 @@
 /** `fairlead ipam …`: what the IPAM service knows. */
 import type { LeaseState } from "../../lib/ipam/api.ts";
-import type { Io } from "../io.ts";
-import { defineCommand, type GroupSpec, type Options } from "../spec.ts";
+import type { Io } from "../base/io.ts";
+import { defineCommand, type GroupSpec, type Options } from "../base/spec.ts";
 import { COMMON_OPTIONS } from "./common-options.ts";
 import { recover } from "./ipam-recover.ts";
 import { release } from "./ipam-release.ts";
@@ -182,8 +182,8 @@ const history = defineCommand({
   },
   manual: {
     description: `
-The oldest stay comes first; a stay without an end lasts. Instants are in UTC. NAMES are those of the last holder: the log has
-IDs.`,
+The oldest stay comes first; a stay without an end lasts. Instants are in UTC. NAMES are known of
+whoever has the address, or had it last: of earlier stays the log has IDs only.`,
     examples: [
       { text: "Everybody who had it", command: "fairlead ipam history 10.77.0.5" },
       { text: "Who had it at lunch", command: 'fairlead ipam history 10.77.0.5 --at "2026-01-27 12:30"' },

@@ -4,23 +4,30 @@ import { tryParsePrefix } from "../../lib/addr/prefix.ts";
 import { parseRange, rangesOverlap } from "../../lib/addr/range.ts";
 import type { CreateNetworkRequest, Network, SubnetSpec } from "../../lib/ipam/api.ts";
 import type { AgentProblem } from "../../lib/rpc/agent-api.ts";
-import { readHostPrefixes } from "../host-prefixes.ts";
-import type { Io } from "../io.ts";
+import type { Io } from "../base/io.ts";
+import { CLI_CALLER, type CliService } from "../base/service.ts";
+import { WordedError } from "../base/worded-error.ts";
 import { matchSubnets } from "../network/subnets.ts";
 import { inDockersWords, refuseReservedName } from "../network/words.ts";
+import { readHostPrefixes } from "../node/host-prefixes.ts";
 import { formatJson } from "../output/json.ts";
-import { CLI_CALLER, type CliService } from "../service.ts";
-import { withService } from "../with-service.ts";
-import { WordedError } from "../worded-error.ts";
+import { withService } from "../service/with-service.ts";
 import { followOnNode, warn } from "./network-follow.ts";
 import type { CreateInput } from "./network-options.ts";
 
 type CreateOptions = CreateInput["options"];
 
+interface Invocation {
+  readonly io: Io;
+  readonly options: CreateOptions;
+}
+
 export async function runCreate({ args: [name = ""], options }: CreateInput, io: Io): Promise<number> {
   const request = createRequest(name, options);
   await refuseMissingParent(request);
-  const network = await withService(io, options.socket, (service) => create(service, request, io, options));
+  const network = await withService(io, options.socket, (service) =>
+    create(service, request, { io, options }),
+  );
   await io.out(options.json ? formatJson(network) : `${network.id}\n`);
   return 0;
 }
@@ -43,13 +50,12 @@ async function refuseMissingParent({ driver, options = {} }: CreateNetworkReques
 async function create(
   service: CliService,
   request: CreateNetworkRequest,
-  io: Io,
-  options: CreateOptions,
+  { io, options }: Invocation,
 ): Promise<Network> {
   const network = await createOrRefuse(service, request);
   const problems = await followOnNode(io, options["agent-socket"], [network.name]);
   const errors = problems.filter(({ severity }) => severity === "error");
-  if (errors.length > 0) return takeBack(service, network, errors, io, options);
+  if (errors.length > 0) return takeBack(service, { network, errors }, { io, options });
   for (const { message } of problems) await warn(io, message);
   for (const message of hiddenWays(network, request.avoid ?? [])) await warn(io, message);
   return network;
@@ -75,17 +81,20 @@ async function createOrRefuse(service: CliService, request: CreateNetworkRequest
   }
 }
 
+interface FailedNetwork {
+  readonly network: Network;
+  readonly errors: readonly AgentProblem[];
+}
+
 /** A network that this node cannot have is removed again. */
 async function takeBack(
   service: CliService,
-  { name, id }: Network,
-  errors: readonly AgentProblem[],
-  io: Io,
-  options: CreateOptions,
+  { network: { name, id }, errors }: FailedNetwork,
+  { io, options }: Invocation,
 ): Promise<never> {
   const reason = errors.map(({ message }) => message).join("; ");
   try {
-    await service.removeNetwork(id, CLI_CALLER);
+    await service.removeNetwork({ name: id }, CLI_CALLER);
   } catch (cause) {
     throw new WordedError("internal", `network ${name} is made, but not on this node: ${reason}`, cause);
   }
@@ -104,7 +113,8 @@ export function createRequest(name: string, options: CreateOptions): CreateNetwo
     auxAddresses: options["aux-address"],
   });
   const { driver, ipv6, internal, attachable } = options;
-  if (!options.ipv4) refuseIpv4(subnets);
+  if (!options.ipv4) refuseIpv4(subnets, ipv6);
+  const ipv4 = ipv4Wish(options, subnets);
   return {
     name,
     driver,
@@ -115,22 +125,45 @@ export function createRequest(name: string, options: CreateOptions): CreateNetwo
     options: options.opt,
     labels: labelsOf(options.label),
     ...ipamOptions(options["ipam-opt"]),
-    ...(needsPool(subnets, ipv6) && { avoid: readHostPrefixes() }),
+    ...(ipv4 !== undefined && { ipv4 }),
+    ...(needsPool(subnets, { ipv4, ipv6 }) && { avoid: readHostPrefixes() }),
   };
 }
 
-/** Without a subnet of its own a network gets an IPv4 one. */
-function refuseIpv4(subnets: readonly SubnetSpec[]): void {
-  const given = subnets.find(({ subnet }) => tryParsePrefix(subnet)?.address.family === 4);
-  if (given !== undefined)
-    throw new WordedError("invalid-config", `conflicting options: --ipv4=false and --subnet ${given.subnet}`);
-  if (subnets.length === 0)
-    throw new WordedError("invalid-config", "--ipv4=false: name the IPv6 subnet, like --subnet fd00:8::/64");
+/**
+ * What the service is told of IPv4; undefined: what it does by itself, an IPv4 subnet where no subnet is named. As Docker has it: IPv4 is
+ * on beside IPv6 subnets, unless it is switched off. On macvlan a subnet is the LAN's, and has to be named.
+ */
+function ipv4Wish(
+  { ipv4, driver }: Pick<CreateOptions, "ipv4" | "driver">,
+  subnets: readonly SubnetSpec[],
+): boolean | undefined {
+  if (subnets.length === 0) return ipv4 ? undefined : false;
+  return ipv4 && driver === "bridge" && firstOf(4, subnets) === undefined ? true : undefined;
 }
 
-function needsPool(subnets: readonly SubnetSpec[], ipv6: boolean): boolean {
-  const has6 = subnets.some(({ subnet }) => tryParsePrefix(subnet)?.address.family === 6);
-  return subnets.length === 0 || (ipv6 && !has6);
+function firstOf(family: 4 | 6, subnets: readonly SubnetSpec[]): SubnetSpec | undefined {
+  return subnets.find(({ subnet }) => tryParsePrefix(subnet)?.address.family === family);
+}
+
+/** Something has to be left. @throws WordedError */
+function refuseIpv4(subnets: readonly SubnetSpec[], ipv6: boolean): void {
+  const given = firstOf(4, subnets);
+  if (given !== undefined)
+    throw new WordedError("invalid-config", `conflicting options: --ipv4=false and --subnet ${given.subnet}`);
+  if (subnets.length === 0 && !ipv6)
+    throw new WordedError(
+      "invalid-config",
+      "--ipv4=false: name the IPv6 subnet, like --subnet fd00:8::/64, or give --ipv6",
+    );
+}
+
+/** Whether the service gives it a subnet out of the default pools. */
+function needsPool(
+  subnets: readonly SubnetSpec[],
+  { ipv4 = subnets.length === 0, ipv6 }: { readonly ipv4: boolean | undefined; readonly ipv6: boolean },
+): boolean {
+  return ipv4 || (ipv6 && firstOf(6, subnets) === undefined);
 }
 
 /** Several labels of one key: the last one counts. */

@@ -1,17 +1,19 @@
 /** What `fairlead network disconnect` does. */
+
+import type { Io } from "../base/io.ts";
+import { WordedError } from "../base/worded-error.ts";
 import type { Container } from "../containers/container.ts";
 import { resolveContainer } from "../containers/resolve.ts";
-import { containerSources } from "../containers/sources.ts";
-import type { Io } from "../io.ts";
 import { hostRule } from "../node/attach.ts";
-import { containersOnNetwork, detach, releaseNone } from "../node/detach.ts";
+import { containersOnNetwork, detach } from "../node/detach.ts";
 import { deviceNetworkName } from "../node/device-name.ts";
 import { resolveNetwork } from "../node/networks.ts";
 import { type Node, openNode } from "../node/node.ts";
 import { pathsOf } from "../node/options.ts";
 import { formatJson } from "../output/json.ts";
 import { refreshSandbox } from "../sandbox/refresh.ts";
-import { WordedError } from "../worded-error.ts";
+import { releaseNone } from "../sandbox/release-none.ts";
+import { containerSources } from "./container-sources.ts";
 import { argumentsOf, unnamedContainer } from "./network-connect.ts";
 import { followNames } from "./network-follow.ts";
 import type { DisconnectInput } from "./network-options.ts";

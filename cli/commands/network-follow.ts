@@ -2,10 +2,10 @@
 
 import { asFairleadError } from "../../lib/errors.ts";
 import type { AgentProblem } from "../../lib/rpc/agent-api.ts";
-import type { Io } from "../io.ts";
-import { folderOf } from "../node/paths.ts";
+import type { Io } from "../base/io.ts";
+import { folderOf } from "../base/paths.ts";
 import { warningLine } from "../output/error-line.ts";
-import { connectionsOf } from "../with-service.ts";
+import { agentOf } from "../service/with-service.ts";
 
 /**
  * Waits for the agent. That it does not run or is late is told on stderr: the change itself is made.
@@ -17,7 +17,7 @@ export async function followOnNode(
   names: readonly string[],
 ): Promise<readonly AgentProblem[]> {
   try {
-    const { problems } = await (await connectionsOf(io)).agent(agentSocket).sync();
+    const { problems } = await (await agentOf(io, agentSocket)).sync();
     return problems.filter(({ object }) => names.includes(object));
   } catch (thrown) {
     const error = asFairleadError(thrown, "sync this node", agentSocket);
@@ -39,7 +39,7 @@ export async function followOnNode(
 export async function followNames(io: Io, socket: string): Promise<void> {
   const agentSocket = `${folderOf(socket)}/agent.sock`;
   try {
-    await (await connectionsOf(io)).agent(agentSocket).sync();
+    await (await agentOf(io, agentSocket)).sync();
   } catch (thrown) {
     const error = asFairleadError(thrown, "sync this node", agentSocket);
     if (error.code !== "unavailable") await warn(io, `names have not followed yet (${error.message})`);

@@ -1,17 +1,17 @@
 /** What `fairlead network inspect` does. */
 import { asFairleadError, FairleadError } from "../../lib/errors.ts";
 import type { Endpoint, Network } from "../../lib/ipam/api.ts";
-import type { Io } from "../io.ts";
+import type { Io } from "../base/io.ts";
+import type { CliService } from "../base/service.ts";
+import { WordedError } from "../base/worded-error.ts";
 import { readable } from "../network/list-format.ts";
 import { inspectView } from "../network/view.ts";
 import { inDockersWords } from "../network/words.ts";
 import { errorLine } from "../output/error-line.ts";
 import { formatJson } from "../output/json.ts";
-import type { CliService } from "../service.ts";
+import { withService } from "../service/with-service.ts";
 import { compileTemplate } from "../template/evaluate.ts";
 import { type GoStruct, toJson } from "../template/values.ts";
-import { withService } from "../with-service.ts";
-import { WordedError } from "../worded-error.ts";
 import type { InspectInput } from "./network-options.ts";
 
 /** Docker's, for a template that cannot be read. */
@@ -76,7 +76,7 @@ async function look(service: CliService, wanted: readonly string[]): Promise<See
   const errors: FairleadError[] = [];
   for (const one of wanted) {
     try {
-      const network = await service.getNetwork(one);
+      const network = await service.getNetwork({ name: one });
       const endpoints =
         network.attachments === 0 ? [] : await service.listEndpoints({ networkName: network.name });
       networks.push({ network, endpoints });

@@ -1,13 +1,13 @@
 /** What `fairlead network ls` does. */
 import type { Network } from "../../lib/ipam/api.ts";
-import type { Io } from "../io.ts";
+import type { Io } from "../base/io.ts";
 import { listFilter } from "../network/filters.ts";
 import { naturalOrder } from "../network/order.ts";
 import { LIST_HEADINGS, listView, SHORT_ID } from "../network/view.ts";
 import { inDockersWords } from "../network/words.ts";
 import { alignCells } from "../output/columns.ts";
 import { formatJson } from "../output/json.ts";
-import { withService } from "../with-service.ts";
+import { withService } from "../service/with-service.ts";
 import type { ListInput } from "./network-options.ts";
 
 export async function runList({ options }: ListInput, io: Io): Promise<number> {

@@ -1,7 +1,7 @@
 /** Options of `fairlead network …`: Docker's names and letters, and a few of our own. */
 import { DEFAULT_AGENT_SOCKET } from "../../lib/daemon/paths.ts";
+import type { Input, Options } from "../base/spec.ts";
 import { NODE_OPTIONS } from "../node/options.ts";
-import type { Input, Options } from "../spec.ts";
 import { COMMON_OPTIONS } from "./common-options.ts";
 
 /** Of the commands after which the node must have followed. */
@@ -78,7 +78,7 @@ export const CREATE_OPTIONS = {
   ipv4: {
     kind: "switch",
     fallback: true,
-    description: "Give containers IPv4 addresses (default); false: needs an IPv6 subnet",
+    description: "Give containers IPv4 addresses (default); false: needs --ipv6 or an IPv6 subnet",
   },
   ipv6: { kind: "switch", description: "Give containers IPv6 addresses too" },
   attachable: { kind: "switch", description: "Recorded; every network can be attached to by hand" },

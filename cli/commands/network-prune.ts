@@ -2,13 +2,13 @@
 import { systemClock } from "../../lib/clock.ts";
 import { asFairleadError } from "../../lib/errors.ts";
 import type { Network } from "../../lib/ipam/api.ts";
-import type { Io } from "../io.ts";
+import type { Io } from "../base/io.ts";
+import { CLI_CALLER, type CliService } from "../base/service.ts";
 import { pruneFilter } from "../network/filters.ts";
 import { naturalOrder } from "../network/order.ts";
 import { inDockersWords } from "../network/words.ts";
 import { formatJson } from "../output/json.ts";
-import { CLI_CALLER, type CliService } from "../service.ts";
-import { withService } from "../with-service.ts";
+import { withService } from "../service/with-service.ts";
 import { warn } from "./network-follow.ts";
 import type { PruneInput } from "./network-options.ts";
 import { follow } from "./network-rm.ts";
@@ -37,7 +37,7 @@ async function prune(service: CliService, keep: (network: Network) => boolean, i
   const removed: string[] = [];
   for (const { id, name } of await candidates(service, keep)) {
     try {
-      await service.removeNetwork(id, CLI_CALLER);
+      await service.removeNetwork({ name: id }, CLI_CALLER);
       removed.push(name);
     } catch (thrown) {
       const error = asFairleadError(thrown, "remove network", name);

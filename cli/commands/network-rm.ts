@@ -1,11 +1,11 @@
 /** What `fairlead network rm` does. */
 import type { FairleadError } from "../../lib/errors.ts";
-import type { Io } from "../io.ts";
+import type { Io } from "../base/io.ts";
+import { CLI_CALLER, type CliService } from "../base/service.ts";
 import { inDockersWords } from "../network/words.ts";
 import { errorLine } from "../output/error-line.ts";
 import { formatJson } from "../output/json.ts";
-import { CLI_CALLER, type CliService } from "../service.ts";
-import { withService } from "../with-service.ts";
+import { withService } from "../service/with-service.ts";
 import { followOnNode, warn } from "./network-follow.ts";
 import type { RemoveInput } from "./network-options.ts";
 
@@ -47,7 +47,7 @@ async function removeOne(
   force: boolean,
 ): Promise<FairleadError | "absent" | null> {
   try {
-    await service.removeNetwork(wanted, CLI_CALLER);
+    await service.removeNetwork({ name: wanted }, CLI_CALLER);
     return null;
   } catch (thrown) {
     const error = inDockersWords(thrown);

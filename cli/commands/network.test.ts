@@ -1,8 +1,8 @@
 import { FairleadError } from "../../lib/errors.ts";
 import type { AgentProblem } from "../../lib/rpc/agent-api.ts";
-import { ADMIN } from "../../test/support/ipam-fixture.ts";
-import { openTestService, type TestService } from "../../test/support/ipam-fronts.ts";
-import type { Io } from "../io.ts";
+import { ADMIN } from "../../test/support/ipam/ipam-fixture.ts";
+import { openTestService, type TestService } from "../../test/support/ipam/ipam-fronts.ts";
+import type { Io } from "../base/io.ts";
 import { main } from "../main.ts";
 
 /** The command line before a service in memory, and an agent that says what it is told to. */
@@ -62,7 +62,10 @@ describe("create", () => {
     const { status, out, err } = await b.run("create", "--label", "a=b", "--label", "c", "web");
     expect([status, err, b.syncs]).toEqual([0, "", 1]);
     expect(out).toMatch(ID);
-    expect(await b.service.getNetwork("web")).toMatchObject({ labels: { a: "b", c: "" }, driver: "bridge" });
+    expect(await b.service.getNetwork({ name: "web" })).toMatchObject({
+      labels: { a: "b", c: "" },
+      driver: "bridge",
+    });
   });
 
   test("matches addresses to subnets and passes options on", async () => {
@@ -82,7 +85,7 @@ describe("create", () => {
       "max-attachments=5",
     ];
     expect(await b.run("create", ...argv, ...more, "web")).toMatchObject({ status: 0, err: "" });
-    const network = await b.service.getNetwork("web");
+    const network = await b.service.getNetwork({ name: "web" });
     expect(network).toMatchObject({ internal: true, attachable: true, ipv6: true, maxAttachments: 5 });
     expect(network.pools.flatMap(({ subnets }) => subnets)).toMatchObject([
       {
@@ -161,11 +164,22 @@ describe("create", () => {
     expect((await b.service.listNetworks()).map(({ name }) => name)).not.toContain("db");
   });
 
+  test("with IPv4 beside IPv6 subnets, unless it is switched off", async () => {
+    expect(await b.run("create", "--subnet", "fd00:8::/64", "web")).toMatchObject({ status: 0 });
+    const families = (await b.service.getNetwork({ name: "web" })).pools.map(({ family }) => family);
+    expect(families.sort()).toEqual([4, 6]);
+  });
+
+  test("with IPv6 alone out of the default pools", async () => {
+    expect(await b.run("create", "--ipv4=false", "--ipv6", "web")).toMatchObject({ status: 0 });
+    expect((await b.service.getNetwork({ name: "web" })).pools.map(({ family }) => family)).toEqual([6]);
+  });
+
   test("without IPv4 where there is an IPv6 subnet", async () => {
     expect(await b.run("create", "--ipv4=false", "--subnet", "fd00:8::/64", "web")).toMatchObject({
       status: 0,
     });
-    expect((await b.service.getNetwork("web")).pools.map(({ family }) => family)).toEqual([6]);
+    expect((await b.service.getNetwork({ name: "web" })).pools.map(({ family }) => family)).toEqual([6]);
   });
 
   test("as JSON", async () => {
@@ -176,7 +190,7 @@ describe("create", () => {
 describe("ls", () => {
   test("columns, order, IDs and formats", async () => {
     for (const name of ["net10", "net2"]) await b.run("create", name);
-    const { id } = await b.service.getNetwork("net2");
+    const { id } = await b.service.getNetwork({ name: "net2" });
     const custom = ["ls", "-f", "type=custom"];
     expect((await b.run(...custom)).out).toMatch(
       /^NETWORK ID {5}NAME {6}DRIVER {4}SCOPE\n[0-9a-f]{12} {3}net2 {6}bridge {4}local\n[0-9a-f]{12} {3}net10 /,
@@ -254,7 +268,7 @@ describe("inspect", () => {
 
   test("by ID, by the beginning of an ID, several, and what is not there", async () => {
     await b.run("create", "web");
-    const { id } = await b.service.getNetwork("web");
+    const { id } = await b.service.getNetwork({ name: "web" });
     expect((await b.run("inspect", "-f", "{{.Name}}", id, id.slice(0, 5))).out).toBe("web\nweb\n");
     expect(await b.run("inspect", "nosuch")).toEqual({
       status: 1,
@@ -288,7 +302,7 @@ describe("rm", () => {
   test("goes on after what cannot be removed", async () => {
     for (const name of ["a", "b", "used"]) await b.run("create", name);
     await b.attach("used", "c1");
-    const { id } = await b.service.getNetwork("used");
+    const { id } = await b.service.getNetwork({ name: "used" });
     b.syncs = 0;
     expect(await b.run("rm", "a", "nosuch", "used", "b")).toEqual({
       status: 1,

@@ -1,5 +1,5 @@
 /** `fairlead network …`: Docker's commands on networks. */
-import { defineCommand, type GroupSpec } from "../spec.ts";
+import { defineCommand, type GroupSpec } from "../base/spec.ts";
 import {
   CONNECT_OPTIONS,
   CREATE_OPTIONS,
@@ -40,8 +40,8 @@ Prints the ID of the new network. When the command returns, the network is ready
 configuration directory, so that containerd, CRI-O, podman, nerdctl and Nomad can use it by name. Without an agent on this node a
 warning on stderr says that this is still to come.
 
-Without --subnet the network gets a subnet of the default pools that overlaps no other network, no route of this host and no name
-server. With --ipv6 it gets an IPv6 subnet as well.
+Without --subnet the network gets a subnet of the default pools that overlaps no other network, no route of this host in
+any of its tables and no name server. With --ipv6 it gets an IPv6 subnet as well.
 
 Gateways, ranges and auxiliary addresses are given in any order: each belongs to the subnet that it lies in.
 
@@ -54,7 +54,8 @@ Options of the driver "bridge" (-o):
   com.docker.network.bridge.enable_icc            false: containers do not reach each other
   com.docker.network.bridge.enable_ip_masquerade  false: addresses are not translated on the way out
   com.docker.network.bridge.host_binding_ipv4     address of the host that ports are published on
-  com.docker.network.bridge.gateway_mode_ipv4     nat-unprotected: other hosts may reach containers by a route
+  com.docker.network.bridge.gateway_mode_ipv4     nat-unprotected: other hosts may reach containers by a route;
+                                                  isolated, with --internal: the host has no address on the network
   com.docker.network.bridge.gateway_mode_ipv6     the same, in IPv6
   com.docker.network.driver.mtu                   MTU of the network
   com.fairlead.source_check                       off: containers may send from addresses that are not theirs

@@ -1,6 +1,7 @@
 /** Options of `fairlead purge`. */
+
+import type { Input } from "../base/spec.ts";
 import { NODE_OPTIONS } from "../node/options.ts";
-import type { Input } from "../spec.ts";
 import { COMMON_OPTIONS } from "./common-options.ts";
 
 const { json, socket } = COMMON_OPTIONS;

@@ -4,16 +4,20 @@ import { connect } from "node:net";
 import { Attempts } from "../../lib/attempts.ts";
 import { FairleadError } from "../../lib/errors.ts";
 import { type ChangedSetting, changedSettings, restoreSettings } from "../../lib/host/changed-settings.ts";
-import { removeAccepted } from "../../lib/host/foreign-accept.ts";
+import { removeAccepted } from "../../lib/host/firewall/foreign/accept.ts";
 import { drawLinkGroup } from "../../lib/host/link-group.ts";
-import { findTraces, removeTraces, type Traces, tableText } from "../../lib/host/traces.ts";
-import { removeNamedNetns } from "../../lib/linux/named-netns.ts";
-import { NETLINK_NETFILTER, NETLINK_ROUTE, openNetlinkSocket } from "../../lib/linux/netlink-socket.ts";
-import { formatSysctlKey } from "../../lib/linux/sysctl.ts";
+import { findTraces, removeTraces, type Traces, tableText } from "../../lib/host/network/traces.ts";
+import { formatSysctlKey } from "../../lib/linux/files/sysctl.ts";
+import { removeNamedNetns } from "../../lib/linux/namespaces/named-netns.ts";
+import {
+  NETLINK_NETFILTER,
+  NETLINK_ROUTE,
+  openNetlinkSocket,
+} from "../../lib/linux/sockets/netlink-socket.ts";
 import { NetlinkConnection } from "../../lib/netlink/connection.ts";
 import { NFTables } from "../../lib/netlink/nftables/nftables.ts";
-import type { Io } from "../io.ts";
-import { folderOf } from "../node/paths.ts";
+import type { Io } from "../base/io.ts";
+import { folderOf } from "../base/paths.ts";
 import { formatJson } from "../output/json.ts";
 import { type SandboxRecord, SandboxRegistry } from "../sandbox/registry.ts";
 import type { PurgeInput } from "./purge-options.ts";

@@ -1,5 +1,5 @@
 /** `fairlead purge`: takes away what Fairlead made on this machine, for those who uninstall it. */
-import { defineCommand } from "../spec.ts";
+import { defineCommand } from "../base/spec.ts";
 import { PURGE_OPTIONS } from "./purge-options.ts";
 
 export const purge = defineCommand({

@@ -2,17 +2,17 @@
 
 import { Attempts } from "../../lib/attempts.ts";
 import { findLink } from "../../lib/host/links.ts";
-import { readFileIfExists } from "../../lib/linux/files.ts";
-import { NETLINK_ROUTE, openNetlinkSocket } from "../../lib/linux/netlink-socket.ts";
+import { readFileIfExists } from "../../lib/linux/files/files.ts";
+import { NETLINK_ROUTE, openNetlinkSocket } from "../../lib/linux/sockets/netlink-socket.ts";
 import { NetlinkConnection } from "../../lib/netlink/connection.ts";
 import { readCacheEntry } from "../../lib/runtime/cache.ts";
 import { isContainerGone, ownStandpoint, type Witness } from "../../lib/runtime/stale.ts";
-import type { Io } from "../io.ts";
+import type { Io } from "../base/io.ts";
+import type { Input } from "../base/spec.ts";
 import { withContainerLock } from "../node/attach.ts";
 import { type Node, openNode } from "../node/node.ts";
 import type { NODE_OPTIONS } from "../node/options.ts";
 import { pathsOf } from "../node/options.ts";
-import type { Input } from "../spec.ts";
 import { dockerStatus } from "./docker-status.ts";
 
 export function runReap({ args, options }: Input<typeof NODE_OPTIONS>, io: Io): Promise<number> {

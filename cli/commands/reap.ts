@@ -1,6 +1,7 @@
 /** `fairlead reap`: what the agent runs to detach containers that are gone. Nobody types it. */
+
+import { defineCommand } from "../base/spec.ts";
 import { NODE_OPTIONS } from "../node/options.ts";
-import { defineCommand } from "../spec.ts";
 import { COMMON_OPTIONS } from "./common-options.ts";
 
 const { socket } = COMMON_OPTIONS;

@@ -1,6 +1,7 @@
 /** What `fairlead sandbox create` does. */
-import { tryParseContainerUpstream } from "../../lib/host/container-upstreams.ts";
-import type { Io } from "../io.ts";
+import { tryParseContainerUpstream } from "../../lib/runtime/container-upstreams.ts";
+import type { Io } from "../base/io.ts";
+import { WordedError } from "../base/worded-error.ts";
 import { namesOf } from "../node/attach.ts";
 import { PREDEFINED_BRIDGE } from "../node/links.ts";
 import { openNode } from "../node/node.ts";
@@ -8,12 +9,11 @@ import { pathsOf } from "../node/options.ts";
 import { formatJson } from "../output/json.ts";
 import { createSandbox, type SandboxWishes } from "../sandbox/create.ts";
 import { sandboxJson } from "../sandbox/json.ts";
-import { parseExpose, parsePublish } from "../sandbox/publish.ts";
+import { parseExpose, parsePublish } from "../sandbox/ports/publish.ts";
 import type { SandboxRecord } from "../sandbox/registry.ts";
-import { parseExtraHost, parseResolverOption, parseSearch } from "../sandbox/resolver-wishes.ts";
+import { parseExtraHost, parseResolverOption, parseSearch } from "../sandbox/resolver/wishes.ts";
 import { sandboxContainer } from "../sandbox/source.ts";
 import { parseNetworkWish } from "../sandbox/wishes.ts";
-import { WordedError } from "../worded-error.ts";
 import { followNames } from "./network-follow.ts";
 import type { CreateInput } from "./sandbox-options.ts";
 import { warnOfUnserved } from "./unserved-names.ts";

@@ -1,5 +1,5 @@
 /** What `fairlead sandbox exec` does. Writes nothing itself: the terminal belongs to the command. */
-import type { Io } from "../io.ts";
+import type { Io } from "../base/io.ts";
 import { becomeProgram, enterSandbox, findProgram, NOT_FOUND_STATUS } from "../sandbox/enter.ts";
 import { SandboxRegistry } from "../sandbox/registry.ts";
 import { requireSandbox } from "../sandbox/require.ts";

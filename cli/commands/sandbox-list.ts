@@ -1,12 +1,12 @@
 /** What `fairlead sandbox ls` and `inspect` do. */
 import { ResultCache } from "../../lib/runtime/cache.ts";
-import type { Io } from "../io.ts";
+import type { Io } from "../base/io.ts";
 import { formatJson } from "../output/json.ts";
 import { type Column, formatTable } from "../output/table.ts";
 import { formatInstant } from "../output/time.ts";
 import { type InspectedSandbox, inspectSandbox } from "../sandbox/inspect.ts";
 import { sandboxJson } from "../sandbox/json.ts";
-import { formatPorts, publishedPorts } from "../sandbox/ports.ts";
+import { formatPorts, publishedPorts } from "../sandbox/ports/ports.ts";
 import { type SandboxRecord, SandboxRegistry } from "../sandbox/registry.ts";
 import { requireSandbox } from "../sandbox/require.ts";
 import type { InspectInput, ListInput } from "./sandbox-options.ts";

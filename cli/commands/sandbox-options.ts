@@ -1,6 +1,7 @@
 /** Options of `fairlead sandbox …`; where `docker run` has one, it has that name. */
+
+import type { Input, Options } from "../base/spec.ts";
 import { NODE_OPTIONS } from "../node/options.ts";
-import type { Input, Options } from "../spec.ts";
 import { COMMON_OPTIONS } from "./common-options.ts";
 
 const { json: JSON_OPTION, socket: SOCKET_OPTION } = COMMON_OPTIONS;

@@ -1,12 +1,12 @@
 /** What `fairlead sandbox port` does. Source of the words: docker/cli v20.10, cli/command/container/port.go. */
 import { ResultCache } from "../../lib/runtime/cache.ts";
-import type { Io } from "../io.ts";
+import type { Io } from "../base/io.ts";
+import { WordedError } from "../base/worded-error.ts";
 import { formatJson } from "../output/json.ts";
-import { formatHost, type PublishedPort, publishedPorts } from "../sandbox/ports.ts";
-import { parseExpose } from "../sandbox/publish.ts";
+import { formatHost, type PublishedPort, publishedPorts } from "../sandbox/ports/ports.ts";
+import { parseExpose } from "../sandbox/ports/publish.ts";
 import { SandboxRegistry } from "../sandbox/registry.ts";
 import { requireSandbox } from "../sandbox/require.ts";
-import { WordedError } from "../worded-error.ts";
 import type { PortInput } from "./sandbox-options.ts";
 
 export async function runPort(

@@ -1,6 +1,6 @@
 /** What `fairlead sandbox rm` does. */
 import { asFairleadError } from "../../lib/errors.ts";
-import type { Io } from "../io.ts";
+import type { Io } from "../base/io.ts";
 import { type Node, openNode } from "../node/node.ts";
 import { pathsOf } from "../node/options.ts";
 import { errorLine } from "../output/error-line.ts";

@@ -1,5 +1,5 @@
 /** `fairlead sandbox …`: network namespaces with names and networks, without a container runtime. */
-import { defineCommand, type GroupSpec } from "../spec.ts";
+import { defineCommand, type GroupSpec } from "../base/spec.ts";
 import {
   CREATE_OPTIONS,
   EXEC_OPTIONS,

@@ -1,7 +1,7 @@
 /** What `fairlead server` does. */
 import { CONFIG_KEYS, loadConfig, parseConfig, serve } from "../../ipam-server/main.ts";
-import { readHostPrefixes } from "../host-prefixes.ts";
-import type { Io } from "../io.ts";
+import type { Io } from "../base/io.ts";
+import { readHostPrefixes } from "../node/host-prefixes.ts";
 import { showConfigKeys, stderrLogger } from "./daemon-output.ts";
 
 export interface ServerOptions {

@@ -1,5 +1,5 @@
 /** `fairlead server`: the IPAM server. */
-import { defineCommand } from "../spec.ts";
+import { defineCommand } from "../base/spec.ts";
 
 export const server = defineCommand({
   name: "server",

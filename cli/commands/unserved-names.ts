@@ -1,6 +1,6 @@
 /** Tells of names that are recorded, and that no name server can serve. */
 import { isHostName } from "../../lib/addr/host-name.ts";
-import type { Io } from "../io.ts";
+import type { Io } from "../base/io.ts";
 import { warn } from "./network-follow.ts";
 
 export async function warnOfUnserved(io: Io, names: readonly string[]): Promise<void> {

@@ -1,7 +1,7 @@
 /** `fairlead version` */
 import { VERSION } from "../../lib/version.ts";
+import { defineCommand } from "../base/spec.ts";
 import { formatJson } from "../output/json.ts";
-import { defineCommand } from "../spec.ts";
 
 export const version = defineCommand({
   name: "version",

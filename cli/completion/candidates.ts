@@ -3,9 +3,16 @@
  *
  * Shells differ in how they ask and in how they show; all of them ask this.
  */
-import type { ArgumentSpec, CommandSpec, Completion, GroupSpec, OptionSpec, TreeEntry } from "../spec.ts";
+import type {
+  ArgumentSpec,
+  CommandSpec,
+  Completion,
+  GroupSpec,
+  OptionSpec,
+  TreeEntry,
+} from "../base/spec.ts";
 
-export interface Candidate {
+interface Candidate {
   readonly text: string;
   readonly description?: string;
 }
@@ -81,13 +88,14 @@ async function completeCommand(
 ): Promise<Candidates> {
   const current = words.at(-1) ?? "";
   const before = readWords(spec, words.slice(0, -1));
-  if (before.pending !== null) return valuesOf(before.pending, current, before, names);
-  if (!before.optionsEnded && current.startsWith("-")) return completeOption(spec, current, before, names);
+  if (before.pending !== null) return valuesOf(before.pending, current, { before, names });
+  if (!before.optionsEnded && current.startsWith("-"))
+    return completeOption(spec, current, { before, names });
   const argument = argumentAt(spec.arguments, before.args.length);
   if (argument === undefined) return NOTHING;
   // What follows a program's name is that program's business.
   if (spec.passThrough && before.args.length > spec.arguments.length - 1) return { kind: "file" };
-  const found = await candidatesOf(argument.complete ?? "none", current, before, names);
+  const found = await candidatesOf(argument.complete ?? "none", current, { before, names });
   if (found.kind !== "words" || !argument.several) return found;
   return { kind: "words", words: found.words.filter(({ text }) => !before.args.includes(text)) };
 }
@@ -100,6 +108,12 @@ interface Before {
   /** The option whose value comes next. */
   readonly pending: OptionSpec | null;
   readonly optionsEnded: boolean;
+}
+
+/** Where the word stands that is to be completed, and who knows the names that may stand there. */
+interface Place {
+  readonly before: Before;
+  readonly names: NameSource;
 }
 
 /** Reads what is complete already, as the parser would, without minding what is wrong with it. */
@@ -152,23 +166,18 @@ function readOption({ options }: CommandSpec, word: string): ReadOption {
 }
 
 /** `--na`, or `--name=va`: then the values with all that stands before them. */
-async function completeOption(
-  spec: CommandSpec,
-  current: string,
-  before: Before,
-  names: NameSource,
-): Promise<Candidates> {
+async function completeOption(spec: CommandSpec, current: string, place: Place): Promise<Candidates> {
   const equals = current.indexOf("=");
   if (equals > 0) {
     const { option } = readOption(spec, current);
     if (option === undefined) return NOTHING;
-    const found = await valuesOf(option, current.slice(equals + 1), before, names);
+    const found = await valuesOf(option, current.slice(equals + 1), place);
     if (found.kind !== "words") return found;
     const head = current.slice(0, equals + 1);
     return { kind: "words", words: found.words.map((word) => ({ ...word, text: head + word.text })) };
   }
   const open = Object.entries(spec.options).filter(
-    ([name, option]) => isShown(option) && (isRepeatable(option) || !before.given.has(name)),
+    ([name, option]) => isShown(option) && (isRepeatable(option) || !place.before.given.has(name)),
   );
   const all = open.map(([name, { description }]) => ({ text: `--${name}`, description }));
   return ofWords(current, [...all, HELP]);
@@ -178,20 +187,14 @@ function isRepeatable({ kind }: OptionSpec): boolean {
   return kind === "list" || kind === "map";
 }
 
-function valuesOf(
-  option: OptionSpec,
-  current: string,
-  before: Before,
-  names: NameSource,
-): Promise<Candidates> {
-  return candidatesOf(option.complete ?? "none", current, before, names);
+function valuesOf(option: OptionSpec, current: string, place: Place): Promise<Candidates> {
+  return candidatesOf(option.complete ?? "none", current, place);
 }
 
 async function candidatesOf(
   kind: Completion,
   current: string,
-  { options }: Before,
-  names: NameSource,
+  { before: { options }, names }: Place,
 ): Promise<Candidates> {
   if (typeof kind !== "string") {
     return ofWords(

@@ -1,11 +1,11 @@
 /** Names of networks and containers, for completion: what is there now, and nothing at all when it cannot be found out. */
 import { DEFAULT_SOCKET } from "../../lib/daemon/paths.ts";
-import type { Io } from "../io.ts";
+import type { Io } from "../base/io.ts";
+import { DEFAULT_PATHS } from "../base/paths.ts";
+import type { CliService } from "../base/service.ts";
 import { naturalOrder } from "../network/order.ts";
-import { DEFAULT_PATHS } from "../node/paths.ts";
 import { SandboxRegistry } from "../sandbox/registry.ts";
-import type { CliService } from "../service.ts";
-import { withService } from "../with-service.ts";
+import { withService } from "../service/with-service.ts";
 import type { NameSource } from "./candidates.ts";
 
 export function nameSource(io: Io): NameSource {

@@ -60,11 +60,6 @@ export function encodeEmpty(): Uint8Array {
   return new Uint8Array();
 }
 
-/** `ListContainersRequest {repeated string filters = 1}` with one filter. */
-export function encodeContainerFilter(filter: string): Uint8Array {
-  return writeTexts({ 1: filter });
-}
-
 /** `tasks.v1.GetRequest {string container_id = 1; string exec_id = 2}`. */
 export function encodeTaskRequest(containerId: string): Uint8Array {
   return writeTexts({ 1: containerId });

@@ -6,7 +6,7 @@
  */
 import { Client, credentials, Metadata } from "@grpc/grpc-js";
 import { FairleadError } from "../../lib/errors.ts";
-import type { NodePaths } from "../node/paths.ts";
+import type { NodePaths } from "../base/paths.ts";
 import type { Candidate, Container, NetworkMode } from "./container.ts";
 import {
   type ContainerdContainer,
@@ -158,6 +158,11 @@ function merge(first: Candidate, second: Candidate): Candidate {
   };
 }
 
+interface Method {
+  readonly service: string;
+  readonly method: string;
+}
+
 /** Three calls of containerd's API over its socket. */
 class ContainerdApi {
   readonly #client: Client;
@@ -171,18 +176,27 @@ class ContainerdApi {
 
   async namespaces(): Promise<string[]> {
     return decodeNamespaces(
-      (await this.#call("namespaces", "Namespaces/List", encodeEmpty())) ?? new Uint8Array(),
+      (await this.#call({ service: "namespaces", method: "Namespaces/List" }, encodeEmpty())) ??
+        new Uint8Array(),
     );
   }
 
   async containers(namespace: string): Promise<ContainerdContainer[]> {
-    const answer = await this.#call("containers", "Containers/List", encodeEmpty(), namespace);
+    const answer = await this.#call(
+      { service: "containers", method: "Containers/List" },
+      encodeEmpty(),
+      namespace,
+    );
     return decodeContainers(answer ?? new Uint8Array());
   }
 
   /** Null when the container has no task: it does not run. */
   async process(namespace: string, id: string): Promise<ContainerdProcess | null> {
-    const answer = await this.#call("tasks", "Tasks/Get", encodeTaskRequest(id), namespace);
+    const answer = await this.#call(
+      { service: "tasks", method: "Tasks/Get" },
+      encodeTaskRequest(id),
+      namespace,
+    );
     return answer === null ? null : decodeProcess(answer);
   }
 
@@ -191,7 +205,7 @@ class ContainerdApi {
   }
 
   /** Null when containerd says that there is no such thing. */
-  #call(service: string, method: string, request: Uint8Array, namespace = ""): Promise<Uint8Array | null> {
+  #call({ service, method }: Method, request: Uint8Array, namespace = ""): Promise<Uint8Array | null> {
     const metadata = new Metadata();
     if (namespace !== "") metadata.set("containerd-namespace", namespace);
     const path = `/containerd.services.${service}.v1.${method}`;

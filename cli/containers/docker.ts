@@ -5,8 +5,8 @@
  */
 import { FairleadError } from "../../lib/errors.ts";
 import { parseJsonAnswer } from "../../lib/json-answer.ts";
-import type { NodePaths } from "../node/paths.ts";
-import { askText } from "../unix-http.ts";
+import type { NodePaths } from "../base/paths.ts";
+import { askText } from "../base/unix-http.ts";
 import type { Candidate, Container, NetworkMode } from "./container.ts";
 import { processNetns } from "./process.ts";
 

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { TemporaryDirectory } from "../../test/support/ipam-fronts.ts";
-import { DEFAULT_PATHS } from "../node/paths.ts";
+import { TemporaryDirectory } from "../../test/support/ipam/ipam-fronts.ts";
+import { DEFAULT_PATHS } from "../base/paths.ts";
 import { podmanCandidates } from "./podman.ts";
 
 const directory = new TemporaryDirectory();

@@ -4,9 +4,9 @@
  * Source: containers/storage, `containers.json` of the layer store; podman 4.3, libpod/container_internal.go for what
  * lies in `userdata`: `config.json` is the OCI runtime specification, `pidfile` is written by conmon.
  */
-import { listDirectory, readFileIfExists } from "../../lib/linux/files.ts";
-import { netnsIdentity } from "../../lib/linux/named-netns.ts";
-import type { NodePaths } from "../node/paths.ts";
+import { listDirectory, readFileIfExists } from "../../lib/linux/files/files.ts";
+import { netnsIdentity } from "../../lib/linux/namespaces/named-netns.ts";
+import type { NodePaths } from "../base/paths.ts";
 import type { Candidate, Container, NetworkMode } from "./container.ts";
 import { commandLineOf, modeOfNetns, parentOf, processNetns } from "./process.ts";
 

@@ -1,7 +1,7 @@
 /** Processes as /proc shows them: their network namespaces, and whether they are what somebody says. */
-import { readTextFile } from "../../lib/linux/files.ts";
-import { netnsIdentity } from "../../lib/linux/named-netns.ts";
-import { WordedError } from "../worded-error.ts";
+import { readTextFile } from "../../lib/linux/files/files.ts";
+import { netnsIdentity } from "../../lib/linux/namespaces/named-netns.ts";
+import { WordedError } from "../base/worded-error.ts";
 import type { Container, NetworkMode } from "./container.ts";
 
 const OWN_NETNS = "/proc/self/ns/net";

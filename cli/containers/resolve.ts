@@ -5,7 +5,7 @@
  * faster and hides what has the same name further on; `podman:NAME` asks one runtime only. The beginning of an ID must
  * mean one container of all.
  */
-import { WordedError } from "../worded-error.ts";
+import { WordedError } from "../base/worded-error.ts";
 import type { Candidate, Container, ContainerKind, ContainerSource } from "./container.ts";
 
 /** A shorter beginning is a slip more often than a wish. */

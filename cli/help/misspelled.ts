@@ -1,6 +1,7 @@
 /** What is said about a word that is no command. */
+
+import { nearest } from "../base/suggest.ts";
 import { errorLine } from "../output/error-line.ts";
-import { nearest } from "../suggest.ts";
 
 interface Named {
   readonly name: string;

@@ -1,5 +1,5 @@
 /** The parts of a command's manual that the help on the terminal and the manual page have in common. */
-import type { ArgumentSpec, CommandSpec, GroupSpec, OptionSpec } from "../spec.ts";
+import type { ArgumentSpec, CommandSpec, GroupSpec, OptionSpec } from "../base/spec.ts";
 
 /** Name of the program, the first word of every path. */
 export const PROGRAM = "fairlead";

@@ -1,5 +1,5 @@
 /** The help of a command as text for a terminal. */
-import type { Example } from "../spec.ts";
+import type { Example } from "../base/spec.ts";
 import {
   exitStatusOf,
   isGroup,
@@ -17,7 +17,7 @@ const WIDEST = 100;
 const NARROWEST = 40;
 
 /** One line for each command, in a column: name and summary. */
-export interface Listed {
+interface Listed {
   readonly name: string;
   readonly summary: string;
 }
@@ -77,7 +77,7 @@ function listsOf(spec: Spec, width: number): string[] {
   ];
 }
 
-export function listCommands(commands: readonly Listed[], width: number): string[] {
+function listCommands(commands: readonly Listed[], width: number): string[] {
   return rows(
     commands.map(({ name, summary }): Row => [name, summary]),
     width,

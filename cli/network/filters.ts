@@ -4,7 +4,7 @@
  * Source: moby v20.10, api/types/filters, daemon/network/filter.go; the words of the errors are its own.
  */
 import type { Network } from "../../lib/ipam/api.ts";
-import { WordedError } from "../worded-error.ts";
+import { WordedError } from "../base/worded-error.ts";
 
 type Keep = (network: Network) => boolean;
 
@@ -78,7 +78,7 @@ export function isBuiltin({ origin }: Network): boolean {
 }
 
 /** Nobody is attached, and somebody could remove it. */
-export function isDangling(network: Network): boolean {
+function isDangling(network: Network): boolean {
   return network.attachments === 0 && !isBuiltin(network);
 }
 

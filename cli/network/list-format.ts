@@ -3,12 +3,13 @@
  *
  * Source: docker/cli v20.10, cli/command/formatter/formatter.go; `json` by itself is of version 23.
  */
+
+import { WordedError } from "../base/worded-error.ts";
 import { alignTabs } from "../output/columns.ts";
 import { printable } from "../output/printable.ts";
 import { compileTemplate, type Template } from "../template/evaluate.ts";
 import { TemplateError } from "../template/lexer.ts";
 import { GoStruct } from "../template/values.ts";
-import { WordedError } from "../worded-error.ts";
 
 const TABLE = /^table\s+/;
 

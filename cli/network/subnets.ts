@@ -12,7 +12,7 @@ import {
   prefixOf,
 } from "../../lib/addr/prefix.ts";
 import type { SubnetSpec } from "../../lib/ipam/api.ts";
-import { WordedError } from "../worded-error.ts";
+import { WordedError } from "../base/worded-error.ts";
 
 export interface AddressOptions {
   readonly subnets: readonly string[];

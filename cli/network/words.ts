@@ -7,7 +7,7 @@
  * Source: moby v20.10 (daemon/network.go, libnetwork/error.go, libnetwork/ipamutils), docker/cli v20.10.
  */
 import { asFairleadError, type FairleadError } from "../../lib/errors.ts";
-import { WordedError } from "../worded-error.ts";
+import { WordedError } from "../base/worded-error.ts";
 
 /** Docker's words for the rule of the service that was broken; null: our own words are as good. */
 type Words = (error: FairleadError) => string | null;

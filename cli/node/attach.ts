@@ -8,18 +8,18 @@ import { isObject, type JsonObject } from "../../lib/cni/json.ts";
 import { FairleadError } from "../../lib/errors.ts";
 import { hashHex } from "../../lib/hash.ts";
 import type { Network } from "../../lib/ipam/api.ts";
-import { makeDirectories } from "../../lib/linux/files.ts";
-import { LinkProbe } from "../../lib/linux/link-probe.ts";
-import { LockFile } from "../../lib/linux/lock-file.ts";
-import { bootId } from "../../lib/linux/machine.ts";
-import { openNetns } from "../../lib/linux/netns.ts";
+import { makeDirectories } from "../../lib/linux/files/files.ts";
+import { LockFile } from "../../lib/linux/files/lock-file.ts";
+import { openNetns } from "../../lib/linux/namespaces/netns.ts";
+import { bootId } from "../../lib/linux/processes/machine.ts";
+import { LinkProbe } from "../../lib/linux/sockets/link-probe.ts";
 import { type CachedAttachment, isHalfMade, type OwnerNotes } from "../../lib/runtime/cache.ts";
 import { type Conflist, withArgs } from "../../lib/runtime/conflist.ts";
 import type { AddOutcome } from "../../lib/runtime/network-runtime.ts";
 import { unservedCapabilities } from "../../lib/runtime/request-configuration.ts";
 import { evidenceNotes, isNotedNetns } from "../../lib/runtime/stale.ts";
+import { WordedError } from "../base/worded-error.ts";
 import type { Container } from "../containers/container.ts";
-import { WordedError } from "../worded-error.ts";
 import { forgetPorts, withKeptPorts } from "./kept-ports.ts";
 import { checkLinks, forgetLinks, keepLinks, PREDEFINED_BRIDGE } from "./links.ts";
 import { conflistIfThere, conflistOf, resolveNetwork } from "./networks.ts";
@@ -229,7 +229,7 @@ function containerLinks({ plugins }: Conflist, raw: JsonObject | null): string[]
 }
 
 /** Looks for a name of a container among the attachments that this node knows. */
-export function nameIn({ cache }: Node): NameOf {
+function nameIn({ cache }: Node): NameOf {
   return (containerId) => {
     const named = cache.list(containerId).find(({ notes }) => notes?.["name"]);
     return named?.notes?.["name"];

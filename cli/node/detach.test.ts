@@ -1,6 +1,6 @@
 import { type ErrorCode, FairleadError } from "../../lib/errors.ts";
 import { ResultCache } from "../../lib/runtime/cache.ts";
-import { TemporaryDirectory } from "../../test/support/ipam-fronts.ts";
+import { TemporaryDirectory } from "../../test/support/ipam/ipam-fronts.ts";
 import { containersOnNetwork, detach } from "./detach.ts";
 import type { Node } from "./node.ts";
 

@@ -11,8 +11,7 @@ import type { CachedAttachment } from "../../lib/runtime/cache.ts";
 import type { Conflist } from "../../lib/runtime/conflist.ts";
 import type { RuntimeAttachment } from "../../lib/runtime/request-configuration.ts";
 import { isNotedNetns } from "../../lib/runtime/stale.ts";
-import { SandboxRegistry } from "../sandbox/registry.ts";
-import { WordedError } from "../worded-error.ts";
+import { WordedError } from "../base/worded-error.ts";
 import { withContainerLock } from "./attach.ts";
 import { forgetPorts, keepPorts } from "./kept-ports.ts";
 import { forgetLinks, PREDEFINED_BRIDGE } from "./links.ts";
@@ -135,17 +134,4 @@ export function containersOnNetwork(node: Node, networkName: string, reference: 
 
 function means(reference: string, containerId: string, name: string | undefined): boolean {
   return containerId.startsWith(reference) || name === reference;
-}
-
-/**
- * Docker's `disconnect none`: a sandbox that was made without a network may be connected from then on. Returns whether
- * that was what was asked for.
- */
-export function releaseNone({ paths }: Node, containerId: string, networkName: string): boolean {
-  if (networkName !== "none") return false;
-  const registry = new SandboxRegistry(paths.runDirectory);
-  const record = registry.list().find(({ id }) => id === containerId);
-  if (record?.mode !== "none") return false;
-  registry.update({ ...record, mode: "own" });
-  return true;
 }

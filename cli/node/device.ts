@@ -8,10 +8,10 @@ import { formatPrefix, parseInterfaceAddress } from "../../lib/addr/prefix.ts";
 import type { JsonObject } from "../../lib/cni/json.ts";
 import { FairleadError } from "../../lib/errors.ts";
 import { findLink, requireLink } from "../../lib/host/links.ts";
-import { NETLINK_ROUTE, openNetlinkSocket } from "../../lib/linux/netlink-socket.ts";
+import { NETLINK_ROUTE, openNetlinkSocket } from "../../lib/linux/sockets/netlink-socket.ts";
 import { NetlinkConnection } from "../../lib/netlink/connection.ts";
 import { type Conflist, readConflist } from "../../lib/runtime/conflist.ts";
-import { WordedError } from "../worded-error.ts";
+import { WordedError } from "../base/worded-error.ts";
 import { deviceNetworkName } from "./device-name.ts";
 
 /**

@@ -4,12 +4,12 @@
  */
 import { formatPrefix } from "../../lib/addr/prefix.ts";
 import { isObject, type Json, type JsonObject } from "../../lib/cni/json.ts";
-import { listAddresses } from "../../lib/host/addresses.ts";
-import { type AttachedLink, listAttached } from "../../lib/host/attached.ts";
+import { listAddresses } from "../../lib/host/addressing/addresses.ts";
+import { type AttachedLink, listAttached } from "../../lib/host/attachment/attached.ts";
 import { findLink } from "../../lib/host/links.ts";
 import type { FoundAddress, FoundAttachment, FoundNetwork } from "../../lib/ipam/api.ts";
 import { bridgeIfname, OPTION } from "../../lib/ipam/network-options.ts";
-import { statPath } from "../../lib/linux/stat.ts";
+import { statPath } from "../../lib/linux/files/stat.ts";
 import type { NetlinkConnection } from "../../lib/netlink/connection.ts";
 import { type CachedAttachment, ResultCache, resultOf } from "../../lib/runtime/cache.ts";
 import type { Conflist, PluginConfig } from "../../lib/runtime/conflist.ts";
@@ -116,7 +116,9 @@ function networkOf(connection: NetlinkConnection, { name, raw, plugins }: Confli
   if (typeof id !== "string" || plugin === null) return null;
   const link = findLink(connection, String(plugin["bridge"]));
   if (link === null) return null;
-  const gateways = listAddresses(connection, link.ifindex).map(formatPrefix).filter(isGiven);
+  const { subnets } = isObject(raw["fairlead"]) ? raw["fairlead"] : {};
+  const given = listAddresses(connection, link.ifindex).map(formatPrefix).filter(isGiven);
+  const gateways = given.length > 0 ? given : textsIn(subnets);
   if (gateways.length === 0) return null;
   return { id, name, gateways, internal: plugin["internal"] === true, options: optionsOf(id, plugin) };
 }
@@ -140,5 +142,10 @@ function optionsOf(id: string, plugin: JsonObject): Record<string, string> {
     ...(probe === true && { [OPTION.probe]: "on" }),
     ...(isOpen(4) && { [OPTION.gatewayMode4]: "nat-unprotected" }),
     ...(isOpen(6) && { [OPTION.gatewayMode6]: "nat-unprotected" }),
+    // Of both families: what a network does not have makes no difference.
+    ...(plugin["isGateway"] === false && {
+      [OPTION.gatewayMode4]: "isolated",
+      [OPTION.gatewayMode6]: "isolated",
+    }),
   };
 }

@@ -3,10 +3,11 @@
  *
  * It must never be wrong in one direction: who is there keeps its address. So whatever cannot be told counts as there.
  */
-import { listAttached } from "../../lib/host/attached.ts";
-import { bridgeAliasOf } from "../../lib/host/bridge-identity.ts";
+import { listAttached } from "../../lib/host/attachment/attached.ts";
+import { bridgeAliasOf } from "../../lib/host/bridge/identity.ts";
 import { listLinksOfKind } from "../../lib/host/links.ts";
 import type { Lease, Network } from "../../lib/ipam/api.ts";
+import { rulesOf } from "../../lib/ipam/network-options.ts";
 import type { NetlinkConnection } from "../../lib/netlink/connection.ts";
 import { type CachedAttachment, ResultCache } from "../../lib/runtime/cache.ts";
 import { loadConflists } from "../../lib/runtime/conflist-directory.ts";
@@ -18,9 +19,6 @@ export interface Verdict {
   /** For people: what was looked at. */
   readonly evidence: string;
 }
-
-/** Grants so young may be of an ADD that is under way: a plugin gives up after ten seconds. */
-const YOUNG_MS = 10_000;
 
 const BRIDGE = "fairlead-bridge";
 
@@ -56,16 +54,14 @@ export class Holders {
   }
 
   /**
+   * Of an attachment for which no call is under way, as its lock tells: an ADD has a lease before it has a link.
    * @param network of the lease; null where the service does not say
-   * @param nowMs infinity when it is known that no call for the attachment is under way
    */
-  judge(lease: Lease, network: Network | null, nowMs: number): Verdict {
+  judge(lease: Lease, network: Network | null): Verdict {
     const key = textOf(lease);
     const link = this.#links.get(key);
     if (link !== undefined) return { holder: "there", evidence: `link ${link}` };
     const entry = this.#cached.get(key) ?? null;
-    if (lease.acquiredAt !== null && nowMs - Date.parse(lease.acquiredAt) < YOUNG_MS)
-      return { holder: "unknown", evidence: "granted a moment ago" };
     if (this.#hasHashes) return { holder: "unknown", evidence: "a link whose alias tells no key" };
     if (this.#makesLink(lease, entry, network)) return { holder: "gone", evidence: "no link on this host" };
     if (entry === null || entry.netns === "") return { holder: "unknown", evidence: "nothing here tells" };
@@ -78,7 +74,7 @@ export class Holders {
   #makesLink(lease: Lease, entry: CachedAttachment | null, network: Network | null): boolean {
     if (entry !== null) return entry.conflist.plugins[0]?.type === BRIDGE;
     // Interface plugins of ours record one; another plugin that runs `fairlead-ipam` has none to give.
-    if (lease.mac === "" || network === null || network.driver !== "bridge") return false;
+    if (lease.mac === "" || network === null || !rulesOf(network.driver)?.isBridged) return false;
     return network.origin !== "conflist" || this.#isOfOurBridge(network.name);
   }
 

@@ -3,7 +3,12 @@
  * is connected to and that can publish has them. One file a container, in the run directory: gone after a reboot, as containers are.
  */
 import { decodeJson, isObject, type Json, type JsonObject } from "../../lib/cni/json.ts";
-import { makeDirectories, readFileIfExists, removeFile, writeFileDurable } from "../../lib/linux/files.ts";
+import {
+  makeDirectories,
+  readFileIfExists,
+  removeFile,
+  writeFileDurable,
+} from "../../lib/linux/files/files.ts";
 import type { Conflist } from "../../lib/runtime/conflist.ts";
 import type { Node } from "./node.ts";
 

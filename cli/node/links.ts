@@ -6,8 +6,8 @@ import {
   parseContainerLink,
   removeContainerLinks,
   writeContainerLinks,
-} from "../../lib/host/container-links.ts";
-import { WordedError } from "../worded-error.ts";
+} from "../../lib/runtime/named-links.ts";
+import { WordedError } from "../base/worded-error.ts";
 import type { Node } from "./node.ts";
 
 export const PREDEFINED_BRIDGE = "bridge";

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { FairleadError } from "../../lib/errors.ts";
 import type { Network } from "../../lib/ipam/api.ts";
-import { TemporaryDirectory } from "../../test/support/ipam-fronts.ts";
+import { TemporaryDirectory } from "../../test/support/ipam/ipam-fronts.ts";
 import { conflistIfThere, resolveNetwork } from "./networks.ts";
 import type { Node } from "./node.ts";
 

@@ -3,7 +3,7 @@ import { FairleadError } from "../../lib/errors.ts";
 import type { Network } from "../../lib/ipam/api.ts";
 import type { Conflist } from "../../lib/runtime/conflist.ts";
 import { findConflist, loadConflists } from "../../lib/runtime/conflist-directory.ts";
-import { WordedError } from "../worded-error.ts";
+import { WordedError } from "../base/worded-error.ts";
 import type { Node } from "./node.ts";
 
 export interface NamedNetwork {

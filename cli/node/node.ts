@@ -3,8 +3,8 @@ import { WORKER_SOCKET_NAME } from "../../lib/resident/place.ts";
 import { ResultCache } from "../../lib/runtime/cache.ts";
 import { NetworkRuntime } from "../../lib/runtime/network-runtime.ts";
 import { processExec } from "../../lib/runtime/process-exec.ts";
-import { tellWatcher } from "../io.ts";
-import { folderOf, type NodePaths } from "./paths.ts";
+import { tellWatcher } from "../base/io.ts";
+import { folderOf, type NodePaths } from "../base/paths.ts";
 import { ServiceReader } from "./service-reader.ts";
 
 const SYSTEM_PLUGINS = "/opt/cni/bin";

@@ -1,7 +1,7 @@
 /** Options of every command about containers: where this node keeps what. */
 import { DEFAULT_CNI_CONF_DIR, DEFAULT_SOCKET } from "../../lib/daemon/paths.ts";
-import type { Options, OptionValues } from "../spec.ts";
-import { DEFAULT_PATHS, type NodePaths } from "./paths.ts";
+import { DEFAULT_PATHS, type NodePaths } from "../base/paths.ts";
+import type { Options, OptionValues } from "../base/spec.ts";
 
 const hidden = (description: string, fallback: string) =>
   ({ kind: "text", value: "path", complete: "file", hidden: true, description, fallback }) as const;

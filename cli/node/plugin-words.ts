@@ -4,7 +4,7 @@
  */
 import { DelegateError } from "../../lib/cni/errors.ts";
 import { ERROR_TABLE, type ErrorCode } from "../../lib/errors.ts";
-import { WordedError } from "../worded-error.ts";
+import { WordedError } from "../base/worded-error.ts";
 
 /** Names of containers by their CNI container IDs; undefined where nobody knows one. */
 export type NameOf = (containerId: string) => string | undefined;

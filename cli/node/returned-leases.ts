@@ -7,21 +7,16 @@
  */
 
 import { FairleadError } from "../../lib/errors.ts";
-import { attachmentLockOffset, openAttachmentLocks } from "../../lib/host/attachment-lock.ts";
 import type { AttachmentKey, Lease } from "../../lib/ipam/api.ts";
-import { SyscallError } from "../../lib/linux/errno.ts";
-import type { RangeLock } from "../../lib/linux/range-lock.ts";
-import { sleepMs } from "../../lib/linux/stdio.ts";
+import { SyscallError } from "../../lib/linux/calls/errno.ts";
 import type { NetlinkConnection } from "../../lib/netlink/connection.ts";
-import { CLI_CALLER, type CliService } from "../service.ts";
+import { CLI_CALLER, type CliService } from "../base/service.ts";
 import { type Found, textOf } from "./found.ts";
+import { HeldAttachments } from "./held-attachments.ts";
 import { type HolderPlaces, Holders, type Verdict } from "./holders.ts";
 
-/** A call that has just been answered is about to let go of its attachment. All of them together are waited for so long. */
-const PATIENCE_MS = 100;
-
 /** An attachment by the store alone. */
-export interface ReturnedAttachment {
+interface ReturnedAttachment {
   readonly key: AttachmentKey;
   /** Without prefix length. */
   readonly addresses: readonly string[];
@@ -60,26 +55,32 @@ export async function releaseReturned(
   const bound = await service.listLeases({ state: "bound" });
   const attachments = byAttachment(bound.filter((lease) => !reported.has(textOf(lease))));
   if (attachments.length === 0) return NOTHING_RETURNED;
-  const locks = openLocksIfPossible();
-  if (locks instanceof SyscallError)
-    return { ...NOTHING_RETURNED, problems: [`what nobody reported stays leased: ${locks.message}`] };
+  const held = openLocksIfPossible();
+  if (held instanceof SyscallError)
+    return { ...NOTHING_RETURNED, problems: [`what nobody reported stays leased: ${held.message}`] };
   try {
-    const judged = await judge(service, holdAll(locks, attachments), surroundings);
+    // Without those for which a call is under way: it knows better what becomes of them.
+    const free = new Set(held.holdAll(attachments.map(([lease]) => lease)));
+    const judged = await judge(
+      service,
+      attachments.filter(([lease]) => free.has(lease)),
+      surroundings,
+    );
     const release = new Release(service);
     for (const one of judged) {
       await release.one(one);
-      locks.unlock(attachmentLockOffset(one.key));
+      held.letGo(one.key);
     }
     return release.outcome;
   } finally {
-    locks.close();
+    held.close();
   }
 }
 
 /** Whether a call is under way cannot be told without them. */
-function openLocksIfPossible(): RangeLock | SyscallError {
+function openLocksIfPossible(): HeldAttachments | SyscallError {
   try {
-    return openAttachmentLocks();
+    return new HeldAttachments();
   } catch (thrown) {
     if (thrown instanceof SyscallError) return thrown;
     throw thrown;
@@ -94,19 +95,6 @@ function byAttachment(leases: readonly Lease[]): Leases[] {
     else group.push(lease);
   }
   return [...groups.values()];
-}
-
-/** Without those for which a call is under way: it knows better what becomes of them. */
-function holdAll(locks: RangeLock, attachments: readonly Leases[]): Leases[] {
-  const giveUpAt = performance.now() + PATIENCE_MS;
-  return attachments.filter(([lease]) => {
-    const offset = attachmentLockOffset(lease);
-    while (!locks.tryLock(offset)) {
-      if (performance.now() > giveUpAt) return false;
-      sleepMs(1);
-    }
-    return true;
-  });
 }
 
 interface Judged extends Verdict {
@@ -126,7 +114,7 @@ async function judge(
     const [{ networkName, containerId, ifname }] = leases;
     const key = { networkName, containerId, ifname };
     const network = networks.get(networkName) ?? null;
-    return { key, leases, ...holders.judge(leases[0], network, Number.POSITIVE_INFINITY) };
+    return { key, leases, ...holders.judge(leases[0], network) };
   });
 }
 

@@ -1,7 +1,7 @@
 /** Questions to the IPAM service that wait for their answer in place. */
 import { FairleadError } from "../../lib/errors.ts";
 import type { Endpoint, EndpointFilter, Network } from "../../lib/ipam/api.ts";
-import { askService, type ServiceTarget } from "../service-direct.ts";
+import { askService, type ServiceTarget } from "../service/ask-service.ts";
 
 const TIMEOUT_MS = 10_000;
 
@@ -19,7 +19,7 @@ export class ServiceReader {
    */
   findNetwork(name: string): Network | null {
     try {
-      return askService(this.#target, "getNetwork", { name }) as Network;
+      return askService(this.#target, "getNetwork", { name });
     } catch (thrown) {
       if (thrown instanceof FairleadError && thrown.code === "not-found") return null;
       throw thrown;
@@ -27,7 +27,6 @@ export class ServiceReader {
   }
 
   listEndpoints(filter: EndpointFilter): readonly Endpoint[] {
-    const answer = askService(this.#target, "listEndpoints", filter) as { endpoints: readonly Endpoint[] };
-    return answer.endpoints;
+    return askService(this.#target, "listEndpoints", filter);
   }
 }

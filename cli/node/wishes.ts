@@ -7,7 +7,7 @@ import { parseMac } from "../../lib/addr/mac.ts";
 import { parsePrefix, prefixContains } from "../../lib/addr/prefix.ts";
 import type { JsonObject } from "../../lib/cni/json.ts";
 import type { Network } from "../../lib/ipam/api.ts";
-import { WordedError } from "../worded-error.ts";
+import { WordedError } from "../base/worded-error.ts";
 import { PREDEFINED_BRIDGE } from "./links.ts";
 
 export interface PortMapping {

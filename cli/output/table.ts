@@ -47,12 +47,45 @@ export function formatTable<Row>(
   rows: readonly Row[],
   width: number | null,
 ): string {
-  const all = columns.map((column) => layOut(column, rows));
-  const shown = width === null ? all : withoutDropped(all, width);
-  const widths = narrow(shown, width);
-  const lines = [shown.map(({ column }, at) => pad(column.heading, widths[at] ?? 0, column))];
-  for (let row = 0; row < rows.length; row += 1) lines.push(...linesOf(shown, widths, row));
-  return `${lines.map((line) => line.join(" ".repeat(GAP)).trimEnd()).join("\n")}\n`;
+  return new TableWriter(columns, width).write(rows);
+}
+
+/**
+ * A table that is written as its rows come: the first ones decide which columns there are. A column that proves too narrow later is wider
+ * from there on; on a terminal another is then narrower, where it may be.
+ */
+export class TableWriter<Row> {
+  readonly #columns: readonly Column<Row>[];
+  readonly #width: number | null;
+  #before: readonly Laid<Row>[] | null = null;
+
+  constructor(columns: readonly Column<Row>[], width: number | null) {
+    this.#columns = columns;
+    this.#width = width;
+  }
+
+  /** The next rows as text; the headings come before the first. */
+  write(rows: readonly Row[]): string {
+    const shown = this.#layOut(rows);
+    const widths = narrow(shown, this.#width);
+    const lines =
+      this.#before === null
+        ? [shown.map(({ column }, at) => pad(column.heading, widths[at] ?? 0, column))]
+        : [];
+    for (let row = 0; row < rows.length; row += 1) lines.push(...linesOf(shown, widths, row));
+    this.#before = shown.map((laid) => ({ ...laid, cells: [] }));
+    return `${lines.map((line) => line.join(" ".repeat(GAP)).trimEnd()).join("\n")}\n`;
+  }
+
+  #layOut(rows: readonly Row[]): readonly Laid<Row>[] {
+    if (this.#before !== null) return this.#before.map((laid) => widened(laid, layOut(laid.column, rows)));
+    const all = this.#columns.map((column) => layOut(column, rows));
+    return this.#width === null ? all : withoutDropped(all, this.#width);
+  }
+}
+
+function widened<Row>(before: Laid<Row>, now: Laid<Row>): Laid<Row> {
+  return { ...now, wanted: Math.max(before.wanted, now.wanted), least: Math.max(before.least, now.least) };
 }
 
 function layOut<Row>(column: Column<Row>, rows: readonly Row[]): Laid<Row> {

@@ -6,9 +6,9 @@ import { attach } from "../node/attach.ts";
 import { conflistIfThere, conflistOf, resolveNetwork } from "../node/networks.ts";
 import type { Node } from "../node/node.ts";
 import type { PortMapping } from "../node/wishes.ts";
-import { hostPortChooser } from "./free-ports.ts";
-import { chooseHostPorts, isOpen } from "./host-ports.ts";
-import type { PublishWish } from "./publish.ts";
+import { hostPortChooser } from "./ports/free.ts";
+import { chooseHostPorts, isOpen } from "./ports/host.ts";
+import type { PublishWish } from "./ports/publish.ts";
 import { publishingNetwork } from "./way-out.ts";
 import type { NetworkWish } from "./wishes.ts";
 

@@ -2,20 +2,26 @@
 import { isHostName } from "../../lib/addr/host-name.ts";
 import { FairleadError } from "../../lib/errors.ts";
 import { setLinkUp } from "../../lib/host/links.ts";
-import { createNamedNetns, namedNetnsPath, removeNamedNetns } from "../../lib/linux/named-netns.ts";
-import { NETLINK_ROUTE, openNetlinkSocketIn } from "../../lib/linux/netlink-socket.ts";
-import { openNetns } from "../../lib/linux/netns.ts";
+import {
+  createNamedNetns,
+  namedNetnsPath,
+  removeNamedNetns,
+} from "../../lib/linux/namespaces/named-netns.ts";
+import { openNetns } from "../../lib/linux/namespaces/netns.ts";
+import { hostname as hostnameHere } from "../../lib/linux/processes/machine.ts";
+import { NETLINK_ROUTE, openNetlinkSocketIn } from "../../lib/linux/sockets/netlink-socket.ts";
 import { NetlinkConnection } from "../../lib/netlink/connection.ts";
 import { UndoStack } from "../../lib/undo.ts";
+import { WordedError } from "../base/worded-error.ts";
 import { attachmentsOf } from "../node/attach.ts";
 import { detachAll } from "../node/detach.ts";
 import type { Node } from "../node/node.ts";
-import { WordedError } from "../worded-error.ts";
 import { connectAll } from "./connect-all.ts";
 import { writeSandboxFiles } from "./files.ts";
-import { requireUsableServers } from "./name-servers.ts";
-import type { ContainerPort, PublishWish } from "./publish.ts";
+import { requireSandboxName } from "./name.ts";
+import type { ContainerPort, PublishWish } from "./ports/publish.ts";
 import { type SandboxRecord, SandboxRegistry } from "./registry.ts";
+import { requireUsableServers } from "./resolver/name-servers.ts";
 import { sandboxContainer } from "./source.ts";
 import type { NetworkWish } from "./wishes.ts";
 
@@ -29,7 +35,7 @@ export interface SandboxWishes {
   readonly exposedPorts: readonly ContainerPort[];
   readonly nameservers: readonly string[];
   readonly resolver: Pick<SandboxRecord, "search" | "resolverOptions" | "extraHosts">;
-  /** Default: the name; where that is no host name, the beginning of the ID. */
+  /** Default: the name; where that is no host name, the beginning of the ID; in the host's network the host's. */
   readonly hostname?: string;
 }
 
@@ -38,8 +44,6 @@ const DEFAULT_NETWORK: NetworkWish = { reference: "bridge", wishes: {} };
 /** Modes that Docker gives the names of networks. */
 const MODES = new Set(["host", "none"]);
 
-/** Docker's rule for containers. */
-const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
 /** Source: include/uapi/linux/utsname.h __NEW_UTS_LEN. */
 const HOSTNAME_BYTES = 64;
 /** As many digits of an ID as Docker's default host name has. */
@@ -66,12 +70,7 @@ export function createSandbox(node: Node, wishes: SandboxWishes): SandboxRecord 
 
 function newRecord(wishes: SandboxWishes): SandboxRecord {
   const { name, networks, nameservers, exposedPorts, hostname } = wishes;
-  if (!NAME.test(name)) {
-    throw new WordedError(
-      "invalid-config",
-      `Invalid container name (${name}), only ${NAME.source.slice(1, -1)} are allowed`,
-    );
-  }
+  requireSandboxName(name);
   if (hostname !== undefined && !isUtsName(hostname))
     throw new WordedError("invalid-config", `invalid hostname format: ${hostname}`);
   const [mode, id] = [modeOf(networks), randomId()];
@@ -83,12 +82,18 @@ function newRecord(wishes: SandboxWishes): SandboxRecord {
     id,
     netns: mode === "host" ? "" : namedNetnsPath(name),
     mode,
-    hostname: hostname ?? (isUtsName(name) ? name : id.slice(0, SHORT_ID)),
+    hostname: hostname ?? defaultHostname({ name, id, mode }),
     createdAt: new Date().toISOString(),
     nameservers,
     ...wishes.resolver,
     ...(exposedPorts.length > 0 && { exposedPorts }),
   };
+}
+
+/** In the host's network the host's own: /etc/hosts is the host's there, too. */
+function defaultHostname({ name, id, mode }: Pick<SandboxRecord, "name" | "id" | "mode">): string {
+  if (mode === "host") return hostnameHere();
+  return isUtsName(name) ? name : id.slice(0, SHORT_ID);
 }
 
 /** What the kernel takes, /etc/hosts holds in one word, and a name server can serve. */

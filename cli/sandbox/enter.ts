@@ -10,8 +10,9 @@
  *
  * Source: setns(2), unshare(2), mount_namespaces(7).
  */
-import { replaceProcess } from "../../lib/linux/exec.ts";
-import { pathExists } from "../../lib/linux/files.ts";
+
+import { pathExists } from "../../lib/linux/files/files.ts";
+import { statPath } from "../../lib/linux/files/stat.ts";
 import {
   CLONE_FS,
   CLONE_NEWNS,
@@ -23,14 +24,14 @@ import {
   restoreSignals,
   setHostname,
   unshare,
-} from "../../lib/linux/namespace-calls.ts";
-import { enterNetns, openNetns } from "../../lib/linux/netns.ts";
-import { statPath } from "../../lib/linux/stat.ts";
-import { WordedError } from "../worded-error.ts";
+} from "../../lib/linux/namespaces/namespace-calls.ts";
+import { enterNetns, openNetns } from "../../lib/linux/namespaces/netns.ts";
+import { replaceProcess } from "../../lib/linux/processes/exec.ts";
+import { WordedError } from "../base/worded-error.ts";
 import type { SandboxFiles, SandboxRecord } from "./registry.ts";
 
 /** Exit statuses of shells and of Docker. */
-export const NOT_EXECUTABLE_STATUS = 126;
+const NOT_EXECUTABLE_STATUS = 126;
 export const NOT_FOUND_STATUS = 127;
 
 const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -55,7 +56,7 @@ export function enterSandbox(record: SandboxRecord, files: SandboxFiles): void {
   unshare(CLONE_FS);
   unshare(CLONE_NEWNS | CLONE_NEWUTS);
   // What is mounted on the host later shows inside, nothing shows the other way round.
-  mount("", "/", MS_SLAVE | MS_REC, "none");
+  mount("", "/", { flags: MS_SLAVE | MS_REC, type: "none" });
   if (record.mode !== "host") {
     bindOver(files.resolvConf, "/etc/resolv.conf");
     bindOver(files.hosts, "/etc/hosts");
@@ -77,7 +78,7 @@ function openNetnsOf({ name, netns }: SandboxRecord) {
 
 /** A host that lacks the file gets none: a mount needs something to lie on. */
 function bindOver(source: string, target: string): void {
-  if (pathExists(target)) mount(source, target, MS_BIND);
+  if (pathExists(target)) mount(source, target, { flags: MS_BIND });
 }
 
 /** Becomes the program. Returns only when it cannot be executed: the exit status that says so. */

@@ -1,8 +1,8 @@
 import type { CachedAttachment } from "../../lib/runtime/cache.ts";
 import { readConflist } from "../../lib/runtime/conflist.ts";
 import { hosts, resolvConf } from "./files.ts";
-import { requireUsableServers } from "./name-servers.ts";
 import type { SandboxRecord } from "./registry.ts";
+import { requireUsableServers } from "./resolver/name-servers.ts";
 
 const RECORD: SandboxRecord = {
   name: "web",
@@ -51,6 +51,15 @@ test("the host's search domains and options come behind the networks'; the netwo
   expect(resolvConf(RECORD, [], host)).toContain(
     "nameserver 192.0.2.1\nsearch corp.example svc\noptions edns0 ndots:5\n",
   );
+});
+
+test("domains that the agent took over from the host are the host's of now, not those of the ADD", () => {
+  const raw = { name: "front", fairlead: { networkId: "f".repeat(64) }, plugins: [{ type: "p" }] };
+  const old = attachment("front", "10.1.0.2/24", { nameservers: ["10.1.0.1"], search: ["old.example"] });
+  const ours = { ...old, conflist: readConflist(raw, "front") };
+  const host = { nameservers: [], search: ["new.example"], options: [] };
+  expect(resolvConf(RECORD, [ours], host)).toContain("\nsearch new.example\n");
+  expect(resolvConf(RECORD, [old], host)).toContain("\nsearch old.example new.example\n");
 });
 
 test("what the user named takes the place of it", () => {

@@ -4,16 +4,17 @@
  * They are bound into the mount namespaces of running processes, which follow the file and not its name. So they are
  * changed in place: the new text over the old, then the end cut off.
  */
+import { isObject } from "../../lib/cni/json.ts";
 import type { ResultDns } from "../../lib/cni/result.ts";
-import { closeFd } from "../../lib/linux/errno.ts";
-import { O_CREAT, O_WRONLY, openFile } from "../../lib/linux/files.ts";
-import { truncate } from "../../lib/linux/namespace-calls.ts";
-import { writeAll } from "../../lib/linux/stdio.ts";
+import { type HostResolver, readHostResolver } from "../../lib/host/host-resolver.ts";
+import { closeFd } from "../../lib/linux/calls/errno.ts";
+import { O_CREAT, O_WRONLY, openFile } from "../../lib/linux/files/files.ts";
+import { writeAll } from "../../lib/linux/files/stdio.ts";
+import { truncate } from "../../lib/linux/namespaces/namespace-calls.ts";
 import { type CachedAttachment, resultOf } from "../../lib/runtime/cache.ts";
-import { type HostResolver, readHostResolver } from "./host-resolver.ts";
-import { nameserversOf } from "./name-servers.ts";
 import type { SandboxFiles, SandboxRecord } from "./registry.ts";
-import { HOST_GATEWAY } from "./resolver-wishes.ts";
+import { nameserversOf } from "./resolver/name-servers.ts";
+import { HOST_GATEWAY } from "./resolver/wishes.ts";
 
 /** What the C library reads. Source: resolv.conf(5), MAXNS. */
 const MAX_NAMESERVERS = 3;
@@ -35,7 +36,7 @@ export function resolvConf(
 ): string {
   const sections = attachments.flatMap((attachment) => resultOf(attachment)?.dns ?? []);
   const nameservers = nameserversOf(record, attachments, host);
-  const search = searchOf(record, sections, host);
+  const search = searchOf(record, attachments.flatMap(sectionWithSearch), host);
   const options = optionsOf(record, sections, host);
   const lines = [
     `# Written by fairlead for sandbox ${record.name}.`,
@@ -46,6 +47,13 @@ export function resolvConf(
     ...(options.length > 0 ? [`options ${options.join(" ")}`] : []),
   ];
   return `${lines.join("\n")}\n`;
+}
+
+/** What the agent wrote are the host's domains as they were at ADD; those of now come from the host. */
+function sectionWithSearch(attachment: CachedAttachment): readonly ResultDns[] {
+  const { fairlead } = attachment.conflist.raw;
+  const dns = resultOf(attachment)?.dns;
+  return isObject(fairlead) || dns === undefined ? [] : [dns];
 }
 
 /** Those that the user named take the place of all others; "." alone: none. Else the networks', then the host's. */

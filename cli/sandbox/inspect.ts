@@ -1,6 +1,6 @@
 /** A sandbox as `ls` and `inspect` show it, in Docker's words where Docker has them. */
 import { type CachedAttachment, type ResultCache, resultOf } from "../../lib/runtime/cache.ts";
-import { portsObject, publishedPorts } from "./ports.ts";
+import { portsObject, publishedPorts } from "./ports/ports.ts";
 import type { SandboxRecord } from "./registry.ts";
 import { sandboxContainer } from "./source.ts";
 

@@ -1,8 +1,8 @@
 /** A sandbox in the shape of `--json`: that of all commands, where `inspect` without it has Docker's. Pure. */
 import type { ResultCache } from "../../lib/runtime/cache.ts";
 import { type InspectedNetwork, inspectSandbox } from "./inspect.ts";
-import { type PublishedPort, publishedPorts } from "./ports.ts";
-import type { ContainerPort } from "./publish.ts";
+import { type PublishedPort, publishedPorts } from "./ports/ports.ts";
+import type { ContainerPort } from "./ports/publish.ts";
 import type { SandboxRecord } from "./registry.ts";
 
 export interface SandboxJson {

@@ -5,7 +5,6 @@
  * cache of results, which is not.
  */
 import { FairleadError } from "../../lib/errors.ts";
-import { removeContainerUpstreams, writeContainerUpstreams } from "../../lib/host/container-upstreams.ts";
 import {
   listDirectory,
   makeDirectories,
@@ -13,10 +12,11 @@ import {
   removeDirectory,
   removeFile,
   writeFileDurable,
-} from "../../lib/linux/files.ts";
-import { LockFile } from "../../lib/linux/lock-file.ts";
-import type { ContainerPort } from "./publish.ts";
-import type { ExtraHost } from "./resolver-wishes.ts";
+} from "../../lib/linux/files/files.ts";
+import { LockFile } from "../../lib/linux/files/lock-file.ts";
+import { removeContainerUpstreams, writeContainerUpstreams } from "../../lib/runtime/container-upstreams.ts";
+import type { ContainerPort } from "./ports/publish.ts";
+import type { ExtraHost } from "./resolver/wishes.ts";
 
 export interface SandboxRecord {
   readonly name: string;
@@ -73,11 +73,12 @@ export class SandboxRegistry {
 
   /** Adds a sandbox; of two that add one name at once, one succeeds. False when the name is taken. */
   add(record: SandboxRecord): boolean {
-    makeDirectories(this.files(record.id).folder);
+    makeDirectories(this.#folder);
     const lock = new LockFile(`${this.#folder}/.lock`);
     try {
       lock.lock("exclusive", LOCK_LIMIT_MS);
       if (this.find(record.name) !== null) return false;
+      makeDirectories(this.files(record.id).folder);
       this.#write(record);
       return true;
     } finally {

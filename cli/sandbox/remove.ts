@@ -1,11 +1,11 @@
 /** Removes a sandbox with all that it holds on its networks; also one whose network namespace is gone. */
 import { Attempts } from "../../lib/attempts.ts";
-import { listDirectory } from "../../lib/linux/files.ts";
-import { netnsIdentity, removeNamedNetns } from "../../lib/linux/named-netns.ts";
+import { listDirectory } from "../../lib/linux/files/files.ts";
+import { netnsIdentity, removeNamedNetns } from "../../lib/linux/namespaces/named-netns.ts";
+import { WordedError } from "../base/worded-error.ts";
 import { commandLineOf, processNetns } from "../containers/process.ts";
 import { detachAll } from "../node/detach.ts";
 import type { Node } from "../node/node.ts";
-import { WordedError } from "../worded-error.ts";
 import { type SandboxRecord, SandboxRegistry } from "./registry.ts";
 import { sandboxContainer } from "./source.ts";
 

@@ -1,5 +1,5 @@
 /** The sandbox that a reference means. */
-import { WordedError } from "../worded-error.ts";
+import { WordedError } from "../base/worded-error.ts";
 import type { SandboxRecord, SandboxRegistry } from "./registry.ts";
 
 /** @throws WordedError `unknown-container`; `invalid-config` when the beginning of an ID means several. */

@@ -1,8 +1,8 @@
 /** Sandboxes as containers that networks are connected to. */
 
-import { netnsIdentity } from "../../lib/linux/named-netns.ts";
+import { netnsIdentity } from "../../lib/linux/namespaces/named-netns.ts";
+import type { NodePaths } from "../base/paths.ts";
 import type { Candidate, Container, ContainerSource } from "../containers/container.ts";
-import type { NodePaths } from "../node/paths.ts";
 import { type SandboxRecord, SandboxRegistry } from "./registry.ts";
 
 export function sandboxSource({ runDirectory }: NodePaths): ContainerSource {

@@ -1,7 +1,7 @@
 /** On which of its networks a sandbox publishes its ports: the one that its answers leave by. Pure. */
 import { isObject, type Json } from "../../lib/cni/json.ts";
 import type { Conflist } from "../../lib/runtime/conflist.ts";
-import { WordedError } from "../worded-error.ts";
+import { WordedError } from "../base/worded-error.ts";
 
 export interface NetworkChoice {
   readonly conflist: Conflist;

@@ -1,6 +1,7 @@
 /** What `fairlead sandbox create` is told, in the forms of `docker run`. */
+
+import { WordedError } from "../base/worded-error.ts";
 import type { AttachmentWishes } from "../node/wishes.ts";
-import { WordedError } from "../worded-error.ts";
 
 export interface NetworkWish {
   readonly reference: string;

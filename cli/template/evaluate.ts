@@ -146,12 +146,12 @@ class Run {
       throw this.#error(source, `can't give argument to non-function ${source.text}`);
     }
     fields.forEach((field, at) => {
-      value = this.#field(value, field, at === fields.length - 1 ? args : [], source);
+      value = this.#field(value, { name: field, source }, at === fields.length - 1 ? args : []);
     });
     return value;
   }
 
-  #field(value: GoValue, name: string, args: readonly GoValue[], source: Source): GoValue {
+  #field(value: GoValue, { name, source }: Field, args: readonly GoValue[]): GoValue {
     if (value instanceof GoStruct) {
       const method = Object.hasOwn(value.methods, name) ? value.methods[name] : undefined;
       if (method !== undefined) return method(args);
@@ -191,6 +191,11 @@ class Run {
     const column = at - (before.lastIndexOf("\n") + 1);
     return new TemplateError(`template: :${line}:${column}: executing "" at <${text}>: ${message}`);
   }
+}
+
+interface Field {
+  readonly name: string;
+  readonly source: Source;
 }
 
 function fieldProblem(name: string, value: GoValue, isLoose = false): string {

@@ -72,7 +72,7 @@ export function readTokens(template: string): Token[] {
     if (text !== "") tokens.push({ kind: "text", text, at });
     if (open < 0) break;
     const start = open + OPEN.length + (trimsBefore ? 1 : 0);
-    ({ at, trimNext } = readAction(template, open, start, tokens));
+    ({ at, trimNext } = readAction(template, { open, start }, tokens));
   }
   tokens.push({ kind: "end", text: "", at: template.length });
   return tokens;
@@ -88,10 +88,17 @@ interface After {
   readonly trimNext: boolean;
 }
 
+interface Action {
+  /** Where its braces open. */
+  readonly open: number;
+  /** Where it starts behind them. */
+  readonly start: number;
+}
+
 const COMMENT = /\s*\/\*[\s\S]*?\*\/\s*(-?)\}\}/y;
 
 /** Reads what stands between the braces. */
-function readAction(template: string, open: number, start: number, tokens: Token[]): After {
+function readAction(template: string, { open, start }: Action, tokens: Token[]): After {
   COMMENT.lastIndex = start;
   const comment = COMMENT.exec(template);
   if (comment !== null) return { at: COMMENT.lastIndex, trimNext: comment[1] === "-" };

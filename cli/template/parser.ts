@@ -44,7 +44,7 @@ export type Operand = { readonly source: Source } & (
 );
 
 /** What the fields of a path are looked up in. */
-export type Base =
+type Base =
   | { readonly kind: "dot" }
   | { readonly kind: "variable"; readonly name: string }
   | { readonly kind: "pipe"; readonly pipe: Pipe };

@@ -8,7 +8,8 @@ export function formatPrintf(format: string, args: readonly GoValue[]): string {
   const rest = [...args];
   const text = format.replace(
     VERB,
-    (_, flag: string, width: string, precision: string | undefined, verb: string) => {
+    (...match: [whole: string, flag: string, width: string, precision: string | undefined, verb: string]) => {
+      const [, flag, width, precision, verb] = match;
       if (verb === "%") return "%";
       if (rest.length === 0) return `%!${verb}(MISSING)`;
       const value = convert(verb, rest.shift() ?? null);

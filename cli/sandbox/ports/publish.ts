@@ -3,10 +3,10 @@
  *
  * Source of the rules: docker/go-connections nat.ParsePortSpec; docker/cli opts convertToStandardNotation for `published=…`.
  */
-import { tryParseAddress } from "../../lib/addr/address.ts";
-import { WordedError } from "../worded-error.ts";
+import { tryParseAddress } from "../../../lib/addr/address.ts";
+import { WordedError } from "../../base/worded-error.ts";
 
-export const PROTOCOLS = ["tcp", "udp", "sctp"] as const;
+const PROTOCOLS = ["tcp", "udp", "sctp"] as const;
 export type Protocol = (typeof PROTOCOLS)[number];
 
 /** A port of the container, as it wants to be reached. */

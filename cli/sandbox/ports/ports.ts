@@ -1,6 +1,6 @@
 /** The ports that a sandbox has published, as its attachments say, in the forms in which Docker shows them. Pure. */
-import { isObject, type Json } from "../../lib/cni/json.ts";
-import { type CachedAttachment, resultOf } from "../../lib/runtime/cache.ts";
+import { isObject, type Json } from "../../../lib/cni/json.ts";
+import { type CachedAttachment, resultOf } from "../../../lib/runtime/cache.ts";
 import type { ContainerPort } from "./publish.ts";
 
 export interface PublishedPort {

@@ -1,6 +1,6 @@
 /** The service and the agent as commands use them. */
-import type { IpamService } from "../lib/ipam/api.ts";
-import type { SyncAnswer } from "../lib/rpc/agent-api.ts";
+import type { IpamService } from "../../lib/ipam/api.ts";
+import type { SyncAnswer } from "../../lib/rpc/agent-api.ts";
 
 /** What commands ask of the service. The server fills in who calls. */
 export type CliService = Pick<
@@ -12,8 +12,10 @@ export type CliService = Pick<
   | "removeNetwork"
   | "networkStatus"
   | "listLeases"
+  | "streamLeases"
   | "listEndpoints"
-  | "whoHad"
+  | "streamEndpoints"
+  | "streamTenancies"
   | "checkConsistency"
   | "reserve"
   | "unreserve"

@@ -1,20 +1,20 @@
 /** Every place where containers are looked for, in the order of the search. Each is loaded when it is reached. */
-import { pathExists } from "../../lib/linux/files.ts";
-import type { NodePaths } from "../node/paths.ts";
+import { pathExists } from "../../lib/linux/files/files.ts";
+import type { NodePaths } from "../base/paths.ts";
+import type { Candidate, ContainerKind, ContainerSource } from "../containers/container.ts";
 import { sandboxSource } from "../sandbox/source.ts";
-import type { Candidate, ContainerKind, ContainerSource } from "./container.ts";
 
 export function containerSources(paths: NodePaths): readonly ContainerSource[] {
   return [
     sandboxSource(paths),
     whenThere("podman", paths.podmanRoot, async (reference) =>
-      (await import("./podman.ts")).podmanCandidates(paths, reference),
+      (await import("../containers/podman.ts")).podmanCandidates(paths, reference),
     ),
     whenThere("docker", paths.dockerSocket, async (reference) =>
-      (await import("./docker.ts")).dockerCandidates(paths, reference),
+      (await import("../containers/docker.ts")).dockerCandidates(paths, reference),
     ),
     whenThere("containerd", paths.containerdSocket, async (reference) =>
-      (await import("./containerd.ts")).containerdCandidates(paths, reference),
+      (await import("../containers/containerd.ts")).containerdCandidates(paths, reference),
     ),
   ];
 }

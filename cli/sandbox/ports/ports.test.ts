@@ -1,5 +1,5 @@
-import type { CachedAttachment } from "../../lib/runtime/cache.ts";
-import { readConflist } from "../../lib/runtime/conflist.ts";
+import type { CachedAttachment } from "../../../lib/runtime/cache.ts";
+import { readConflist } from "../../../lib/runtime/conflist.ts";
 import { formatHost, formatPorts, portsObject, publishedPorts } from "./ports.ts";
 
 const attachment = (portMappings: readonly object[], addresses: readonly string[], raw: object = {}) =>

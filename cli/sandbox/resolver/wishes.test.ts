@@ -1,4 +1,4 @@
-import { parseExtraHost, parseResolverOption, parseSearch } from "./resolver-wishes.ts";
+import { parseExtraHost, parseResolverOption, parseSearch } from "./wishes.ts";
 
 test.each([
   ["db:10.0.0.1", { name: "db", address: "10.0.0.1" }],

@@ -30,13 +30,14 @@ export function parseCommandLine(spec: CommandSpec, argv: readonly string[], pat
   const values = new Map<string, Value>();
   const args: string[] = [];
   const rest = [...argv];
+  const reading = { options: spec.options, rest, values };
   for (let word = rest.shift(); word !== undefined; word = rest.shift()) {
     if (word === "--") {
       args.push(...rest);
       break;
     }
-    if (word.startsWith("--")) parseLong(spec.options, word, rest, values);
-    else if (word.startsWith("-") && word !== "-") parseShort(spec.options, word, rest, values);
+    if (word.startsWith("--")) parseLong(word, reading);
+    else if (word.startsWith("-") && word !== "-") parseShort(word, reading);
     else {
       args.push(word);
       if (!spec.passThrough) continue;
@@ -49,7 +50,20 @@ export function parseCommandLine(spec: CommandSpec, argv: readonly string[], pat
   return { args, options };
 }
 
-function parseLong(options: Options, word: string, rest: string[], values: Map<string, Value>): void {
+/** What a word is read by: the options that there are, the words that follow it, and the values so far. */
+interface Reading {
+  readonly options: Options;
+  readonly rest: string[];
+  readonly values: Map<string, Value>;
+}
+
+/** An option and the name that it goes by. */
+interface NamedOption<Spec extends OptionSpec = OptionSpec> {
+  readonly name: string;
+  readonly option: Spec;
+}
+
+function parseLong(word: string, { options, rest, values }: Reading): void {
   const equals = word.indexOf("=");
   const name = word.slice(2, equals < 0 ? undefined : equals);
   const option = Object.hasOwn(options, name) ? options[name] : undefined;
@@ -57,11 +71,11 @@ function parseLong(options: Options, word: string, rest: string[], values: Map<s
   if (!option) throw unknownOption(options, name);
   const text = equals < 0 ? implied(option, rest) : word.slice(equals + 1);
   if (text === undefined) throw new UsageError("option", `flag needs an argument: --${name}`);
-  store(name, option, text, values);
+  store({ name, option }, text, values);
 }
 
 /** `-qf x`: every letter is an option; the first that takes a value takes the rest of the word, or the next one. */
-function parseShort(options: Options, word: string, rest: string[], values: Map<string, Value>): void {
+function parseShort(word: string, { options, rest, values }: Reading): void {
   for (let letters = word.slice(1); letters !== ""; ) {
     const letter = letters.slice(0, 1);
     const after = letters.slice(1);
@@ -74,7 +88,7 @@ function parseShort(options: Options, word: string, rest: string[], values: Map<
     const alone = option.kind === "switch" && !after.startsWith("=");
     const text = alone ? "true" : valueAfter(after, rest);
     if (text === undefined) throw new UsageError("option", `flag needs an argument: '${letter}' in ${word}`);
-    store(name, option, text, values);
+    store({ name, option }, text, values);
     letters = alone ? after : "";
   }
 }
@@ -90,21 +104,21 @@ function implied(option: OptionSpec, rest: string[]): string | undefined {
   return option.kind === "switch" ? "true" : rest.shift();
 }
 
-function store(name: string, option: OptionSpec, text: string, values: Map<string, Value>): void {
-  const problem = option.check?.(text) ?? null;
-  if (problem !== null) throw invalidValue(name, option, text, problem);
-  values.set(name, combine(name, option, text, values.get(name)));
+function store(named: NamedOption, text: string, values: Map<string, Value>): void {
+  const problem = named.option.check?.(text) ?? null;
+  if (problem !== null) throw invalidValue(named, text, problem);
+  values.set(named.name, combine(named, text, values.get(named.name)));
 }
 
 /** What an option is worth after one more value for it. */
-function combine(name: string, option: OptionSpec, text: string, before: Value): Value {
+function combine({ name, option }: NamedOption, text: string, before: Value): Value {
   switch (option.kind) {
     case "switch":
-      return readSwitch(name, option, text);
+      return readSwitch({ name, option }, text);
     case "integer":
-      return readInteger(name, option, text);
+      return readInteger({ name, option }, text);
     case "text":
-      return checkChoice(name, option, text);
+      return checkChoice({ name, option }, text);
     case "list":
       return [...((before as string[] | undefined) ?? []), ...(option.commas ? text.split(",") : [text])];
     case "map": {
@@ -119,29 +133,25 @@ function combine(name: string, option: OptionSpec, text: string, before: Value):
 const TRUE = new Set(["1", "t", "T", "true", "TRUE", "True"]);
 const FALSE = new Set(["0", "f", "F", "false", "FALSE", "False"]);
 
-function readSwitch(name: string, option: OptionSpec, text: string): boolean {
+function readSwitch(named: NamedOption, text: string): boolean {
   if (TRUE.has(text)) return true;
   if (FALSE.has(text)) return false;
-  throw invalidValue(
-    name,
-    option,
-    text,
-    `strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`,
-  );
+  throw invalidValue(named, text, `strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`);
 }
 
-function readInteger(name: string, option: OptionSpec, text: string): number {
+function readInteger(named: NamedOption, text: string): number {
   const value = /^[+-]?\d+$/.test(text) ? Number(text) : Number.NaN;
   if (Number.isSafeInteger(value)) return value;
-  throw invalidValue(name, option, text, `strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
+  throw invalidValue(named, text, `strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
 }
 
-function checkChoice(name: string, option: OptionSpec & { kind: "text" }, text: string): string {
+function checkChoice(named: NamedOption<OptionSpec & { kind: "text" }>, text: string): string {
+  const { option } = named;
   if (option.choices === undefined || option.choices.includes(text)) return text;
-  throw invalidValue(name, option, text, `it is one of ${option.choices.join(", ")}`);
+  throw invalidValue(named, text, `it is one of ${option.choices.join(", ")}`);
 }
 
-function invalidValue(name: string, { short }: OptionSpec, text: string, problem: string): UsageError {
+function invalidValue({ name, option: { short } }: NamedOption, text: string, problem: string): UsageError {
   const flag = short === undefined ? `--${name}` : `-${short}, --${name}`;
   return new UsageError("option", `invalid argument ${JSON.stringify(text)} for "${flag}" flag: ${problem}`);
 }

@@ -1,6 +1,7 @@
 /** Which ports of the host are taken for those that were left open. */
-import type { PortMapping } from "../node/wishes.ts";
-import { WordedError } from "../worded-error.ts";
+
+import { WordedError } from "../../base/worded-error.ts";
+import type { PortMapping } from "../../node/wishes.ts";
 import type { Protocol, PublishWish } from "./publish.ts";
 
 /** One port of the host, as something may be in its way. */

@@ -1,7 +1,7 @@
 /** `--dns-search`, `--dns-option` and `--add-host`, in the forms and words of `docker run`. */
-import { tryParseAddress } from "../../lib/addr/address.ts";
-import { isHostName } from "../../lib/addr/host-name.ts";
-import { WordedError } from "../worded-error.ts";
+import { tryParseAddress } from "../../../lib/addr/address.ts";
+import { isHostName } from "../../../lib/addr/host-name.ts";
+import { WordedError } from "../../base/worded-error.ts";
 
 /** Docker's word for the gateway of the sandbox, in the place of an address. */
 export const HOST_GATEWAY = "host-gateway";

@@ -3,7 +3,7 @@
  *
  * Everything else says `operation object: reason; hint`; these say what Docker says, and nothing else.
  */
-import { type ErrorCode, FairleadError } from "../lib/errors.ts";
+import { type ErrorCode, FairleadError } from "../../lib/errors.ts";
 
 export class WordedError extends FairleadError {
   constructor(code: ErrorCode, message: string, cause?: unknown) {

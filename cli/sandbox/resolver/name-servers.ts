@@ -1,10 +1,14 @@
 /** Which name servers a sandbox's resolv.conf has. */
-import { isObject } from "../../lib/cni/json.ts";
-import { tryParseContainerUpstream } from "../../lib/host/container-upstreams.ts";
-import { type CachedAttachment, resultOf } from "../../lib/runtime/cache.ts";
-import { WordedError } from "../worded-error.ts";
-import type { HostResolver } from "./host-resolver.ts";
-import type { SandboxRecord } from "./registry.ts";
+import { isObject } from "../../../lib/cni/json.ts";
+import type { HostResolver } from "../../../lib/host/host-resolver.ts";
+import { type CachedAttachment, resultOf } from "../../../lib/runtime/cache.ts";
+import { tryParseContainerUpstream } from "../../../lib/runtime/container-upstreams.ts";
+import { WordedError } from "../../base/worded-error.ts";
+
+/** What a sandbox's record says of name servers. */
+interface NamedServers {
+  readonly nameservers: readonly string[];
+}
 
 const DNS_PORT = 53;
 /** Plugins whose networks have their gateway on the host. */
@@ -16,7 +20,7 @@ const OUR_IPAM = "fairlead-ipam";
  * sandbox, so that it finds the names of its networks, too.
  */
 export function nameserversOf(
-  record: SandboxRecord,
+  record: NamedServers,
   attachments: readonly CachedAttachment[],
   host: HostResolver,
 ): readonly string[] {
@@ -27,7 +31,7 @@ export function nameserversOf(
 }
 
 /** A resolv.conf names no ports. Source: resolv.conf(5). */
-function directServers({ nameservers }: SandboxRecord): string[] {
+function directServers({ nameservers }: NamedServers): string[] {
   const servers = nameservers.flatMap((text) => tryParseContainerUpstream(text) ?? []);
   return servers.filter(({ port }) => port === DNS_PORT).map(({ address }) => address);
 }
@@ -36,7 +40,7 @@ function directServers({ nameservers }: SandboxRecord): string[] {
  * In the sandbox's resolv.conf a server on another port than 53 cannot be; where a network serves names it need not be.
  * @throws WordedError
  */
-export function requireUsableServers(record: SandboxRecord, attachments: readonly CachedAttachment[]): void {
+export function requireUsableServers(record: NamedServers, attachments: readonly CachedAttachment[]): void {
   const { nameservers } = record;
   if (directServers(record).length === nameservers.length) return;
   if (attachments.some((one) => servedBy(one).length > 0)) return;

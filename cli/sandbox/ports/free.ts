@@ -1,13 +1,13 @@
 /** Ports of this host that nobody listens on and no container has. */
-import { type Address, parseAddress } from "../../lib/addr/address.ts";
-import { type HostPort, overlaps } from "../../lib/host/firewall-portmap-holder.ts";
-import { readPublishedPorts } from "../../lib/host/firewall-portmap-state.ts";
-import { NETLINK_NETFILTER, openNetlinkSocket } from "../../lib/linux/netlink-socket.ts";
-import { isPortTaken } from "../../lib/linux/port-probe.ts";
-import { readSysctl } from "../../lib/linux/sysctl.ts";
-import { NetlinkConnection } from "../../lib/netlink/connection.ts";
-import { NFTables } from "../../lib/netlink/nftables/nftables.ts";
-import type { HostPortChoice, PortChooser } from "./host-ports.ts";
+import { type Address, parseAddress } from "../../../lib/addr/address.ts";
+import { type HostPort, overlaps } from "../../../lib/host/firewall/ports/holder.ts";
+import { readPublishedPorts } from "../../../lib/host/firewall/ports/state.ts";
+import { readSysctl } from "../../../lib/linux/files/sysctl.ts";
+import { NETLINK_NETFILTER, openNetlinkSocket } from "../../../lib/linux/sockets/netlink-socket.ts";
+import { isPortTaken } from "../../../lib/linux/sockets/port-probe.ts";
+import { NetlinkConnection } from "../../../lib/netlink/connection.ts";
+import { NFTables } from "../../../lib/netlink/nftables/nftables.ts";
+import type { HostPortChoice, PortChooser } from "./host.ts";
 
 /** Docker's, where the kernel does not say. */
 const DEFAULT_RANGE = [32768, 60999] as const;

@@ -1,4 +1,4 @@
-import { chooseHostPorts, type HostPortChoice } from "./host-ports.ts";
+import { chooseHostPorts, type HostPortChoice } from "./host.ts";
 import { parsePublish } from "./publish.ts";
 
 function chosen(texts: readonly string[], busy: readonly number[] = [], start = 0): number[] {

@@ -1,19 +1,20 @@
 /**
  * One exchange over a unix socket by plain system calls, waited for in place.
  *
- * Most commands ask one question and end. Loading an HTTP client would take longer than the question.
+ * For what happens between the steps of an attachment, which are system calls that wait, too, and for the agent's one answer after
+ * them. Everything else asks by service-http.ts.
  */
-import { errorFromJson } from "../lib/errors.ts";
+import { errorFromJson } from "../../lib/errors.ts";
 import {
-  encodeTextRequest,
+  encodeRequest,
   type HttpResponse,
   type HttpVersion,
   isCompleteResponse,
   parseResponse,
-} from "../lib/ipam/http-message.ts";
-import { parseJsonAnswer } from "../lib/json-answer.ts";
-import { beginExchange } from "../lib/linux/stream-socket.ts";
-import type { RequestParts } from "../lib/rpc/operations.ts";
+} from "../../lib/ipam/http-message.ts";
+import type { RequestParts } from "../../lib/ipam/operations.ts";
+import { parseJsonAnswer } from "../../lib/json-answer.ts";
+import { beginExchange } from "../../lib/linux/sockets/stream-socket.ts";
 
 /** A list of half a million leases has some 300 MB. What asks has to hold it, and nothing else. */
 const LONGEST_ANSWER_BYTES = 2 ** 30;
@@ -32,7 +33,7 @@ export interface Asking {
 /** @throws FairleadError `unavailable`, `timeout`, `decode-failure` */
 export function askText({ method, target, body = "" }: RequestParts, asking: Asking): HttpResponse {
   const { socket, timeoutMs, onSlow, httpVersion } = asking;
-  const request = encodeTextRequest(method, target, body, httpVersion);
+  const request = encodeRequest({ method, target, body, version: httpVersion });
   const pending = beginExchange(socket, request, {
     timeoutMs,
     isComplete: isCompleteResponse,
