@@ -5,10 +5,11 @@
  */
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import type { Figure, Verdict } from "./figures.ts";
-import { acquireMany } from "./load.ts";
-import { waitForQuietMoment } from "./quiet.ts";
-import { type Summary, summarize } from "./statistics.ts";
+import { profileFigures, readGroups } from "./grant-profile.ts";
+import type { Figure, Verdict } from "./harness/figures.ts";
+import { acquireMany } from "./harness/load.ts";
+import { waitForQuietMoment } from "./harness/quiet.ts";
+import { type Summary, summarize } from "./harness/statistics.ts";
 
 export interface AllocationOptions {
   readonly socket: string;
@@ -29,20 +30,23 @@ interface Rate {
   readonly latencyMs: Summary;
 }
 
-/** Two figures per number of callers: allocations per second against SQLite inserts per second, and latency. */
+/** Figures per number of callers: allocations per second against SQLite inserts per second, latency, and where it comes from. */
 export async function measureAllocations(options: AllocationOptions): Promise<Figure[]> {
   waitForQuietMoment();
   const baseline = insertLoop(join(options.folder, "baseline.sqlite"), options.seconds);
   const figures: Figure[] = [];
   for (const callers of options.callers) {
     const { socket, seconds } = options;
+    const before = await readGroups(socket);
     const report = await acquireMany({ socket, networkName: "load", subnet: SUBNET, callers, seconds });
     const rate = {
       perSecond: report.latenciesMs.length / report.seconds,
       latencyMs: summarize(report.latenciesMs),
     };
+    const after = await readGroups(socket);
     const group = insertLoop(join(options.folder, `group-${callers}.sqlite`), seconds, callers);
     figures.push(...allocationFigures(callers, rate, { single: baseline, group }));
+    figures.push(...profileFigures(nameOf(callers), before, after));
   }
   return figures;
 }
@@ -70,6 +74,10 @@ function insertLoop(file: string, seconds: number, rows = 1): Rate {
   return { perSecond: (latencies.length * rows) / (elapsed / 1000), latencyMs: summarize(latencies) };
 }
 
+function nameOf(callers: number): string {
+  return `allocations, ${callers} callers`;
+}
+
 interface Baselines {
   /** One row per transaction. */
   readonly single: Rate;
@@ -79,12 +87,11 @@ interface Baselines {
 
 function allocationFigures(callers: number, ours: Rate, { single, group }: Baselines): Figure[] {
   const p99 = ours.latencyMs.p99 / group.latencyMs.p99;
-  const name = `allocations, ${callers} callers`;
+  const name = nameOf(callers);
   return [
     rateFigure(
       name,
-      ours,
-      single,
+      { ours, baseline: single },
       verdictAt(callers, `≥ ${TARGET.perSecond}/s`, ours.perSecond >= TARGET.perSecond),
     ),
     {
@@ -102,7 +109,12 @@ function verdictAt(callers: number, target: string, passed: boolean): Verdict | 
   return callers === TARGET.callers ? { target, passed } : null;
 }
 
-function rateFigure(name: string, ours: Rate, baseline: Rate, verdict: Verdict | null): Figure {
+interface Rates {
+  readonly ours: Rate;
+  readonly baseline: Rate;
+}
+
+function rateFigure(name: string, { ours, baseline }: Rates, verdict: Verdict | null): Figure {
   const value = ours.perSecond / baseline.perSecond;
   return {
     name,

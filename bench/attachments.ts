@@ -3,12 +3,12 @@
  * side: in every round each cell has one turn, in random order, each sample behind a quiet moment. A drift of the machine then
  * hits all cells alike.
  */
-import type { BenchNetwork, Contestant } from "./contestants.ts";
-import { compare, type Figure } from "./figures.ts";
-import type { ContainerPool } from "./host.ts";
-import { type BenchAttachment, NetworkOperations, type Timing } from "./operations.ts";
-import { waitForQuietMoment } from "./quiet.ts";
-import { type Random, shuffled } from "./statistics.ts";
+import type { BenchNetwork, Contestant } from "./harness/contestants.ts";
+import { compare, type Figure } from "./harness/figures.ts";
+import type { ContainerPool } from "./harness/host.ts";
+import { type BenchAttachment, NetworkOperations, type Timing } from "./harness/operations.ts";
+import { waitForQuietMoment } from "./harness/quiet.ts";
+import { type Random, shuffled } from "./harness/statistics.ts";
 
 /** What every measurement of this file needs. */
 export interface BenchHost {
@@ -21,9 +21,9 @@ export interface BenchHost {
 
 /** `alone`: ours without a resident worker. */
 export type Side = "ours" | "alone" | "reference";
-export const SIDES: readonly Side[] = ["ours", "alone", "reference"];
+const SIDES: readonly Side[] = ["ours", "alone", "reference"];
 /** Those that are held against the reference, and what their figures are called. */
-export const RIVALS = [
+const RIVALS = [
   { side: "ours", mark: "" },
   { side: "alone", mark: ", without a worker" },
 ] as const;

@@ -16,8 +16,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { createAgentClient } from "../lib/rpc/agent-client.ts";
 import { createHttpClient } from "../lib/rpc/http-client.ts";
-import { deleteNetns, netnsPath, run } from "./host.ts";
-import { waitForQuietMachine } from "./quiet.ts";
+import { deleteNetns, netnsPath, run } from "./harness/host.ts";
+import { waitForQuietMachine } from "./harness/quiet.ts";
 
 const SUBNET = "10.61.0.0/16";
 const OURS = "10.61.0.1";
@@ -50,14 +50,14 @@ interface Setting {
   readonly flooded: boolean;
 }
 
-const CLIENT = join(import.meta.dirname, "../test/support/dns-client.ts");
+const CLIENT = join(import.meta.dirname, "../test/support/dns/dns-client.ts");
 
 function start(netns: string, argv: readonly string[], stdio: "pipe" | number = "pipe"): ChildProcess {
   const words = [`--net=${netnsPath(netns)}`, "--", ...argv];
   return spawn("nsenter", words, { stdio: ["pipe", stdio, typeof stdio === "number" ? stdio : "inherit"] });
 }
 
-/** `test/support/dns-client.ts` in a netns, line by line. */
+/** `test/support/dns/dns-client.ts` in a netns, line by line. */
 class Client {
   readonly #child: ChildProcess;
   readonly #lines: AsyncIterator<string>;

@@ -7,10 +7,10 @@
  * Usage: node --experimental-ffi bench/main.ts [options], see {@link USAGE}
  */
 import { spawn } from "node:child_process";
-import { netnsPath } from "./host.ts";
-import { parseOptions, USAGE } from "./options.ts";
+import { netnsPath } from "./harness/host.ts";
+import { parseOptions, USAGE } from "./harness/options.ts";
+import { type Stage, withStage } from "./harness/stage.ts";
 import { measure } from "./run.ts";
-import { type Stage, withStage } from "./stage.ts";
 
 /** Set in the second run: the stage that the first one set. */
 const STAGE_VARIABLE = "FAIRLEAD_BENCH_STAGE";
@@ -36,6 +36,7 @@ async function main(args: readonly string[]): Promise<number> {
   // Costs every start of a Node process 40 ms, and everything that is started from here inherits it.
   delete process.env["NODE_EXTRA_CA_CERTS"];
   if (args.includes("--networks")) return (await import("./networks.ts")).networksMain(args);
+  if (args.includes("--leases")) return (await import("./leases.ts")).leasesMain(args);
   const options = parseOptions(args);
   const stage = process.env[STAGE_VARIABLE];
   if (stage === undefined) return withStage(options, (made) => runSelf(args, made));

@@ -6,7 +6,7 @@ import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { deleteNetns, netnsPath, run, waitUntil } from "./host.ts";
+import { deleteNetns, netnsPath, run, waitUntil } from "./harness/host.ts";
 
 /** By their paths: another client may come first in PATH. */
 const DOCKER = "/usr/bin/docker";

@@ -10,19 +10,19 @@ import { closeSync, openSync, writeFileSync } from "node:fs";
 import { cpus, release, totalmem } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import type { EnvironmentFacts } from "./environment.ts";
-import { compare, type Figure, type Samples } from "./figures.ts";
-import { netnsPath, run } from "./host.ts";
+import type { EnvironmentFacts } from "./harness/environment.ts";
+import { compare, type Figure, type Samples } from "./harness/figures.ts";
+import { netnsPath, run } from "./harness/host.ts";
+import { waitForQuietMachine, waitForQuietMoment } from "./harness/quiet.ts";
+import { formatReport } from "./harness/report.ts";
+import { prepareCommand, spawn, wait } from "./harness/spawn.ts";
+import { type Random, seededRandom, shuffled } from "./harness/statistics.ts";
 import {
   NETWORK_COMMANDS,
   type NetworkCommand,
   type NetworksStage,
   withNetworksStage,
 } from "./networks-stage.ts";
-import { waitForQuietMachine, waitForQuietMoment } from "./quiet.ts";
-import { formatReport } from "./report.ts";
-import { prepareCommand, spawn, wait } from "./spawn.ts";
-import { type Random, seededRandom, shuffled } from "./statistics.ts";
 
 /** Set in the second run: the stage that the first one set. */
 const STAGE_VARIABLE = "FAIRLEAD_BENCH_NETWORKS";
@@ -87,7 +87,7 @@ function measure(stage: NetworksStage, { json, quick, seed }: NetworksOptions): 
   const samples = newSamples();
   for (let round = 0; round < ROUNDS[extent]; round += 1) {
     for (const side of shuffled<Side>(["ours", "reference"], random))
-      measureRound(stage, side, round, samples);
+      measureRound(stage, { side, round }, samples);
   }
   const figures = NETWORK_COMMANDS.map((command) => figureOf(command, samples[command], random));
   const environment: EnvironmentFacts = {
@@ -118,7 +118,12 @@ function figureOf(command: NetworkCommand, samples: Samples, random: Random): Fi
   return compare(`network ${command}`, samples, { ...target, random });
 }
 
-function measureRound(stage: NetworksStage, side: Side, round: number, samples: MutableSamples): void {
+interface Round {
+  readonly side: Side;
+  readonly round: number;
+}
+
+function measureRound(stage: NetworksStage, { side, round }: Round, samples: MutableSamples): void {
   const name = `bench${round}`;
   const arguments_: Readonly<Record<NetworkCommand, readonly string[]>> = {
     create: [name],
@@ -129,7 +134,7 @@ function measureRound(stage: NetworksStage, side: Side, round: number, samples: 
     rm: [name],
   };
   for (const command of ["create", "connect", "inspect", "ls", "disconnect", "rm"] as const) {
-    const argv = commandLine(stage, side, command, arguments_[command]);
+    const argv = commandLine(stage, side, [command, ...arguments_[command]]);
     samples[command][side].push(timeOf(argv));
   }
 }
@@ -137,8 +142,7 @@ function measureRound(stage: NetworksStage, side: Side, round: number, samples: 
 function commandLine(
   { docker, fairlead, places }: NetworksStage,
   side: Side,
-  command: NetworkCommand,
-  args: readonly string[],
+  [command, ...args]: readonly [NetworkCommand, ...string[]],
 ): readonly string[] {
   if (side === "reference") return [...docker, "network", command, ...args];
   return [fairlead, "network", command, ...places[command], ...args];

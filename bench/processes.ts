@@ -3,11 +3,11 @@ import { execFileSync } from "node:child_process";
 import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type BenchHost, newAttachment, newCell } from "./attachments.ts";
-import { compare, type Figure } from "./figures.ts";
-import type { NetworkOperations } from "./operations.ts";
-import { waitForQuietMoment } from "./quiet.ts";
-import { type PreparedCommand, prepareCommand, spawn, wait } from "./spawn.ts";
-import { shuffled } from "./statistics.ts";
+import { compare, type Figure } from "./harness/figures.ts";
+import type { NetworkOperations } from "./harness/operations.ts";
+import { waitForQuietMoment } from "./harness/quiet.ts";
+import { type PreparedCommand, prepareCommand, spawn, wait } from "./harness/spawn.ts";
+import { shuffled } from "./harness/statistics.ts";
 
 const KIB_PER_MIB = 1024;
 const GNU_TIME = "/usr/bin/time";

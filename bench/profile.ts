@@ -6,7 +6,7 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type BenchHost, newAttachment, newCell } from "./attachments.ts";
-import type { BenchAttachment, NetworkOperations, Verb } from "./operations.ts";
+import type { BenchAttachment, NetworkOperations, Verb } from "./harness/operations.ts";
 
 const TRACE_TIMEOUT_MS = 30_000;
 /** Heading and the costliest calls. */
@@ -17,16 +17,16 @@ export function profileOperations(host: BenchHost): string {
   const { operations } = newCell(host, "ours", true);
   operations.time("ADD", newAttachment(host.containers.reserve()));
   const attachment = newAttachment(host.containers.next());
-  const tables = (["ADD", "DEL"] as const).map((verb) => profile(host, operations, verb, attachment));
+  const tables = (["ADD", "DEL"] as const).map((verb) => profile(host, operations, { verb, attachment }));
   return tables.join("\n\n");
 }
 
-function profile(
-  host: BenchHost,
-  operations: NetworkOperations,
-  verb: Verb,
-  attachment: BenchAttachment,
-): string {
+interface ProfiledCall {
+  readonly verb: Verb;
+  readonly attachment: BenchAttachment;
+}
+
+function profile(host: BenchHost, operations: NetworkOperations, { verb, attachment }: ProfiledCall): string {
   const { env, inputFile } = operations.describe(verb, attachment);
   const summaryFile = join(host.folder, "profile");
   const { error, status } = spawnSync(

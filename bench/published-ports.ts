@@ -3,11 +3,11 @@
  * conflists have it, and for comparison in two; the reference has two.
  */
 import { type BenchHost, newAttachment, newNetwork, type Side } from "./attachments.ts";
-import { ChainOperations, type PublishingAttachment } from "./chain.ts";
-import { compare, type Figure } from "./figures.ts";
-import type { Timing } from "./operations.ts";
-import { waitForQuietMoment } from "./quiet.ts";
-import { shuffled } from "./statistics.ts";
+import { ChainOperations, type PublishingAttachment } from "./harness/chain.ts";
+import { compare, type Figure } from "./harness/figures.ts";
+import type { Timing } from "./harness/operations.ts";
+import { waitForQuietMoment } from "./harness/quiet.ts";
+import { shuffled } from "./harness/statistics.ts";
 
 /** One contestant, in one way. */
 interface Way {

@@ -1,7 +1,7 @@
 /** One run of the benchmark on a stage that is set: every measurement, then the table and the JSON. */
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { startWorkerPool, type WorkerPool } from "../agent/worker-pool.ts";
+import { startWorkerPool, type WorkerPool } from "../agent/workers/pool.ts";
 import { silentLogger } from "../lib/log.ts";
 import { WORKER_SOCKET_NAME } from "../lib/resident/place.ts";
 import { measureAllocations } from "./allocations.ts";
@@ -12,18 +12,18 @@ import {
   measureGrowth,
   measureSequential,
 } from "./attachments.ts";
-import { FairleadContestant, ReferenceContestant } from "./contestants.ts";
-import { environmentFacts } from "./environment.ts";
-import type { Figure } from "./figures.ts";
-import { ContainerPool } from "./host.ts";
-import type { Options } from "./options.ts";
+import { FairleadContestant, ReferenceContestant } from "./harness/contestants.ts";
+import { environmentFacts } from "./harness/environment.ts";
+import type { Figure } from "./harness/figures.ts";
+import { ContainerPool } from "./harness/host.ts";
+import type { Options } from "./harness/options.ts";
+import { waitForQuietMachine } from "./harness/quiet.ts";
+import { formatReport } from "./harness/report.ts";
+import type { Stage } from "./harness/stage.ts";
+import { seededRandom, summarize } from "./harness/statistics.ts";
 import { highWaterMarkMib, measureMemory, measureStart } from "./processes.ts";
 import { profileOperations } from "./profile.ts";
 import { measurePublishedPorts } from "./published-ports.ts";
-import { waitForQuietMachine } from "./quiet.ts";
-import { formatReport } from "./report.ts";
-import type { Stage } from "./stage.ts";
-import { seededRandom, summarize } from "./statistics.ts";
 
 /** How much of everything a run does. */
 interface Extent {
@@ -113,7 +113,7 @@ export async function measure(options: Options, stage: Stage): Promise<void> {
     random: seededRandom(options.seed),
   };
   const idleBefore = waitForQuietMachine(extent.quietLimitMs);
-  const measured = await measureAll(host, stage, extent, options.only);
+  const measured = await measureAll(host, stage, { extent, only: options.only });
   const workerMemory = pool ? [memoryOf("a plugin worker", pool.pids)] : [];
   // The targets are Fairlead's: a self-check has none.
   const figures = options.selfCheck
@@ -128,12 +128,13 @@ export async function measure(options: Options, stage: Stage): Promise<void> {
   if (options.json) writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);
 }
 
-async function measureAll(
-  host: BenchHost,
-  stage: Stage,
-  extent: Extent,
-  only: readonly string[],
-): Promise<Figure[]> {
+interface Measuring {
+  readonly extent: Extent;
+  /** Words in the names of what is measured; none: everything. */
+  readonly only: readonly string[];
+}
+
+async function measureAll(host: BenchHost, stage: Stage, { extent, only }: Measuring): Promise<Figure[]> {
   const figures: Figure[] = [];
   const step = async (name: string, work: () => Figure[] | Promise<Figure[]>) => {
     if (only.length > 0 && !only.some((word) => name.includes(word))) return;

@@ -5,7 +5,7 @@
  * It speaks HTTP/1.1 over sockets by itself: the load generator shares two cores with the server, and a full client
  * would take more of them than the server does.
  *
- * Usage: node bench/load-generator.ts '{"socket":"…","networkName":"…","subnet":"…","callers":1,"seconds":5}'
+ * Usage: node bench/harness/load-generator.ts '{"socket":"…","networkName":"…","subnet":"…","callers":1,"seconds":5}'
  */
 import { connect, type Socket } from "node:net";
 import type { LoadOrder, LoadReport } from "./load.ts";

@@ -1,13 +1,16 @@
 /** What a run finds out, as values: the table and the JSON file are two views of these. */
 import { type Random, type Ratio, ratioOfMedians, type Summary, summarize } from "./statistics.ts";
 
+/** What is always known of samples. */
+export type Quantiles = Pick<Summary, "count" | "p50" | "p99">;
+
 /** One comparison of us with a reference, or of one state of ours with another. */
 export interface Figure {
   readonly name: string;
   /** Of the samples: "ms", "MiB", "ops/s". */
   readonly unit: string;
-  readonly ours: Summary | null;
-  readonly reference: Summary | null;
+  readonly ours: Quantiles | null;
+  readonly reference: Quantiles | null;
   /** Ours over the reference, of medians; null where there is nothing to compare with. */
   readonly ratio: Ratio | null;
   /** What the figure is held against; null for one that is only reported. */

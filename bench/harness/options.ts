@@ -23,6 +23,7 @@ export interface Options {
 export const USAGE = `usage: bench [--reference DIR] [--json FILE] [--quick] [--self-check] [--bin DIR] [--seed N]
              [--workers N] [--only STEP,…]
        bench --networks [--json FILE] [--quick] [--bin DIR] [--seed N]
+       bench --leases [--json FILE] [--quick] [--bin DIR]
 
   --reference DIR  the Go plugins to compare with (default /usr/lib/cni, Debian's containernetworking-plugins)
   --json FILE      write the figures there as well
@@ -32,6 +33,7 @@ export const USAGE = `usage: bench [--reference DIR] [--json FILE] [--quick] [--
   --seed N         order of the samples (default: the time)
   --workers N      resident plugin workers (default 4)
   --networks       fairlead network create, connect, disconnect, rm beside Docker 20.10's, instead of the plugins
+  --leases         what an acquire waits for while 150,000 leases are read, instead
   --only STEP,…    steps whose names contain one of these words: sequential, concurrent, ports, growth, start, memory, service`;
 
 /** @throws TypeError for an option that there is not. */
@@ -40,7 +42,7 @@ export function parseOptions(args: readonly string[]): Options {
     args: [...args],
     options: {
       reference: { type: "string", default: "/usr/lib/cni" },
-      bin: { type: "string", default: join(import.meta.dirname, "../dist/bin") },
+      bin: { type: "string", default: join(import.meta.dirname, "../../dist/bin") },
       json: { type: "string", default: "" },
       quick: { type: "boolean", default: false },
       workers: { type: "string", default: "4" },

@@ -1,8 +1,8 @@
 /** The figures of a run as a table for people. */
 import Table from "cli-table3";
 import type { EnvironmentFacts } from "./environment.ts";
-import type { Figure } from "./figures.ts";
-import type { Ratio, Summary } from "./statistics.ts";
+import type { Figure, Quantiles } from "./figures.ts";
+import type { Ratio } from "./statistics.ts";
 
 const HEAD = ["figure", "unit", "fairlead p50", "p99", "reference p50", "p99", "ratio (95 %)", "target", ""];
 const NUMBERS_ALIGNED = [
@@ -34,7 +34,7 @@ function row(figure: Figure): string[] {
 }
 
 /** p50 and p99; the latter only where there are several samples. */
-function pair(summary: Summary | null): [string, string] {
+function pair(summary: Quantiles | null): [string, string] {
   if (summary === null) return ["", ""];
   return [formatNumber(summary.p50), summary.count > 1 ? formatNumber(summary.p99) : ""];
 }

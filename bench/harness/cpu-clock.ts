@@ -12,7 +12,7 @@ const SETTLE_MS = 30;
 const timespec = Buffer.alloc(16);
 
 /** User and system time of a process and all its threads; 0 when it has gone. */
-export function cpuMsOf(pid: number): number {
+function cpuMsOf(pid: number): number {
   // Source: include/linux/posix-timers.h, make_process_cpuclock with CPUCLOCK_SCHED; what clock_getcpuclockid(3) returns.
   const clock = (~pid << 3) | 2;
   if (libc.clock_gettime(clock, timespec) !== 0) return 0;

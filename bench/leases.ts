@@ -1,0 +1,180 @@
+/**
+ * `./build.sh bench --leases`: what an acquire waits for while somebody reads all of 150,000 leases, by each way to do so; what the
+ * service needs of memory for it, and how long its journal gets while they are granted at full speed.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { get } from "node:http";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { environmentFacts } from "./harness/environment.ts";
+import type { Figure } from "./harness/figures.ts";
+import { waitUntil } from "./harness/host.ts";
+import { acquireMany } from "./harness/load.ts";
+import { parseOptions } from "./harness/options.ts";
+import { waitForQuietMachine } from "./harness/quiet.ts";
+import { formatReport } from "./harness/report.ts";
+import { type Summary, summarize } from "./harness/statistics.ts";
+
+const NETWORK = "load";
+const SUBNET = "10.0.0.0/12";
+const CALLERS = 128;
+/** Grants by one process that loads the service: it has a minute. */
+const FILL = 5_000;
+/** Largest share of the idle p99 that passes. */
+const AT_MOST = 2;
+const JOURNAL_MIB = 64;
+const MIB = 1024 * 1024;
+const START_MS = 60_000;
+
+const EXTENT = { full: { leases: 150_000, seconds: 5 }, quick: { leases: 5_000, seconds: 1 } };
+
+interface Place {
+  readonly fairlead: string;
+  readonly folder: string;
+  readonly socket: string;
+  readonly pid: number;
+  readonly seconds: number;
+}
+
+/** Runs the stage; `args` are those of the program. Resolves with the exit status. */
+export async function leasesMain(args: readonly string[]): Promise<number> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      leases: { type: "boolean" },
+      quick: { type: "boolean", default: false },
+      json: { type: "string", default: "" },
+      bin: { type: "string", default: join(import.meta.dirname, "../dist/bin") },
+    },
+  });
+  const extent = EXTENT[values.quick ? "quick" : "full"];
+  const idleBefore = waitForQuietMachine(values.quick ? 3_000 : 30_000);
+  const fairlead = join(resolve(values.bin), "fairlead");
+  const figures = await withServer(fairlead, (place) =>
+    measure({ ...place, seconds: extent.seconds }, extent.leases),
+  );
+  const facts = environmentFacts(parseOptions(["--bin", resolve(values.bin)]), idleBefore);
+  console.log(formatReport(figures, facts));
+  if (values.json)
+    writeFileSync(values.json, `${JSON.stringify({ environment: facts, figures }, null, 2)}\n`);
+  return 0;
+}
+
+/** A server on a folder of its own, for as long as `use` needs it. */
+async function withServer<T>(
+  fairlead: string,
+  use: (place: Omit<Place, "seconds">) => Promise<T>,
+): Promise<T> {
+  const folder = mkdtempSync(join(tmpdir(), "fl-bench-"));
+  const socket = join(folder, "s");
+  const configuration = join(folder, "server.yaml");
+  writeFileSync(configuration, `socket: ${socket}\nstateDir: ${folder}/state\npredefinedNetworks: false\n`);
+  const log = openSync(join(folder, "log"), "a");
+  const server = spawn(fairlead, ["server", "--config", configuration], { stdio: ["ignore", log, log] });
+  try {
+    await waitUntil(
+      "fairlead server",
+      () => statSync(socket, { throwIfNoEntry: false }) !== undefined,
+      START_MS,
+    );
+    return await use({ fairlead, folder, socket, pid: server.pid ?? 0 });
+  } finally {
+    await ended(server);
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function ended(server: ChildProcess): Promise<void> {
+  if (server.exitCode !== null || server.signalCode !== null) return;
+  const exit = once(server, "exit");
+  server.kill("SIGTERM");
+  await exit;
+}
+
+async function measure(place: Place, leases: number): Promise<Figure[]> {
+  const { socket, folder, pid } = place;
+  console.error(`bench: ${leases} grants at full speed`);
+  for (let granted = 0; granted < leases; granted += FILL) {
+    await acquireMany({ socket, networkName: NETWORK, subnet: SUBNET, callers: CALLERS, count: FILL });
+  }
+  const journalMib = statSync(join(folder, "state/ipam.db-wal")).size / MIB;
+  const before = residentMib(pid);
+  const idle = await latencyDuring(place, null);
+  const figures = [figureOf("an acquire, idle", idle, null), journalFigure(journalMib)];
+  for (const [name, work] of waysToRead(place)) {
+    console.error(`bench: ${name}`);
+    figures.push(figureOf(`an acquire during ${name}`, await latencyDuring(place, work), idle));
+  }
+  return [...figures, memoryFigure(before, residentMib(pid))];
+}
+
+type Work = () => Promise<void>;
+
+function waysToRead(place: Place): readonly (readonly [string, Work])[] {
+  const command = (...words: string[]): [string, Work] => [words.join(" "), () => runCommand(place, words)];
+  return [
+    command("ipam", "leases"),
+    command("ipam", "endpoints"),
+    command("ipam", "history", "10.0.0.2"),
+    command("ipam", "check"),
+    ["GET /metrics", () => fetchText(place.socket, "/metrics")],
+  ];
+}
+
+async function runCommand({ fairlead, socket }: Place, words: readonly string[]): Promise<void> {
+  const child = spawn(fairlead, [...words, "--socket", socket], { stdio: ["ignore", "ignore", "inherit"] });
+  const [status] = await once(child, "exit");
+  if (status !== 0) throw new Error(`fairlead ${words.join(" ")} ended with ${status}`);
+}
+
+function fetchText(socketPath: string, path: string): Promise<void> {
+  return new Promise((settle, reject) => {
+    get({ socketPath, path }, (response) => response.on("end", settle).resume()).on("error", reject);
+  });
+}
+
+/** Latencies of one caller who acquires all the time, while `work` is done over and over. */
+async function latencyDuring({ socket, seconds }: Place, work: Work | null): Promise<Summary> {
+  const load = acquireMany({ socket, networkName: NETWORK, subnet: SUBNET, callers: 1, seconds });
+  const endsAt = performance.now() + seconds * 1000;
+  while (work !== null && performance.now() < endsAt) await work();
+  return summarize((await load).latenciesMs);
+}
+
+function figureOf(name: string, latency: Summary, idle: Summary | null): Figure {
+  const share = idle === null ? null : latency.p99 / idle.p99;
+  return {
+    name,
+    unit: "ms",
+    ours: latency,
+    reference: idle,
+    ratio: share === null ? null : { value: share, low: share, high: share },
+    verdict: share === null ? null : { target: `p99 ≤ ${AT_MOST} × idle`, passed: share <= AT_MOST },
+  };
+}
+
+function journalFigure(mib: number): Figure {
+  const verdict = { target: `≤ ${JOURNAL_MIB} MiB`, passed: mib <= JOURNAL_MIB };
+  return { name: "the journal", unit: "MiB", ours: summarize([mib]), reference: null, ratio: null, verdict };
+}
+
+/** The reference is the service before anybody read. */
+function memoryFigure(before: number, after: number): Figure {
+  const value = after / before;
+  return {
+    name: "memory after reading, beside before",
+    unit: "MiB",
+    ours: summarize([after]),
+    reference: summarize([before]),
+    ratio: { value, low: value, high: value },
+    verdict: null,
+  };
+}
+
+function residentMib(pid: number): number {
+  const [, kib = "0"] = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "latin1")) ?? [];
+  return Number(kib) / 1024;
+}
