@@ -1,6 +1,6 @@
 /** A program on a terminal of its own, to type into and to read what appears. Uses script(1) of util-linux. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { labEnvironment, waitUntil } from "./lab-process.ts";
+import { labEnvironment, waitUntil } from "./lab/lab-process.ts";
 
 const WAIT_MS = 15_000;
 
