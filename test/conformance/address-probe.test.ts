@@ -5,9 +5,9 @@
  * The machine is the netns at the far end of the wire. Its addresses are those that the service would grant first.
  */
 
-import { getOverUnixSocket } from "../support/lab-plugins.ts";
-import { command } from "../support/lab-process.ts";
-import { MACVLAN, MacvlanLab, type Wire } from "../support/macvlan-lab.ts";
+import { getOverUnixSocket } from "../support/lab/lab-plugins.ts";
+import { command } from "../support/lab/lab-process.ts";
+import { MACVLAN, MacvlanLab, type Wire } from "../support/lab/macvlan-lab.ts";
 import {
   type AnyResult,
   type Configuration,
@@ -15,7 +15,7 @@ import {
   expectFailure,
   expectSuccess,
   type TestNetwork,
-} from "../support/plugin-lab.ts";
+} from "../support/lab/plugin-lab.ts";
 
 jest.setTimeout(120_000);
 

@@ -5,7 +5,7 @@ import {
   type Container,
   PluginLab,
   type TestNetwork,
-} from "../support/plugin-lab.ts";
+} from "../support/lab/plugin-lab.ts";
 
 jest.setTimeout(120_000);
 
@@ -224,7 +224,7 @@ describe("MAC address", () => {
     ],
     ["runtimeConfig alone, keys capitalised", "", { RuntimeConfig: { Mac: MACS[2] } }, MACS[2]],
     ["CNI_ARGS as kubelet sends them", `IgnoreUnknown=1;K8S_POD_NAME=a;MAC=${MACS[0]}`, {}, MACS[0]],
-  ])("out of %s", async (_, args, keys, mac) => {
+  ])("out of %s", async (...[_, args, keys, mac]) => {
     const container = { ...(await lab.container()), args };
     const config = lab.bridge(lab.network(), keys);
     const result = await lab.add(container, config);

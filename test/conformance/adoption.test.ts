@@ -1,13 +1,13 @@
 /** The bridge behind a plugin that made the interface, and DEL near interfaces that are not its own. */
 
-import { command } from "../support/lab-process.ts";
+import { command } from "../support/lab/lab-process.ts";
 import {
   type Configuration,
   type Container,
   expectSuccess,
   PluginLab,
   type TestNetwork,
-} from "../support/plugin-lab.ts";
+} from "../support/lab/plugin-lab.ts";
 
 jest.setTimeout(60_000);
 

@@ -1,9 +1,9 @@
 /** An address that others may have known under another MAC address is announced on the bridge. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { ANNOUNCEMENT_SNIFFER } from "../support/announcements.ts";
-import { waitUntil } from "../support/lab-process.ts";
-import { PluginLab, type TestNetwork } from "../support/plugin-lab.ts";
+import { waitUntil } from "../support/lab/lab-process.ts";
+import { PluginLab, type TestNetwork } from "../support/lab/plugin-lab.ts";
+import { ANNOUNCEMENT_SNIFFER } from "../support/traffic/announcements.ts";
 
 jest.setTimeout(120_000);
 

@@ -1,9 +1,9 @@
 /** The key `publishPorts` of `fairlead-bridge`: every verb at every version, refusals, undo, and attachments of the old chain. */
 import { CNI_VERSIONS } from "../../lib/cni/versions.ts";
-import { netnsPath } from "../support/lab.ts";
-import { portmapOf } from "../support/lab-plugins.ts";
-import { type Configuration, type Container, expectSuccess, PluginLab } from "../support/plugin-lab.ts";
-import { startServer } from "../support/port-lab.ts";
+import { netnsPath } from "../support/lab/lab.ts";
+import { portmapOf } from "../support/lab/lab-plugins.ts";
+import { type Configuration, type Container, expectSuccess, PluginLab } from "../support/lab/plugin-lab.ts";
+import { startServer } from "../support/lab/port-lab.ts";
 
 jest.setTimeout(120_000);
 
@@ -122,7 +122,7 @@ describe("an ADD that fails leaves nothing, of the interface and the address nei
 
   test("a port on which a program listens: names the program", async () => {
     const [network, hostPort] = [await networkInUse(), freshPort()];
-    await startServer(lab.lab, netnsPath(lab.lab.hostNetns), "squatter", [hostPort]);
+    await startServer(lab.lab, netnsPath(lab.lab.hostNetns), { name: "squatter", ports: [hostPort] });
     const failure = await expectNothingLeft(network, await lab.container(), config(network, [hostPort]));
     expect(failure).toMatchObject({ code: 104, msg: expect.stringMatching(/\(process \d+\) listens on/) });
   });
@@ -134,7 +134,7 @@ describe("an ADD that fails leaves nothing, of the interface and the address nei
     ["a family that the container has not", { hostIP: "::" }, {}, 7, "would lead nowhere"],
     ["a layer 2 network", {}, { ipam: {}, isGateway: false, ipMasq: false }, 7, "would lead nowhere"],
     ["a binding that is no address", {}, { hostBinding: "eth0" }, 7, "hostBinding"],
-  ])("%s", async (_what, mapping, keys, code, text) => {
+  ])("%s", async (...[_what, mapping, keys, code, text]) => {
     const network = await networkInUse();
     const one = { hostPort: freshPort(), containerPort: 80, ...mapping };
     const cniVersion = "1.1.0";

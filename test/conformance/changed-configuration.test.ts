@@ -4,8 +4,8 @@
  */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { FAIRLEAD_DIRECTORY, REFERENCE_DIRECTORY } from "../support/lab-plugins.ts";
-import { MACVLAN, MacvlanLab } from "../support/macvlan-lab.ts";
+import { FAIRLEAD_DIRECTORY, REFERENCE_DIRECTORY } from "../support/lab/lab-plugins.ts";
+import { MACVLAN, MacvlanLab } from "../support/lab/macvlan-lab.ts";
 import {
   type AnyResult,
   type Configuration,
@@ -15,7 +15,7 @@ import {
   expectSuccess,
   PluginLab,
   type TestNetwork,
-} from "../support/plugin-lab.ts";
+} from "../support/lab/plugin-lab.ts";
 
 jest.setTimeout(120_000);
 

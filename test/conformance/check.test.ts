@@ -1,5 +1,5 @@
 /** CHECK fails when anything that ADD made is gone or differs, and only then. */
-import { command } from "../support/lab-process.ts";
+import { command } from "../support/lab/lab-process.ts";
 import {
   type AnyResult,
   type Configuration,
@@ -7,7 +7,7 @@ import {
   expectSuccess,
   PluginLab,
   type TestNetwork,
-} from "../support/plugin-lab.ts";
+} from "../support/lab/plugin-lab.ts";
 
 jest.setTimeout(120_000);
 

@@ -1,6 +1,6 @@
 /** Many at once, and a reboot: addresses are never given twice and never lost. */
 import { randomUUID } from "node:crypto";
-import { command } from "../support/lab-process.ts";
+import { command } from "../support/lab/lab-process.ts";
 import {
   type Configuration,
   type Container,
@@ -8,7 +8,7 @@ import {
   expectSuccess,
   PluginLab,
   type TestNetwork,
-} from "../support/plugin-lab.ts";
+} from "../support/lab/plugin-lab.ts";
 
 jest.setTimeout(120_000);
 

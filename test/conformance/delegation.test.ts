@@ -7,7 +7,7 @@ import {
   expectSuccess,
   PluginLab,
   type TestNetwork,
-} from "../support/plugin-lab.ts";
+} from "../support/lab/plugin-lab.ts";
 
 jest.setTimeout(120_000);
 

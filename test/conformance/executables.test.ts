@@ -1,13 +1,13 @@
 /** What each executable does by itself: versions, usage, and the plugins besides the bridge. */
 import { CNI_VERSIONS } from "../../lib/cni/versions.ts";
-import { command } from "../support/lab-process.ts";
+import { command } from "../support/lab/lab-process.ts";
 import {
   type Container,
   expectFailure,
   expectSilence,
   expectSuccess,
   PluginLab,
-} from "../support/plugin-lab.ts";
+} from "../support/lab/plugin-lab.ts";
 
 const EXECUTABLES = [
   "fairlead-bridge",

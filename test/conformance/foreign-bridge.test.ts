@@ -2,6 +2,9 @@
  * A container joins a bridge of the administrator's, with an address that was named by hand: what is on the bridge and on
  * the host is as it was while the container is there, and after.
  */
+
+import { canPing } from "../support/lab/lab.ts";
+import { type AnyResult, type Configuration, type Container, PluginLab } from "../support/lab/plugin-lab.ts";
 import {
   BEHIND_LAN,
   bridgePorts,
@@ -10,9 +13,7 @@ import {
   LAN_HOST,
   LAN_MAC,
   makeLan,
-} from "../support/administrators-bridge.ts";
-import { canPing } from "../support/lab.ts";
-import { type AnyResult, type Configuration, type Container, PluginLab } from "../support/plugin-lab.ts";
+} from "../support/traffic/administrators-bridge.ts";
 
 jest.setTimeout(120_000);
 

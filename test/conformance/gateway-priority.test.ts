@@ -1,8 +1,8 @@
 /** `gatewayPriority`: which of a container's networks has its default route, judged by `ip route get` and by who answers. */
-import { canPing } from "../support/lab.ts";
-import { command } from "../support/lab-process.ts";
-import { MacvlanLab, type Wire } from "../support/macvlan-lab.ts";
-import type { AnyResult, Configuration, Container, TestNetwork } from "../support/plugin-lab.ts";
+import { canPing } from "../support/lab/lab.ts";
+import { command } from "../support/lab/lab-process.ts";
+import { MacvlanLab, type Wire } from "../support/lab/macvlan-lab.ts";
+import type { AnyResult, Configuration, Container, TestNetwork } from "../support/lab/plugin-lab.ts";
 
 jest.setTimeout(120_000);
 

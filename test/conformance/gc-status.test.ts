@@ -1,7 +1,7 @@
 /** GC removes what is stale and nothing else; STATUS tells whether ADD would work. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { portmapOf } from "../support/lab-plugins.ts";
+import { portmapOf } from "../support/lab/lab-plugins.ts";
 import {
   type Configuration,
   type Container,
@@ -9,7 +9,7 @@ import {
   expectSuccess,
   PluginLab,
   type TestNetwork,
-} from "../support/plugin-lab.ts";
+} from "../support/lab/plugin-lab.ts";
 
 jest.setTimeout(120_000);
 
@@ -249,6 +249,14 @@ describe("STATUS", () => {
       stdin: JSON.stringify(configOf(lab.network())),
     });
     expectSilence(answer);
+  });
+
+  test.each([
+    ["dns", { nameservers: "192.0.2.1" }],
+    ["gatewayPriority", "high"],
+  ])("refuses a %s that an ADD refuses", async (key, value) => {
+    const error = await lab.fail("STATUS", undefined, configOf(lab.network(), { [key]: value }));
+    expect(error).toMatchObject({ code: 7, msg: expect.stringContaining(key) });
   });
 
   test("fails when the delegate is missing", async () => {

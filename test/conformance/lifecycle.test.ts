@@ -1,5 +1,5 @@
 /** What happens to an attachment when the order of events is not the usual one. */
-import { command, tryCommand } from "../support/lab-process.ts";
+import { command, tryCommand } from "../support/lab/lab-process.ts";
 import {
   type Container,
   expectFailure,
@@ -7,7 +7,7 @@ import {
   expectSuccess,
   PluginLab,
   type TestNetwork,
-} from "../support/plugin-lab.ts";
+} from "../support/lab/plugin-lab.ts";
 
 jest.setTimeout(120_000);
 

@@ -1,17 +1,17 @@
 /** `fairlead-macvlan` by packets: who reaches whom in which mode, and what its keys change. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { ANNOUNCEMENT_SNIFFER } from "../support/announcements.ts";
-import { canPing, INTERNET_IPV4, inNetns } from "../support/lab.ts";
-import { command } from "../support/lab-process.ts";
-import { MACVLAN, MacvlanLab, type Wire } from "../support/macvlan-lab.ts";
+import { canPing, INTERNET_IPV4, inNetns } from "../support/lab/lab.ts";
+import { command, waitUntil } from "../support/lab/lab-process.ts";
+import { MACVLAN, MacvlanLab, type Wire } from "../support/lab/macvlan-lab.ts";
 import {
   type AnyResult,
   type Configuration,
   type Container,
   expectSuccess,
   type TestNetwork,
-} from "../support/plugin-lab.ts";
+} from "../support/lab/plugin-lab.ts";
+import { ANNOUNCEMENT_SNIFFER } from "../support/traffic/announcements.ts";
 
 jest.setTimeout(120_000);
 
@@ -121,9 +121,7 @@ test("an address that is asked for is announced on the wire, in both families", 
     const { container, addresses } = await attach(config);
     expect(addresses).toEqual(wished);
     const wanted = [`arp ${await lab.base.mac(container)} ${wished[0]}\n`, `na ${wished[1]}\n`];
-    for (let i = 0; i < 100 && !wanted.every((line) => seen.includes(line)); i++) {
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+    await waitUntil(async () => wanted.every((line) => seen.includes(line)), 20_000);
     for (const line of wanted) expect(seen).toContain(line);
   } finally {
     sniffer.kill();
@@ -197,7 +195,7 @@ describe("keys", () => {
       `MAC=${B}`,
       D,
     ],
-  ])("MAC address: %s", async (_, keys, args, expected) => {
+  ])("MAC address: %s", async (...[_, keys, args, expected]) => {
     const container = { ...(await lab.base.container()), ...(args !== "" && { args }) };
     const config = lab.config(lab.base.network(), wire, keys);
     await lab.add(container, config);

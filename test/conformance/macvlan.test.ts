@@ -1,7 +1,7 @@
 /** `fairlead-macvlan`: every verb at every version, failures that leave nothing, DEL without what ADD had, CHECK, GC, STATUS. */
 import { CNI_VERSIONS } from "../../lib/cni/versions.ts";
-import { command, tryCommand } from "../support/lab-process.ts";
-import { MACVLAN, MacvlanLab, type Wire } from "../support/macvlan-lab.ts";
+import { command, tryCommand } from "../support/lab/lab-process.ts";
+import { MACVLAN, MacvlanLab, type Wire } from "../support/lab/macvlan-lab.ts";
 import {
   type AnyResult,
   type Configuration,
@@ -10,7 +10,7 @@ import {
   expectSilence,
   expectSuccess,
   type TestNetwork,
-} from "../support/plugin-lab.ts";
+} from "../support/lab/plugin-lab.ts";
 
 jest.setTimeout(120_000);
 
@@ -116,7 +116,12 @@ describe("an ADD that fails leaves nothing", () => {
     return { ipam: { ...lab.base.plugins.ipam([network.subnet]), ranges } };
   };
 
-  async function expectNothingLeft(config: Configuration, network: TestNetwork, code: number, text: string) {
+  async function expectNothingLeft(
+    config: Configuration,
+    network: TestNetwork,
+    told: { code: number; text: string },
+  ) {
+    const { code, text } = told;
     const container = await lab.base.container();
     const before = await lab.base.traces(container, network);
     const error = await lab.fail("ADD", container, config);
@@ -131,7 +136,7 @@ describe("an ADD that fails leaves nothing", () => {
     const config = lab.config(network, wire, exhausted(network));
     const holder = await lab.base.container();
     await lab.add(holder, config);
-    await expectNothingLeft(config, network, 11, "no address is free");
+    await expectNothingLeft(config, network, { code: 11, text: "no address is free" });
     await lab.succeed("DEL", holder, config);
   });
 
@@ -149,7 +154,7 @@ describe("an ADD that fails leaves nothing", () => {
     const network = lab.base.network();
     const routes = [{ dst: "192.0.2.0/24", gw: "203.0.113.1" }];
     const ipam = { ...lab.base.plugins.ipam([network.subnet]), routes };
-    await expectNothingLeft(lab.config(network, wire, { ipam }), network, 7, "203.0.113.1");
+    await expectNothingLeft(lab.config(network, wire, { ipam }), network, { code: 7, text: "203.0.113.1" });
   });
 
   test.each([
@@ -160,9 +165,9 @@ describe("an ADD that fails leaves nothing", () => {
     ["the master is a loopback", { master: "lo" }, 104, "no Ethernet link"],
     ["another MAC is asked for in passthru", { mode: "passthru", mac: "02:00:00:00:00:77" }, 2, "passthru"],
     ["the version can tell no result without addresses", { ipam: {}, cniVersion: "0.2.0" }, 7, "0.2.0"],
-  ])("when %s", async (_, keys, code, text) => {
+  ])("when %s", async (...[_, keys, code, text]) => {
     const network = lab.base.network();
-    await expectNothingLeft(lab.config(network, wire, keys), network, code, text);
+    await expectNothingLeft(lab.config(network, wire, keys), network, { code, text });
   });
 
   test("when the master is a port of a bridge", async () => {
@@ -170,7 +175,7 @@ describe("an ADD that fails leaves nothing", () => {
     await lab.base.lab.host(["ip", "link", "add", "brport0", "type", "bridge"]);
     await lab.base.lab.host(["ip", "link", "set", master, "master", "brport0"]);
     const network = lab.base.network();
-    await expectNothingLeft(lab.config(network, { master }), network, 104, master);
+    await expectNothingLeft(lab.config(network, { master }), network, { code: 104, text: master });
     await lab.base.lab.host(["ip", "link", "del", "brport0"]);
   });
 
@@ -180,7 +185,7 @@ describe("an ADD that fails leaves nothing", () => {
     const config = lab.config(network, wire, { mac });
     const holder = await lab.base.container();
     await lab.add(holder, config);
-    await expectNothingLeft(config, network, 104, mac);
+    await expectNothingLeft(config, network, { code: 104, text: mac });
     await lab.succeed("DEL", holder, config);
   });
 

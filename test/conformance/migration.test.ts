@@ -5,10 +5,11 @@
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { MOST_FOUND } from "../../lib/ipam/api.ts";
-import { canPing, HOST_IPV4, INTERNET_IPV4, netnsPath } from "../support/lab.ts";
-import { FAIRLEAD_DIRECTORY, getOverUnixSocket, REFERENCE_DIRECTORY } from "../support/lab-plugins.ts";
-import { command } from "../support/lab-process.ts";
-import { MACVLAN } from "../support/macvlan-lab.ts";
+import { canPing, HOST_IPV4, INTERNET_IPV4, netnsPath } from "../support/lab/lab.ts";
+import { FAIRLEAD_DIRECTORY, REFERENCE_DIRECTORY } from "../support/lab/lab-plugins.ts";
+import { command } from "../support/lab/lab-process.ts";
+import { MACVLAN } from "../support/lab/macvlan-lab.ts";
+import { holdersOf, leasesOf } from "../support/lab/network-leases.ts";
 import {
   type AnyResult,
   type Configuration,
@@ -18,7 +19,7 @@ import {
   expectSuccess,
   PluginLab,
   type TestNetwork,
-} from "../support/plugin-lab.ts";
+} from "../support/lab/plugin-lab.ts";
 
 jest.setTimeout(180_000);
 
@@ -87,26 +88,6 @@ async function chainsOfReference(): Promise<string[]> {
 const hostLocalFiles = (network: TestNetwork, directory = dataDir) =>
   readdirSync(join(directory, network.name)).filter((name) => /^[0-9a-f]+[.:]/.test(name));
 
-interface LeaseRow {
-  readonly address: string;
-  readonly state: string;
-  readonly containerId: string;
-  readonly reason: string;
-}
-
-async function leasesOf(network: TestNetwork): Promise<LeaseRow[]> {
-  const { socket } = lab.plugins.ipam([]) as { socket: string };
-  const { body } = await getOverUnixSocket(socket, `/v1/leases?networkName=${network.name}`);
-  return (JSON.parse(body) as { leases: LeaseRow[] }).leases;
-}
-
-const holdersOf = async (network: TestNetwork) =>
-  Object.fromEntries(
-    (await leasesOf(network))
-      .filter(({ state }) => state === "bound")
-      .map(({ address, containerId }) => [address, containerId]),
-  );
-
 /** One more container in a netns of its own on a bridge, which nobody has attached by any plugin. */
 async function attachByHand(bridge: string, name: string, addresses: readonly string[]): Promise<void> {
   const netns = await lab.lab.addContainer(name);
@@ -134,7 +115,7 @@ describe("containers of the reference, on a network that is ours by now", () => 
   });
 
   test("keep their addresses, which are theirs in the service, too", async () => {
-    const holders = await holdersOf(network);
+    const holders = await holdersOf(lab, network);
     for (const { container, addresses } of old) {
       for (const address of addresses)
         expect([address, holders[address]]).toEqual([address, container.containerId]);
@@ -170,7 +151,7 @@ describe("containers of the reference, on a network that is ours by now", () => 
     expect(await lab.containerLinks(going.container)).toEqual([]);
     expect(await iptablesAbout(going)).toEqual([]);
     expect(hostLocalFiles(network).sort()).toEqual([...staying.addresses].sort());
-    expect(Object.values(await holdersOf(network))).not.toContain(going.container.containerId);
+    expect(Object.values(await holdersOf(lab, network))).not.toContain(going.container.containerId);
     expect(await iptablesAbout(staying)).toEqual(before);
     expect(await chainsOfReference()).toHaveLength(4);
     expect(await lab.containerLinks(staying.container)).toEqual(["eth0"]);
@@ -187,7 +168,7 @@ describe("containers of the reference, on a network that is ours by now", () => 
       expect(hostLocalFiles(network)).toEqual([]);
     }
     for (const { container: own } of fresh) await lab.succeed("DEL", own, ours(network));
-    expect(await holdersOf(network)).toEqual({});
+    expect(await holdersOf(lab, network)).toEqual({});
   });
 });
 
@@ -230,7 +211,7 @@ test("whoever is on the bridge without any plugin is quarantined, with the place
   const container = await lab.container();
   const result = await lab.add(container, ours(network));
   expect(addressesOf(result)).toEqual([`${four}.4`, `${six}::4`]);
-  const shown = (await leasesOf(network)).map(({ address, state, reason }) => [address, state, reason]);
+  const shown = (await leasesOf(lab, network)).map(({ address, state, reason }) => [address, state, reason]);
   const port = expect.stringMatching(/in use before .* behind port byhand0 of bridge/);
   const neighbour = expect.stringMatching(/in use before .* neighbour of bridge .* 02:00:00:00:00:77/);
   expect(shown).toEqual([
@@ -268,12 +249,14 @@ test("fairlead-ipam behind the reference bridge takes over, too", async () => {
   const added = await lab.call({ ...call, verb: "ADD", container });
   expectSuccess(added);
   expect(addressesOf(JSON.parse(added.stdout) as AnyResult)).not.toEqual(old.addresses);
-  expect(await holdersOf(network)).toMatchObject({ [old.addresses[0] ?? ""]: old.container.containerId });
+  expect(await holdersOf(lab, network)).toMatchObject({
+    [old.addresses[0] ?? ""]: old.container.containerId,
+  });
   for (const each of [old.container, container]) {
     expectSilence(await lab.call({ ...call, verb: "DEL", container: each }));
   }
   expect(hostLocalFiles(network)).toEqual([]);
-  expect(await holdersOf(network)).toEqual({});
+  expect(await holdersOf(lab, network)).toEqual({});
 });
 
 /** A lease of host-local's, as its file is. */
@@ -295,7 +278,7 @@ test("files of every kind that host-local has made, and others, are read", async
   const config = lab.bridge(network, { ipam: { ...lab.plugins.ipam([network.subnet]), dataDir } });
   expect(addressesOf(await lab.add(container, config))).toEqual([address(5)]);
   expect(
-    (await leasesOf(network)).map(({ address, state, containerId }) => [address, state, containerId]),
+    (await leasesOf(lab, network)).map(({ address, state, containerId }) => [address, state, containerId]),
   ).toEqual([
     [address(2), "bound", "old-format"],
     [address(3), "bound", "unix"],
@@ -321,7 +304,7 @@ test("more than can be taken over is refused, and nothing is granted", async () 
     code: 7,
     msg: expect.stringContaining(`${MOST_FOUND + 1} of its addresses`),
   });
-  expect(await leasesOf(network)).toEqual([]);
+  expect(await leasesOf(lab, network)).toEqual([]);
   expect(await lab.containerLinks(container)).toEqual([]);
 });
 
@@ -340,7 +323,7 @@ test("macvlan, which has no bridge, goes by host-local's leases", async () => {
     expectSilence(await lab.call({ verb: "DEL", type: MACVLAN, container: each, config }));
   }
   expect(hostLocalFiles(network)).toEqual([]);
-  expect(await holdersOf(network)).toEqual({});
+  expect(await holdersOf(lab, network)).toEqual({});
 });
 
 /** Rules as version 1.6 of the reference makes them with its nftables back ends, which no package here has. */
@@ -399,7 +382,9 @@ test("a pair that cannot be told to be this network's is left, and so are its ru
   expect(await iptablesAbout(old)).not.toEqual([]);
   expect(await lab.containerLinks(old.container)).toEqual(["eth0"]);
   expectFailure(await lab.call({ verb: "ADD", container: old.container, config: ours(network) }));
-  expect(await holdersOf(network)).toMatchObject({ [old.addresses[0] ?? ""]: old.container.containerId });
+  expect(await holdersOf(lab, network)).toMatchObject({
+    [old.addresses[0] ?? ""]: old.container.containerId,
+  });
   await lab.succeed("DEL", old.container, ours(network));
   expect(await iptablesAbout(old)).toEqual([]);
 });

@@ -5,9 +5,9 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { CNI_VERSIONS } from "../../lib/cni/versions.ts";
-import { netnsPath } from "../support/lab.ts";
-import { portmapOf } from "../support/lab-plugins.ts";
-import { command } from "../support/lab-process.ts";
+import { netnsPath } from "../support/lab/lab.ts";
+import { portmapOf } from "../support/lab/lab-plugins.ts";
+import { command } from "../support/lab/lab-process.ts";
 import {
   type Answer,
   type Configuration,
@@ -16,8 +16,8 @@ import {
   expectSilence,
   expectSuccess,
   PluginLab,
-} from "../support/plugin-lab.ts";
-import { startServer } from "../support/port-lab.ts";
+} from "../support/lab/plugin-lab.ts";
+import { startServer } from "../support/lab/port-lab.ts";
 
 jest.setTimeout(120_000);
 
@@ -169,12 +169,15 @@ describe("bad input", () => {
     ["a host address", [{ ...mapping, hostIP: "eth0" }], {}, 7, 'hostIP: "eth0" is no IP address'],
     ["a binding", [mapping], { hostBinding: "eth0" }, 7, "hostBinding"],
     ["a port", [{ ...mapping, hostPort: 70_000 }], {}, 7, "portMappings[0].hostPort"],
-  ])("%s: refused with its code, and nothing is published", async (_what, mappings, keys, code, text) => {
-    const before = await rules();
-    const failure = expectFailure(await call("ADD", other("bad"), config(mappings, keys)));
-    expect(failure).toMatchObject({ code, msg: expect.stringContaining(text) });
-    expect(await rules()).toBe(before);
-  });
+  ])(
+    "%s: refused with its code, and nothing is published",
+    async (...[_what, mappings, keys, code, text]) => {
+      const before = await rules();
+      const failure = expectFailure(await call("ADD", other("bad"), config(mappings, keys)));
+      expect(failure).toMatchObject({ code, msg: expect.stringContaining(text) });
+      expect(await rules()).toBe(before);
+    },
+  );
 
   test("and DEL does not care", async () => {
     const broken = config([{ ...mapping, protocol: "icmp" }], { conditionsV4: ["x"], hostBinding: "?" });
@@ -230,7 +233,10 @@ describe("a port that a program of the host has", () => {
     "%s: is refused, naming the program, unless it is on another address",
     async (protocol) => {
       const hostPort = freshPort();
-      await startServer(lab.lab, netnsPath(lab.lab.hostNetns), `squatter-${protocol}`, [hostPort]);
+      await startServer(lab.lab, netnsPath(lab.lab.hostNetns), {
+        name: `squatter-${protocol}`,
+        ports: [hostPort],
+      });
       const failure = expectFailure(
         await call("ADD", other("late"), config([{ hostPort, containerPort: 80, protocol }])),
       );
@@ -280,7 +286,7 @@ s.bind(("127.0.0.1", ${hostPort})); s.listen(); print("ready", flush=True); sys.
 
   test("a client's own end of a connection is not in the way", async () => {
     const [server, hostPort] = [freshPort(), freshPort()];
-    await startServer(lab.lab, netnsPath(lab.lab.hostNetns), "peer", [server]);
+    await startServer(lab.lab, netnsPath(lab.lab.hostNetns), { name: "peer", ports: [server] });
     const script = `
 import socket, sys
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("127.0.0.1", ${hostPort})); s.connect(("127.0.0.1", ${server}))

@@ -1,5 +1,5 @@
 /** A read-only /proc/sys, as in an unprivileged container: what only makes things better is done without, and told. */
-import { expectSuccess, PluginLab } from "../support/plugin-lab.ts";
+import { expectSuccess, PluginLab } from "../support/lab/plugin-lab.ts";
 
 jest.setTimeout(120_000);
 

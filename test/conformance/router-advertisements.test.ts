@@ -2,10 +2,15 @@
  * Whoever is on a link can call itself a router. The host and its containers are led by nobody but the host, unless the
  * network is somebody else's.
  */
-import { canPing } from "../support/lab.ts";
-import { command } from "../support/lab-process.ts";
-import { type Configuration, type Container, PluginLab, type TestNetwork } from "../support/plugin-lab.ts";
-import { ADVERTISED_PREFIX, advertiseRouter } from "../support/router-advertisement.ts";
+import { canPing } from "../support/lab/lab.ts";
+import { command } from "../support/lab/lab-process.ts";
+import {
+  type Configuration,
+  type Container,
+  PluginLab,
+  type TestNetwork,
+} from "../support/lab/plugin-lab.ts";
+import { ADVERTISED_PREFIX, advertiseRouter } from "../support/traffic/router-advertisement.ts";
 
 jest.setTimeout(120_000);
 
@@ -110,6 +115,17 @@ describe("a container", () => {
     expect(advertised(await ipv6Of(follower.container))).toHaveLength(1);
     expect(await ipv6Of(stubborn.container)).toEqual([]);
   });
+});
+
+test("a route of IPv6 in the list of an IPv4 network is left out, which CHECK finds right", async () => {
+  const network = lab.network();
+  const ipam = lab.plugins.ipam([network.subnet]);
+  const config = lab.bridge(network, { ipam: { ...ipam, routes: [{ dst: "0.0.0.0/0" }, { dst: "::/0" }] } });
+  const container = await lab.container();
+  const result = await lab.add(container, config);
+  expect(result.routes).toEqual([{ dst: "0.0.0.0/0" }]);
+  expect(await ipv6Of(container)).toEqual([]);
+  await lab.succeed("CHECK", container, { ...config, prevResult: result });
 });
 
 describe("a namespace that has IPv6 switched off", () => {

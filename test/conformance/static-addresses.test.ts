@@ -8,7 +8,7 @@ import {
   expectSilence,
   expectSuccess,
   PluginLab,
-} from "../support/plugin-lab.ts";
+} from "../support/lab/plugin-lab.ts";
 
 jest.setTimeout(120_000);
 
@@ -30,7 +30,11 @@ const configOf = (ipam: Configuration, keys: Configuration = {}): Configuration 
   ...keys,
 });
 
-function call(type: string, verb: string, config: Configuration, args = ""): Promise<Answer> {
+function call(
+  type: string,
+  verb: string,
+  { config, args = "" }: { config: Configuration; args?: string },
+): Promise<Answer> {
   return lab.call({ verb, container: { ...container, args }, config, type });
 }
 
@@ -60,8 +64,8 @@ describe("answers as the reference does", () => {
     ["no address at all", configOf({}), ""],
   ])("%s", async (_, config, args) => {
     const [ours, theirs] = [
-      await call("fairlead-static", "ADD", config, args),
-      await call("static", "ADD", config, args),
+      await call("fairlead-static", "ADD", { config, args }),
+      await call("static", "ADD", { config, args }),
     ];
     expectSuccess(ours);
     expectSuccess(theirs);
@@ -71,8 +75,8 @@ describe("answers as the reference does", () => {
   test.each(CNI_VERSIONS.filter((version) => version !== "1.1.0"))("at %s", async (cniVersion) => {
     const config = { ...full, cniVersion };
     const [ours, theirs] = [
-      await call("fairlead-static", "ADD", config),
-      await call("static", "ADD", config),
+      await call("fairlead-static", "ADD", { config }),
+      await call("static", "ADD", { config }),
     ];
     expectSuccess(ours);
     expect(meaning(ours)).toEqual(meaning(theirs));
@@ -86,25 +90,29 @@ describe("answers as the reference does", () => {
     ["a requested address without a length", { ...full, runtimeConfig: { ips: ["10.2.0.5"] } }, ""],
     ["two addresses of a family at 0.2.0", { ...full, cniVersion: "0.2.0" }, "IP=10.2.0.5/16"],
   ])("by refusing %s", async (_, config, args) => {
-    expect(expectFailure(await call("fairlead-static", "ADD", config, args))).toMatchObject({ code: 7 });
-    expect((await call("static", "ADD", config, args)).status).not.toBe(0);
+    expect(expectFailure(await call("fairlead-static", "ADD", { config, args }))).toMatchObject({ code: 7 });
+    expect((await call("static", "ADD", { config, args })).status).not.toBe(0);
   });
 });
 
 test("DEL and GC have nothing to do, and STATUS finds nothing wrong", async () => {
   const config = configOf({ addresses: ADDRESSES }, { cniVersion: "1.1.0" });
-  expectSilence(await call("fairlead-static", "DEL", config));
-  expectSilence(await call("fairlead-static", "DEL", config));
-  expectSilence(await call("fairlead-static", "GC", { ...config, "cni.dev/valid-attachments": [] }));
-  expectSilence(await call("fairlead-static", "STATUS", config));
+  expectSilence(await call("fairlead-static", "DEL", { config }));
+  expectSilence(await call("fairlead-static", "DEL", { config }));
+  expectSilence(
+    await call("fairlead-static", "GC", { config: { ...config, "cni.dev/valid-attachments": [] } }),
+  );
+  expectSilence(await call("fairlead-static", "STATUS", { config }));
 });
 
 test("CHECK fails when the result lacks an address that is configured", async () => {
   const config = configOf({ addresses: ADDRESSES });
-  const prevResult = meaning(await call("fairlead-static", "ADD", config));
-  expectSilence(await call("fairlead-static", "CHECK", { ...config, prevResult }));
+  const prevResult = meaning(await call("fairlead-static", "ADD", { config }));
+  expectSilence(await call("fairlead-static", "CHECK", { config: { ...config, prevResult } }));
   const more = configOf({ addresses: [...ADDRESSES, { address: "10.9.0.1/24" }] }, { prevResult });
-  expect(expectFailure(await call("fairlead-static", "CHECK", more))).toMatchObject({ code: 105 });
+  expect(expectFailure(await call("fairlead-static", "CHECK", { config: more }))).toMatchObject({
+    code: 105,
+  });
 });
 
 test("serves the reference bridge as a process, and ours without one", async () => {

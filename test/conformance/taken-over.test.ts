@@ -1,9 +1,9 @@
 /** A requested address whose holder is gone, and for which no DEL came, is taken over; one whose holder may be there is not. */
 import { writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { command, until } from "../support/lab-process.ts";
-import { type Configuration, type Container, expectSuccess, PluginLab } from "../support/plugin-lab.ts";
-import { startSlowIpam } from "../support/slow-ipam.ts";
+import { startSlowIpam } from "../support/ipam/slow-ipam.ts";
+import { command, until } from "../support/lab/lab-process.ts";
+import { type Configuration, type Container, expectSuccess, PluginLab } from "../support/lab/plugin-lab.ts";
 
 jest.setTimeout(120_000);
 

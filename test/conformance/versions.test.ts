@@ -7,7 +7,7 @@ import {
   expectSilence,
   PluginLab,
   type TestNetwork,
-} from "../support/plugin-lab.ts";
+} from "../support/lab/plugin-lab.ts";
 
 jest.setTimeout(120_000);
 
@@ -34,8 +34,7 @@ function addressOf(result: AnyResult): string {
 function expectShape(
   result: AnyResult,
   version: CniVersion,
-  network: TestNetwork,
-  container: Container,
+  { network, container }: { network: TestNetwork; container: Container },
 ): void {
   const address = anAddressOf(network);
   const gateway = gatewayOf(network);
@@ -76,7 +75,7 @@ describe.each(CNI_VERSIONS)("%s", (cniVersion) => {
 
   test("ADD answers in the shape of the version", async () => {
     result = await lab.add(container, config);
-    expectShape(result, cniVersion, network, container);
+    expectShape(result, cniVersion, { network, container });
   });
 
   test("the kernel has what the result says", async () => {
@@ -143,7 +142,7 @@ describe.each(CNI_VERSIONS)("%s", (cniVersion) => {
 
   test("ADD again, as after any DEL", async () => {
     const again = await lab.add(container, config);
-    expectShape(again, cniVersion, network, container);
+    expectShape(again, cniVersion, { network, container });
     await lab.succeed("DEL", container, config);
   });
 });
@@ -152,7 +151,7 @@ test("without cniVersion the answer is in 0.1.0", async () => {
   const network = lab.network();
   const container = await lab.container();
   const { cniVersion: _, ...config } = lab.bridge(network);
-  expectShape(await lab.add(container, config), "0.1.0", network, container);
+  expectShape(await lab.add(container, config), "0.1.0", { network, container });
   await lab.succeed("DEL", container, config);
 });
 

@@ -1,7 +1,13 @@
 import { createGrpcClient } from "../../lib/rpc/grpc-client.ts";
 import { createHttpClient } from "../../lib/rpc/http-client.ts";
-import { openGrpcFront, openHttpFront, openTestService, TemporaryDirectory } from "../support/ipam-fronts.ts";
-import { ipamServiceContract, type ServiceSubject } from "./ipam-service.ts";
+import {
+  openGrpcFront,
+  openHttpFront,
+  openTestService,
+  TemporaryDirectory,
+} from "../support/ipam/ipam-fronts.ts";
+import type { ServiceSubject } from "./ipam-service/subject.ts";
+import { ipamServiceContract } from "./ipam-service.ts";
 
 async function inProcess(): Promise<ServiceSubject> {
   const { service, clock } = await openTestService();

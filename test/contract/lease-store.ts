@@ -6,18 +6,12 @@
  * A store may leave out a case only by name and with a reason; it then tests its own behaviour positively.
  */
 
-import { type Address, formatAddress } from "../../lib/addr/address.ts";
+import { formatAddress } from "../../lib/addr/address.ts";
 import { FairleadError } from "../../lib/errors.ts";
-import type {
-  Batch,
-  Change,
-  LeaseRecord,
-  LeaseStore,
-  NetworkRecord,
-  StoreSnapshot,
-} from "../../lib/ipam/store.ts";
+import type { Batch, Change, LeaseRecord, LeaseStore } from "../../lib/ipam/store.ts";
 import { storeFailureOf } from "../../lib/ipam/store.ts";
-import { eventRecord, leaseRecord, networkRecord } from "../support/store-records.ts";
+import { batchOf, contentOf, createNetwork, failureOf, putLease } from "../support/ipam/store-batches.ts";
+import { eventRecord, leaseRecord, networkRecord } from "../support/ipam/store-records.ts";
 
 /** One piece of storage that can be opened again and again. */
 export interface StoreHarness {
@@ -29,47 +23,6 @@ export interface StoreHarness {
 export interface SkippedCase {
   readonly test: string;
   readonly reason: string;
-}
-
-/** One change with its event; the revision is the new record's version. */
-function batchOf(...pairs: readonly { change: Change; revision: number }[]): Batch {
-  const events = pairs.map(({ change, revision }) => {
-    const subject = change.after ?? change.before;
-    if (subject === null) throw new Error("a change of nothing");
-    return eventRecord(revision, subject);
-  });
-  return { changes: pairs.map(({ change }) => change), events };
-}
-
-function putLease(before: LeaseRecord | null, after: LeaseRecord): { change: Change; revision: number } {
-  return { change: { kind: "lease", before, after }, revision: after.version };
-}
-
-function createNetwork(after: NetworkRecord): { change: Change; revision: number } {
-  return { change: { kind: "network", before: null, after }, revision: after.version };
-}
-
-/** A snapshot in a form that can be compared, whatever the order in which a store lists things. */
-export async function contentOf(store: LeaseStore) {
-  const snapshot: StoreSnapshot = await store.load();
-  const leases = [...snapshot.leases].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
-  const networks = [...snapshot.networks].sort((a, b) => (a.name < b.name ? -1 : 1));
-  const { revision, trimmedRevision, lastEventAtMs } = snapshot;
-  return { revision, trimmedRevision, lastEventAtMs, networks, leases };
-}
-
-function keyOf({ addressSpace, address }: { addressSpace: string; address: Address }): string {
-  return `${addressSpace} ${formatAddress(address)}`;
-}
-
-/** What a commit failed with; null when it did not. */
-async function failureOf(store: LeaseStore, batch: Batch): Promise<string | null> {
-  try {
-    await store.commit(batch);
-    return null;
-  } catch (error) {
-    return storeFailureOf(error) ?? `not a store failure: ${error}`;
-  }
 }
 
 export function leaseStoreContract(
@@ -340,6 +293,14 @@ export function leaseStoreContract(
       await expect(old).rejects.toMatchObject({ code: "compacted" });
     });
 
+    contractTest("what is trimmed stays so, and events that are there stay there", async () => {
+      const store = await openWithLease();
+      await store.trimEvents(1);
+      await store.trimEvents(0);
+      expect(store.trimmedRevision).toBe(1);
+      expect((await store.readEvents({ since: 1, limit: 9 })).map(({ revision }) => revision)).toEqual([2]);
+    });
+
     contractTest("revisions go on where they were after everything was trimmed", async () => {
       const store = await openWithLease();
       await store.trimEvents(99);
@@ -354,6 +315,9 @@ export function leaseStoreContract(
       const texts = ["10.1.0.200", "10.1.0.30", "fd00:1::9", "10.1.0.4"];
       const more = texts.map((text, at) => leaseRecord(network, text, { version: 3 + at }));
       await store.commit(batchOf(...more.map((each) => putLease(null, each))));
+      const lab = { ...networkRecord("lab", 7), addressSpace: "a-lab" };
+      const inLab = leaseRecord(lab, "fd00:1::99", { version: 8, containerId: "other" });
+      await store.commit(batchOf(createNetwork(lab), putLease(null, inLab)));
       const seen: LeaseRecord[] = [];
       for (;;) {
         const after = seen.at(-1);
@@ -362,8 +326,15 @@ export function leaseStoreContract(
         seen.push(...page);
         if (page.length < 2) break;
       }
-      const order = ["10.1.0.2", "10.1.0.4", "10.1.0.30", "10.1.0.200", "fd00:1::9"];
+      const order = ["fd00:1::99", "10.1.0.2", "10.1.0.4", "10.1.0.30", "10.1.0.200", "fd00:1::9"];
       expect(seen.map(({ address }) => formatAddress(address))).toEqual(order);
+    });
+
+    contractTest("events are found by their revisions, those that there are", async () => {
+      const store = await openWithLease();
+      const [first, second] = await store.readEvents({ since: 0, limit: 9 });
+      expect(await store.eventsAt([2, 99, 1])).toEqual([second, first]);
+      expect(await store.eventsAt([])).toEqual([]);
     });
 
     contractTest("networks are read as they were written", async () => {

@@ -9,12 +9,12 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { closeFd, invoke } from "../../lib/linux/errno.ts";
-import { cString, libc } from "../../lib/linux/ffi.ts";
-import { listDirectory } from "../../lib/linux/files.ts";
-import { SIGNATURES } from "../../lib/linux/libc.ts";
-import { NETLINK_ROUTE, openNetlinkSocket } from "../../lib/linux/netlink-socket.ts";
-import { statPath } from "../../lib/linux/stat.ts";
+import { closeFd, invoke } from "../../lib/linux/calls/errno.ts";
+import { cString, libc } from "../../lib/linux/calls/ffi.ts";
+import { SIGNATURES } from "../../lib/linux/calls/libc.ts";
+import { listDirectory } from "../../lib/linux/files/files.ts";
+import { statPath } from "../../lib/linux/files/stat.ts";
+import { NETLINK_ROUTE, openNetlinkSocket } from "../../lib/linux/sockets/netlink-socket.ts";
 
 // Source: errno(3), by way of include/uapi/asm-generic/errno-base.h.
 const ENOENT = 2;

@@ -4,12 +4,13 @@
  *     serverProcessContract("on Bun", ["bun", "main.ts"]);
  */
 import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { createGrpcClient } from "../../lib/rpc/grpc-client.ts";
 import { createHttpClient, type HttpIpamClient } from "../../lib/rpc/http-client.ts";
-import { callSocket, TemporaryDirectory } from "../support/ipam-fronts.ts";
+import { callSocket, TemporaryDirectory } from "../support/ipam/ipam-fronts.ts";
 
 /** Processes start slowly on a machine that does other things too. */
 const TIMEOUT_MS = 60_000;
@@ -67,6 +68,30 @@ class ServerProcess {
 
   kill(signal: NodeJS.Signals): void {
     this.child.kill(signal);
+  }
+}
+
+/** Sends a request, and goes before it is answered. Returns when all of it lies in the server's socket. */
+async function sendAndGo(socket: string, path: string, body: object): Promise<void> {
+  const text = JSON.stringify(body);
+  const head = `POST ${path} HTTP/1.1\r\nhost: fairlead\r\ncontent-type: application/json\r\n`;
+  const connection = connect(socket);
+  await once(connection, "connect");
+  const isWritten = new Promise((resolve) =>
+    connection.write(`${head}content-length: ${Buffer.byteLength(text)}\r\n\r\n${text}`, resolve),
+  );
+  await isWritten;
+  const isClosed = once(connection, "close");
+  connection.destroy();
+  await isClosed;
+}
+
+/** What is there, as soon as there is something. */
+async function eventually<T>(list: () => Promise<readonly T[]>): Promise<readonly T[]> {
+  for (;;) {
+    const items = await list();
+    if (items.length > 0) return items;
+    await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
 
@@ -240,6 +265,28 @@ export function serverProcessContract(name: string, command: readonly string[]):
       expect(await bound()).toEqual([]);
     });
 
+    test("a server that stood still grants nothing, and collects nothing, for clients that have gone", async () => {
+      const server = start();
+      await server.ready();
+      const service = client();
+      await service.createNetwork({ name: "web" }, CALLER);
+      await service.acquire({ key: key("there") }, CALLER);
+      server.kill("SIGSTOP");
+      await sendAndGo(socket, "/v1/attachments/acquire", { key: key("gone") });
+      await sendAndGo(socket, "/v1/attachments/gc", { networkName: "web", validAttachments: [] });
+      // Sent later, and by somebody who waits.
+      const waiting = service.acquire({ key: key("waits") }, CALLER);
+      await sendAndGo(socket, "/v1/attachments/release", { key: key("there"), reason: "the last" });
+      server.kill("SIGCONT");
+      await waiting;
+      const released = await eventually(() => service.listEvents({ kind: "lease-released" }));
+      expect(released.map(({ containerId, reason }) => [containerId, reason])).toEqual([
+        ["there", "the last"],
+      ]);
+      const bound = await service.listEvents({ kind: "lease-bound" });
+      expect(bound.map(({ containerId }) => containerId)).toEqual(["there", "waits"]);
+    });
+
     test("TCP listeners demand the token of the state directory", async () => {
       const ready = await start('http: {listen: "127.0.0.1:0"}\ngrpc: {listen: "127.0.0.1:0"}\n').ready();
       const tokenFile = directory.file("state/token");
@@ -313,14 +360,16 @@ export function serverProcessContract(name: string, command: readonly string[]):
     test("a second signal ends it at once, with status 1", async () => {
       const server = start();
       await server.ready();
-      // A request that never ends holds the server up.
+      // A request that never ends holds the server up. The server says when it has begun with it.
       const holding = connect(socket, () =>
         holding.write(
-          "POST /v1/attachments/acquire HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\nContent-Type: application/json\r\n\r\n{",
+          "POST /v1/attachments/acquire HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\nContent-Type: application/json\r\n" +
+            "Expect: 100-continue\r\n\r\n",
         ),
       );
       holding.on("error", () => {});
-      await new Promise((resolve) => setTimeout(resolve, 200));
+      const [word] = await once(holding, "data");
+      expect(String(word)).toContain("100 Continue");
       server.kill("SIGTERM");
       await server.line("fairlead server: ending");
       await new Promise((resolve) => setTimeout(resolve, 200));

@@ -1,14 +1,15 @@
 /** What somebody takes away from an attachment on the host is made again; what cannot be is told. With the built executable. */
 import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { attachmentLockOffset, openAttachmentLocks } from "../../lib/host/locks/attachments.ts";
 import type { AgentProblem } from "../../lib/rpc/agent-api.ts";
 import { createAgentClient } from "../../lib/rpc/agent-client.ts";
 import { createHttpClient } from "../../lib/rpc/http-client.ts";
-import { CALLER } from "../support/agent-lab.ts";
-import { FairleadNode } from "../support/fairlead-node.ts";
-import { HOST_IPV4, Lab, netnsPath } from "../support/lab.ts";
-import { until } from "../support/lab-process.ts";
-import { ask, startServer } from "../support/port-lab.ts";
+import { CALLER } from "../support/lab/agent-lab.ts";
+import { FairleadNode } from "../support/lab/fairlead-node.ts";
+import { HOST_IPV4, Lab, netnsPath } from "../support/lab/lab.ts";
+import { until } from "../support/lab/lab-process.ts";
+import { ask, startServer } from "../support/lab/port-lab.ts";
 
 jest.setTimeout(120_000);
 
@@ -23,7 +24,7 @@ beforeAll(async () => {
   node = await FairleadNode.start(lab);
   await node.run("network", "create", "--opt", "com.docker.network.driver.mtu=1400", "front");
   await node.run("sandbox", "create", "--network", "front", "--publish", "8080:80", WEB);
-  await startServer(lab, `/run/netns/${WEB}`, "web", [80]);
+  await startServer(lab, `/run/netns/${WEB}`, { name: "web", ports: [80] });
 });
 
 afterAll(async () => {
@@ -71,6 +72,11 @@ const published = async (): Promise<boolean> =>
 
 const reached = () => ask(netnsPath(lab.internetNetns), { host: HOST_IPV4, port: 8080 });
 
+async function figures(): Promise<Readonly<Record<string, number>>> {
+  const { parts } = await createAgentClient({ socket: node.agentSocket }).status();
+  return parts.find(({ name }) => name === "attachments")?.figures ?? {};
+}
+
 async function problems(): Promise<readonly AgentProblem[]> {
   const { parts } = await createAgentClient({ socket: node.agentSocket }).status();
   return parts.find(({ name }) => name === "attachments")?.problems ?? [];
@@ -100,6 +106,24 @@ test("ports are published again after the ruleset was flushed, and after one ele
     await until(published);
     expect(await reached()).toMatch(/^web /);
   }
+});
+
+test("nothing is mended while a call for the attachment is under way, and it is afterwards", async () => {
+  const { ifalias = "" } = await webPort();
+  const [, networkName = "", containerId = "", ifname = ""] = ifalias.split(/[:/]/);
+  const locks = openAttachmentLocks();
+  try {
+    const offset = attachmentLockOffset({ networkName, containerId, ifname });
+    expect(locks.tryLock(offset)).toBe(true);
+    const before = (await figures())["postponed"] ?? 0;
+    await lab.host(["nft", "delete", "element", "inet", "fairlead", "portmap4", "{ tcp . 8080 }"]);
+    await until(async () => ((await figures())["postponed"] ?? 0) > before);
+    expect(await published()).toBe(false);
+    expect(await problems()).toEqual([]);
+  } finally {
+    locks.close();
+  }
+  await until(published);
 });
 
 test("source addresses are checked again after the ruleset was flushed, and after the addresses were", async () => {

@@ -3,9 +3,9 @@ import { execFileSync } from "node:child_process";
 import { createServer, type Server } from "node:http";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ServerLab, type ServerProcess } from "../support/ipam-server-process.ts";
-import { FAIRLEAD_DIRECTORY } from "../support/lab-plugins.ts";
-import { requireTools, tryCommand } from "../support/lab-process.ts";
+import { ServerLab, type ServerProcess } from "../support/ipam/ipam-server-process.ts";
+import { FAIRLEAD_DIRECTORY } from "../support/lab/lab-plugins.ts";
+import { requireTools, tryCommand } from "../support/lab/lab-process.ts";
 import { Terminal } from "../support/terminal.ts";
 
 jest.setTimeout(60_000);

@@ -2,9 +2,9 @@
 import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { ServerLab, type ServerProcess } from "../support/ipam-server-process.ts";
-import { FAIRLEAD_DIRECTORY } from "../support/lab-plugins.ts";
-import { labEnvironment, requireTools } from "../support/lab-process.ts";
+import { ServerLab, type ServerProcess } from "../support/ipam/ipam-server-process.ts";
+import { FAIRLEAD_DIRECTORY } from "../support/lab/lab-plugins.ts";
+import { labEnvironment, requireTools } from "../support/lab/lab-process.ts";
 import { Terminal } from "../support/terminal.ts";
 
 jest.setTimeout(120_000);

@@ -4,9 +4,9 @@
  */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { FairleadNode } from "../support/fairlead-node.ts";
-import { canPing, INTERNET_IPV4, Lab, netnsPath } from "../support/lab.ts";
-import { command, waitUntil } from "../support/lab-process.ts";
+import { FairleadNode } from "../support/lab/fairlead-node.ts";
+import { canPing, INTERNET_IPV4, Lab, netnsPath } from "../support/lab/lab.ts";
+import { command, waitUntil } from "../support/lab/lab-process.ts";
 
 jest.setTimeout(60_000);
 

@@ -1,12 +1,12 @@
 /** Containers of Docker, and pods of the CRI, on one network made by the command line. */
 
-import { DockerEngine } from "../support/docker-engine.ts";
-import { FairleadNode } from "../support/fairlead-node.ts";
-import { PAUSE_IMAGE, SERVE_FOREVER } from "../support/images.ts";
-import { Lab, pingShellLine } from "../support/lab.ts";
-import { waitUntil } from "../support/lab-process.ts";
-import { Containerd } from "../support/runtimes-containerd.ts";
-import { CriClient, type Pod, removePodCgroup } from "../support/runtimes-cri.ts";
+import { FairleadNode } from "../support/lab/fairlead-node.ts";
+import { Lab, pingShellLine } from "../support/lab/lab.ts";
+import { waitUntil } from "../support/lab/lab-process.ts";
+import { DockerEngine } from "../support/runtimes/docker-engine.ts";
+import { PAUSE_IMAGE, SERVE_FOREVER } from "../support/runtimes/images.ts";
+import { Containerd } from "../support/runtimes/runtimes-containerd.ts";
+import { CriClient, type Pod, removePodCgroup } from "../support/runtimes/runtimes-cri.ts";
 
 jest.setTimeout(180_000);
 

@@ -1,9 +1,8 @@
 /** containerd through the Container Runtime Interface: what the kubelet does with a pod. */
 import { isIPv6 } from "node:net";
-import { PAUSE_IMAGE, SERVE_FOREVER, WEB_PAGE } from "../support/images.ts";
-import { HOST_IPV4, INTERNET_IPV4, INTERNET_IPV6, Lab, pingShellLine } from "../support/lab.ts";
-import type { Conflist } from "../support/lab-conflist.ts";
-import { leftovers } from "../support/lab-leftovers.ts";
+import { HOST_IPV4, INTERNET_IPV4, INTERNET_IPV6, Lab, pingShellLine } from "../support/lab/lab.ts";
+import type { Conflist } from "../support/lab/lab-conflist.ts";
+import { leftovers } from "../support/lab/lab-leftovers.ts";
 import {
   bridgeConflist,
   type PluginsUnderTest,
@@ -12,10 +11,11 @@ import {
   stageConflist,
   stagePlugins,
   TEST_SUBNETS,
-} from "../support/lab-plugins.ts";
-import { tryCommand, waitUntil } from "../support/lab-process.ts";
-import { Containerd } from "../support/runtimes-containerd.ts";
-import { CriClient, type Pod, removePodCgroup } from "../support/runtimes-cri.ts";
+} from "../support/lab/lab-plugins.ts";
+import { tryCommand, waitUntil } from "../support/lab/lab-process.ts";
+import { PAUSE_IMAGE, SERVE_FOREVER, WEB_PAGE } from "../support/runtimes/images.ts";
+import { Containerd } from "../support/runtimes/runtimes-containerd.ts";
+import { CriClient, type Pod, removePodCgroup } from "../support/runtimes/runtimes-cri.ts";
 
 jest.setTimeout(120_000);
 

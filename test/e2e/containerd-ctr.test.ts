@@ -1,7 +1,7 @@
 /** containerd through its command line: `ctr run --cni`. Its DEL always comes without a netns. */
-import { BUSYBOX_IMAGE, PAUSE_IMAGE, SERVE_FOREVER, WEB_PAGE } from "../support/images.ts";
-import { HOST_IPV4, INTERNET_IPV4, INTERNET_IPV6, Lab, pingShellLine } from "../support/lab.ts";
-import { leftovers } from "../support/lab-leftovers.ts";
+
+import { HOST_IPV4, INTERNET_IPV4, INTERNET_IPV6, Lab, pingShellLine } from "../support/lab/lab.ts";
+import { leftovers } from "../support/lab/lab-leftovers.ts";
 import {
   bridgeConflist,
   type PluginsUnderTest,
@@ -9,9 +9,10 @@ import {
   stageConflist,
   stagePlugins,
   TEST_SUBNETS,
-} from "../support/lab-plugins.ts";
-import { command, Daemon, waitUntil } from "../support/lab-process.ts";
-import { Containerd } from "../support/runtimes-containerd.ts";
+} from "../support/lab/lab-plugins.ts";
+import { command, Daemon, waitUntil } from "../support/lab/lab-process.ts";
+import { BUSYBOX_IMAGE, PAUSE_IMAGE, SERVE_FOREVER, WEB_PAGE } from "../support/runtimes/images.ts";
+import { Containerd } from "../support/runtimes/runtimes-containerd.ts";
 
 jest.setTimeout(90_000);
 

@@ -2,9 +2,9 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createAgentClient } from "../../lib/rpc/agent-client.ts";
-import { FairleadNode } from "../support/fairlead-node.ts";
-import { INTERNET_IPV4, inNetns, Lab, netnsPath } from "../support/lab.ts";
-import { Daemon, hasEnded, waitUntil } from "../support/lab-process.ts";
+import { FairleadNode } from "../support/lab/fairlead-node.ts";
+import { INTERNET_IPV4, inNetns, Lab, netnsPath } from "../support/lab/lab.ts";
+import { Daemon, hasEnded, waitUntil } from "../support/lab/lab-process.ts";
 
 jest.setTimeout(120_000);
 
@@ -50,7 +50,7 @@ afterAll(async () => {
 });
 
 async function startServer(netns: string, address: string, port = "53"): Promise<Server> {
-  const script = join(__dirname, "../support/dns-upstream.ts");
+  const script = join(__dirname, "../support/dns/dns-upstream.ts");
   const argv = inNetns(netnsPath(netns), process.execPath, "--no-warnings", script, address, port);
   const log = join(lab.directory, `upstream-${address}-${port}.log`);
   const daemon = Daemon.start(argv, log);

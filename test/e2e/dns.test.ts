@@ -1,8 +1,8 @@
 /** Names as containers see them, with the built executable, asked with dig, getent and busybox. Needs root. */
-import { writeContainerLinks } from "../../lib/host/container-links.ts";
-import { type Attached, CALLER, DnsLab } from "../support/dns-lab.ts";
-import { HOST_IPV4 } from "../support/lab.ts";
-import { command, Daemon, waitUntil } from "../support/lab-process.ts";
+import { writeContainerLinks } from "../../lib/runtime/named-links.ts";
+import { type Attached, CALLER, DnsLab } from "../support/dns/dns-lab.ts";
+import { HOST_IPV4 } from "../support/lab/lab.ts";
+import { command, Daemon, waitUntil } from "../support/lab/lab-process.ts";
 
 jest.setTimeout(120_000);
 
@@ -112,7 +112,8 @@ test("several containers of one name are all answered, in changing order", async
 });
 
 test("on the predefined bridge only links have names, and only for their owner", async () => {
-  const gateway = (await lab.under.service.getNetwork("bridge")).pools[0]?.subnets[0]?.gateway ?? "";
+  const gateway =
+    (await lab.under.service.getNetwork({ name: "bridge" })).pools[0]?.subnets[0]?.gateway ?? "";
   const db = await lab.attach("bridge", "db1");
   writeContainerLinks({ runDir: lab.under.lab.directory, containerId: "app1" }, ["db1:database"]);
   const app = await lab.attach("bridge", "app1");
@@ -240,7 +241,7 @@ test("a killed agent that is started again, and a restarted server, answer as be
 });
 
 test("a bridge that somebody removed and the agent made again is served by the same sockets", async () => {
-  const { id } = await lab.under.service.getNetwork("backend");
+  const { id } = await lab.under.service.getNetwork({ name: "backend" });
   const listening = async () =>
     (await lab.under.lab.host(["ss", "-lnuH", "src", `${BACK}:53`])).split(/\s+/)[3];
   const before = await listening();

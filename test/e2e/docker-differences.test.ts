@@ -6,6 +6,8 @@
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { FairleadNode } from "../support/lab/fairlead-node.ts";
+import { Lab } from "../support/lab/lab.ts";
 import {
   type Answer,
   ASPECTS,
@@ -14,12 +16,10 @@ import {
   type Difference,
   type Side,
   type Step,
-} from "../support/docker-comparison.ts";
-import { DockerEngine } from "../support/docker-engine.ts";
-import { FairleadNode } from "../support/fairlead-node.ts";
-import { Lab } from "../support/lab.ts";
+} from "../support/runtimes/docker-comparison.ts";
+import { DockerEngine } from "../support/runtimes/docker-engine.ts";
 
-jest.setTimeout(240_000);
+jest.setTimeout(600_000);
 
 const DOCUMENT = join(__dirname, "../../docs/docker-differences.md");
 

@@ -2,12 +2,12 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { AgentProblem } from "../../lib/rpc/agent-api.ts";
-import { AgentLab, CALLER } from "../support/agent-lab.ts";
-import { FairleadNode } from "../support/fairlead-node.ts";
-import { HOST_IPV4, INTERNET_IPV4, Lab, netnsPath } from "../support/lab.ts";
-import { FAIRLEAD_DIRECTORY } from "../support/lab-plugins.ts";
-import { requireTools, tryCommand, until } from "../support/lab-process.ts";
-import { ask, askOnce, NO_ANSWER, startServer } from "../support/port-lab.ts";
+import { AgentLab, CALLER } from "../support/lab/agent-lab.ts";
+import { FairleadNode } from "../support/lab/fairlead-node.ts";
+import { HOST_IPV4, INTERNET_IPV4, Lab, netnsPath } from "../support/lab/lab.ts";
+import { FAIRLEAD_DIRECTORY } from "../support/lab/lab-plugins.ts";
+import { requireTools, tryCommand, until } from "../support/lab/lab-process.ts";
+import { ask, askOnce, NO_ANSWER, startServer } from "../support/lab/port-lab.ts";
 
 jest.setTimeout(120_000);
 
@@ -44,7 +44,7 @@ describe("firewall.accept: auto", () => {
     await node.run("network", "create", "--ipv6", "front");
     await node.run("sandbox", "create", "--network", "front", "--publish", "8080:80", web);
     await node.run("sandbox", "create", "--network", "front", client);
-    await startServer(lab, `/run/netns/${web}`, "web", [80]);
+    await startServer(lab, `/run/netns/${web}`, { name: "web", ports: [80] });
   });
 
   afterAll(async () => {
@@ -97,7 +97,7 @@ describe("firewall.accept: auto", () => {
     await node.run("network", "create", "-o", "com.docker.network.bridge.enable_icc=false", "apart");
     await node.run("sandbox", "create", "--network", "apart", "--publish", "8081:80", first);
     await node.run("sandbox", "create", "--network", "apart", second);
-    await startServer(lab, `/run/netns/${first}`, "first", [80]);
+    await startServer(lab, `/run/netns/${first}`, { name: "first", ports: [80] });
     const agentConfig = join(lab.directory, "agent.yaml");
     writeFileSync(agentConfig, `socket: ${node.agentSocket}\n`);
     const question = { host: HOST_IPV4, port: 8081 };

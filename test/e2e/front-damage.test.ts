@@ -17,8 +17,8 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ERROR_TABLE } from "../../lib/errors.ts";
-import { FAIRLEAD_DIRECTORY, requireFairlead } from "../support/lab-plugins.ts";
-import { requireTools } from "../support/lab-process.ts";
+import { FAIRLEAD_DIRECTORY, requireFairlead } from "../support/lab/lab-plugins.ts";
+import { requireTools } from "../support/lab/lab-process.ts";
 
 jest.setTimeout(120_000);
 

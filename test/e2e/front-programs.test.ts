@@ -54,13 +54,18 @@ function compile(name: string, flags: readonly string[]): string {
   return program;
 }
 
+interface Surroundings {
+  readonly env?: NodeJS.ProcessEnv;
+  readonly args?: readonly string[];
+}
+
 describe.each<[string, string[]]>([
   ["at a fixed place", ["-no-pie"]],
   ["at a fixed place, its headers in the segment of its code", ["-no-pie", "-Wl,-z,noseparate-code"]],
   ["at any place", ["-pie", ABOVE_ZERO]],
   ["with all symbols bound at its start", ["-pie", ABOVE_ZERO, "-Wl,-z,now,-z,relro"]],
 ])("a program %s", (title, flags) => {
-  const run = (argv0: string, input: string, env: NodeJS.ProcessEnv = {}, args: readonly string[] = []) => {
+  const run = (argv0: string, input: string, { env = {}, args = [] }: Surroundings) => {
     const { status, stdout } = spawnSync(program, args, { argv0, env, input });
     return [status, stdout.toString()];
   };
@@ -70,7 +75,7 @@ describe.each<[string, string[]]>([
   });
 
   test("under another name", () => {
-    expect(run("program", "abc", { CNI_COMMAND: "ADD" }, ["x", "y"])).toEqual([
+    expect(run("program", "abc", { env: { CNI_COMMAND: "ADD" }, args: ["x", "y"] })).toEqual([
       3,
       "3 y ADD|1 7 3.5 base|3\nend\n",
     ]);
@@ -78,11 +83,14 @@ describe.each<[string, string[]]>([
 
   test.each([0, 23, 300_000])("as a plugin without a worker, with %i bytes on stdin", (length) => {
     const expected = `1 /opt/fairlead-bridge DEL|1 7 2.0 base|${length}\nend\n`;
-    expect(run("/opt/fairlead-bridge", "x".repeat(length), { CNI_COMMAND: "DEL" })).toEqual([3, expected]);
+    expect(run("/opt/fairlead-bridge", "x".repeat(length), { env: { CNI_COMMAND: "DEL" } })).toEqual([
+      3,
+      expected,
+    ]);
   });
 
   test("is not entered for what the front answers", () => {
-    const [status, stdout] = run("fairlead-bridge", "", { CNI_COMMAND: "VERSION" });
+    const [status, stdout] = run("fairlead-bridge", "", { env: { CNI_COMMAND: "VERSION" } });
     expect([status, JSON.parse(String(stdout))]).toMatchObject([0, { cniVersion: "1.1.0" }]);
   });
 });

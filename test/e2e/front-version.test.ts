@@ -4,7 +4,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { runPlugin } from "../../lib/cni/run-plugin.ts";
 import { CNI_VERSIONS } from "../../lib/cni/versions.ts";
-import { FAIRLEAD_DIRECTORY, requireFairlead } from "../support/lab-plugins.ts";
+import { FAIRLEAD_DIRECTORY, requireFairlead } from "../support/lab/lab-plugins.ts";
 
 jest.setTimeout(120_000);
 

@@ -8,9 +8,9 @@
  */
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { Lab } from "../support/lab.ts";
-import { FAIRLEAD_DIRECTORY, FAIRLEAD_EXECUTABLES, requireFairlead } from "../support/lab-plugins.ts";
-import { type CommandOutcome, requireTools, tryCommand } from "../support/lab-process.ts";
+import { Lab } from "../support/lab/lab.ts";
+import { FAIRLEAD_DIRECTORY, FAIRLEAD_EXECUTABLES, requireFairlead } from "../support/lab/lab-plugins.ts";
+import { type CommandOutcome, requireTools, tryCommand } from "../support/lab/lab-process.ts";
 
 jest.setTimeout(120_000);
 
@@ -152,9 +152,7 @@ function cliCall(args: readonly string[]): Call {
 function runCall(
   executable: string,
   call: Call,
-  cwd: string,
-  hostileEnv: Environment,
-  wrapper: readonly string[] = [],
+  { cwd, hostileEnv, wrapper = [] }: { cwd: string; hostileEnv: Environment; wrapper?: readonly string[] },
 ) {
   const env = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", ...hostileEnv, ...call.env };
   const argv = [...wrapper, join(FAIRLEAD_DIRECTORY, executable), ...call.args];
@@ -175,7 +173,7 @@ describe.each(FAIRLEAD_EXECUTABLES)("%s", (executable) => {
 
   beforeAll(async () => {
     for (const call of callsOf(executable))
-      answers.set(call.title, await runCall(executable, call, clean, {}));
+      answers.set(call.title, await runCall(executable, call, { cwd: clean, hostileEnv: {} }));
   });
 
   test("says something in a clean environment", () => {
@@ -198,8 +196,10 @@ describe.each(FAIRLEAD_EXECUTABLES)("%s", (executable) => {
     rmSync(marker, { force: true });
     const before = await listFiles();
     for (const call of callsOf(executable)) {
-      expect(await runCall(executable, call, hostile, hostileEnv)).toEqual(answers.get(call.title));
-      expect(await runCall(executable, call, hostile, hostileEnv, strace)).toEqual(answers.get(call.title));
+      expect(await runCall(executable, call, { cwd: hostile, hostileEnv })).toEqual(answers.get(call.title));
+      expect(await runCall(executable, call, { cwd: hostile, hostileEnv, wrapper: strace })).toEqual(
+        answers.get(call.title),
+      );
       expect(openedInside(hostile, traceFile)).toEqual([]);
     }
     expect(existsSync(marker)).toBe(false);

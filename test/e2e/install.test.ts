@@ -2,8 +2,8 @@
  * `./build.sh install` and `uninstall`, on a machine of their own: namespaces for mounts, processes and network, overlays over
  * the directories that they write to, and nothing of Fairlead running or installed before.
  */
-import { requireFairlead } from "../support/lab-plugins.ts";
-import { type CommandOutcome, requireTools, tryCommand } from "../support/lab-process.ts";
+import { requireFairlead } from "../support/lab/lab-plugins.ts";
+import { type CommandOutcome, requireTools, tryCommand } from "../support/lab/lab-process.ts";
 
 jest.setTimeout(300_000);
 

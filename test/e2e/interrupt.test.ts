@@ -3,9 +3,9 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { Lab } from "../support/lab.ts";
-import { FAIRLEAD_DIRECTORY, requireFairlead } from "../support/lab-plugins.ts";
-import { labEnvironment, waitUntil } from "../support/lab-process.ts";
+import { Lab } from "../support/lab/lab.ts";
+import { FAIRLEAD_DIRECTORY, requireFairlead } from "../support/lab/lab-plugins.ts";
+import { labEnvironment, waitUntil } from "../support/lab/lab-process.ts";
 
 jest.setTimeout(120_000);
 

@@ -1,10 +1,15 @@
 /** `fairlead ipam release`: what nobody holds any more, by evidence, and by name. */
+import { join } from "node:path";
 import type { Lease } from "../../lib/ipam/api.ts";
-import { FairleadNode } from "../support/fairlead-node.ts";
-import { Lab } from "../support/lab.ts";
-import { waitUntil } from "../support/lab-process.ts";
+import { FairleadNode } from "../support/lab/fairlead-node.ts";
+import { Lab } from "../support/lab/lab.ts";
+import { tryCommand, until, waitUntil } from "../support/lab/lab-process.ts";
+import { startHeldAnswers } from "../support/plugins/held-answers.ts";
 
 jest.setTimeout(90_000);
+
+/** In the answer to an acquire that was granted. */
+const GRANTED = '"created":true';
 
 const own = (name: string): string => `${name}-${process.pid}`;
 
@@ -67,5 +72,78 @@ test("what is gone is listed, with the evidence, and released when that is said"
 
 test("by force also what is alive", async () => {
   await node.run("ipam", "release", "--force", own("alive"));
+  expect(await bound()).toEqual([]);
+});
+
+/** A container of somebody who calls the plugin himself, through another socket of the service. */
+function attach(verb: "ADD" | "DEL", { netns, socket }: { readonly netns: string; readonly socket: string }) {
+  const ipam = { type: "fairlead-ipam", socket, ranges: [[{ subnet: "10.98.0.0/24" }]] };
+  const config = { cniVersion: "1.0.0", name: "late", type: "fairlead-bridge", bridge: "late0", ipam };
+  const env = {
+    CNI_COMMAND: verb,
+    CNI_CONTAINERID: own("late"),
+    CNI_NETNS: netns,
+    CNI_IFNAME: "eth0",
+    CNI_PATH: node.pluginFolder,
+  };
+  return tryCommand(lab.inHost(join(node.pluginFolder, "fairlead-bridge")), {
+    env: { PATH: process.env["PATH"] ?? "", ...env },
+    input: JSON.stringify(config),
+  });
+}
+
+const ports = async (): Promise<readonly { readonly ifname: string }[]> =>
+  JSON.parse((await lab.host(["ip", "-j", "link", "show", "type", "veth"])).trim() || "[]").filter(
+    ({ master }: { master?: string }) => master === "late0",
+  );
+
+/** Takes its link away as soon as it is there. */
+async function cut(): Promise<void> {
+  await until(async () => (await ports()).length === 1);
+  for (const { ifname } of await ports()) await lab.host(["ip", "link", "del", ifname]);
+  await until(async () => (await ports()).length === 0);
+}
+
+test("an ADD that is under way has a lease and no link, and is nobody's to take away", async () => {
+  const late = await startHeldAnswers(join(lab.folder("late"), "ipam.sock"), node.socket, GRANTED);
+  const container = { netns: await lab.addContainer("late"), socket: late.socket };
+  const adding = attach("ADD", container);
+  try {
+    await late.held();
+    // As if its link had not come yet, however long that takes.
+    await cut();
+    expect(await bound()).toEqual([own("late")]);
+    expect(await listed("--stale", "--yes")).toEqual({ released: true, leases: [] });
+    const refused = await node.try("ipam", "release", own("late"));
+    expect([refused.status, refused.stderr]).toEqual([
+      3,
+      expect.stringMatching(/ADD or DEL for it is under way/),
+    ]);
+    expect(await bound()).toEqual([own("late")]);
+  } finally {
+    late.letGo();
+    await adding;
+    await late.close();
+  }
+  await attach("DEL", { ...container, socket: node.socket });
+  expect(await bound()).toEqual([]);
+});
+
+test("leases of this node are looked for under the name that the service has for it, or had in this boot", async () => {
+  const restartAs = async (nodeName: string): Promise<void> => {
+    await node.kill("server");
+    await node.startServer({ nodeName });
+  };
+  const container = { netns: await lab.addContainer("named"), socket: node.socket };
+  await restartAs("first");
+  expect((await attach("ADD", container)).status).toBe(0);
+  await cut();
+  expect((await listed("--stale")).leases).toMatchObject([{ node: "first", holder: "gone" }]);
+  await restartAs("second");
+  expect((await listed("--stale")).leases).toEqual([]);
+  expect((await listed("--stale", "--node", "another")).leases).toEqual([]);
+  expect((await listed("--stale", "--node", "first")).leases).toMatchObject([{ node: "first" }]);
+  // What was granted under the former name is still this machine's own.
+  expect((await attach("DEL", container)).status).toBe(0);
   expect(await bound()).toEqual([]);
 });

@@ -1,9 +1,9 @@
 /** The keys `isolation` and `internal` of fairlead-bridge: failing closed, CHECK, cost. Needs root, nft and strace. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { connects, IsolationLab, pings } from "../support/isolation-lab.ts";
-import { INTERNET_IPV4 } from "../support/lab.ts";
-import { type CommandOutcome, command, waitUntil } from "../support/lab-process.ts";
+import { connects, IsolationLab, pings } from "../support/lab/isolation-lab.ts";
+import { INTERNET_IPV4 } from "../support/lab/lab.ts";
+import { type CommandOutcome, command, waitUntil } from "../support/lab/lab-process.ts";
 
 jest.setTimeout(120_000);
 
@@ -70,11 +70,11 @@ test.each([
   const container = { name: "c1", netns };
   const added = await lab.plugin("ADD", "a", container);
   const keys = { prevResult: JSON.parse(added.stdout) };
-  expect((await lab.plugin("CHECK", "a", container, { keys })).status).toBe(0);
+  expect((await lab.plugin("CHECK", "a", { ...container, keys })).status).toBe(0);
   const bridge = String(lab.conflist("a").plugins[0]?.["bridge"]);
   const outcome = await lab.under.withoutAgent(async () => {
     await lab.under.lab.host(["nft", script.replace("BRIDGE", bridge)]);
-    return lab.plugin("CHECK", "a", container, { keys });
+    return lab.plugin("CHECK", "a", { ...container, keys });
   });
   expect(failure(outcome)).toMatchObject({ code: 105, msg: expect.stringContaining(problem) });
 });
@@ -87,7 +87,7 @@ test("where all is in place, isolation adds one datagram to an ADD", async () =>
     const trace = join(lab.under.lab.directory, `trace-${isolation}`);
     const wrapper = ["strace", "-f", "-qq", "-e", "trace=sendto,sendmsg", "-o", trace];
     const container = { name: `counted-${isolation}`, netns };
-    const outcome = await lab.plugin("ADD", "a", container, { keys: { isolation }, wrapper });
+    const outcome = await lab.plugin("ADD", "a", { ...container, keys: { isolation }, wrapper });
     expect(outcome.status).toBe(0);
     counts.push(readFileSync(trace, "utf8").trim().split("\n").length);
   }
@@ -111,15 +111,17 @@ test("a hand-written conflist is isolated when it asks, and forgotten by GC", as
     bridge: "br-hand",
     ipam: { type: "fairlead-ipam", socket: lab.under.socket, ranges: [[{ subnet: "10.79.0.0/24" }]] },
   };
-  expect((await lab.plugin("ADD", "b", container, { keys: { ...keys, isolation: false } })).status).toBe(0);
+  expect((await lab.plugin("ADD", "b", { ...container, keys: { ...keys, isolation: false } })).status).toBe(
+    0,
+  );
   expect(await pings(netns, o1.address[4])).toBe(true);
   expect(await pings(netns, b1.address[4], false)).toBe(false);
-  expect((await lab.plugin("DEL", "b", container, { keys })).status).toBe(0);
-  expect((await lab.plugin("ADD", "b", container, { keys })).status).toBe(0);
+  expect((await lab.plugin("DEL", "b", { ...container, keys })).status).toBe(0);
+  expect((await lab.plugin("ADD", "b", { ...container, keys })).status).toBe(0);
   expect(await pings(netns, o1.address[4], false)).toBe(false);
-  expect((await lab.plugin("DEL", "b", container, { keys })).status).toBe(0);
+  expect((await lab.plugin("DEL", "b", { ...container, keys })).status).toBe(0);
   const gc = { keys: { ...keys, "cni.dev/valid-attachments": [] } };
-  expect((await lab.plugin("GC", "b", container, gc)).status).toBe(0);
+  expect((await lab.plugin("GC", "b", { ...container, ...gc })).status).toBe(0);
   expect(await lab.under.lab.host(["nft", "list", "ruleset"])).not.toContain("br-hand");
 });
 

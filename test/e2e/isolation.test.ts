@@ -12,9 +12,9 @@ import {
   type IsolatedContainer,
   IsolationLab,
   pings,
-} from "../support/isolation-lab.ts";
-import { HOST_IPV4, HOST_IPV6, INTERNET_IPV4, INTERNET_IPV6 } from "../support/lab.ts";
-import { command, tryCommand, waitUntil } from "../support/lab-process.ts";
+} from "../support/lab/isolation-lab.ts";
+import { HOST_IPV4, HOST_IPV6, INTERNET_IPV4, INTERNET_IPV6 } from "../support/lab/lab.ts";
+import { command, tryCommand, waitUntil } from "../support/lab/lab-process.ts";
 
 jest.setTimeout(180_000);
 
@@ -222,7 +222,7 @@ test("a network that is removed is out of the way of the others", async () => {
   const e1 = await lab.container("e1", "e");
   expect(await pings(e1.netns, "10.75.0.1")).toBe(true);
   expect((await lab.plugin("DEL", "e", e1)).status).toBe(0);
-  await lab.under.service.removeNetwork("e", { actor: "test", node: "" });
+  await lab.under.service.removeNetwork({ name: "e" }, { actor: "test", node: "" });
   await lab.under.agent.sync();
   const rules = await lab.under.lab.host(["nft", "list", "ruleset"]);
   expect(rules).not.toContain("10.75.0.");

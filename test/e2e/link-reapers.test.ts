@@ -5,10 +5,10 @@
 import { spawn, spawnSync } from "node:child_process";
 import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { FAIRLEAD_DIRECTORY } from "../support/lab-plugins.ts";
-import { hasEnded, requireTools, waitUntil } from "../support/lab-process.ts";
-import { LabWorkers, workerSocketBeside } from "../support/lab-workers.ts";
-import { type Configuration, type Container, PluginLab } from "../support/plugin-lab.ts";
+import { FAIRLEAD_DIRECTORY } from "../support/lab/lab-plugins.ts";
+import { hasEnded, requireTools, waitUntil } from "../support/lab/lab-process.ts";
+import { LabWorkers, workerSocketBeside } from "../support/lab/lab-workers.ts";
+import { type Configuration, type Container, PluginLab } from "../support/lab/plugin-lab.ts";
 
 jest.setTimeout(120_000);
 
@@ -26,7 +26,7 @@ beforeAll(async () => {
   lab = await PluginLab.open("reapers");
   const { socket } = lab.plugins.ipam([]) as { socket: string };
   const executable = join(FAIRLEAD_DIRECTORY, "fairlead");
-  workers = await LabWorkers.start(lab.lab, executable, workerSocketBeside(socket), 2);
+  workers = await LabWorkers.start(lab.lab, { executable, socket: workerSocketBeside(socket), count: 2 });
 });
 afterAll(() => lab?.close());
 

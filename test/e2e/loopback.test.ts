@@ -1,8 +1,8 @@
 /** The loopback plugin as containerd's CRI runs it in every pod: a list of its own, cniVersion 0.3.1, ifname lo. */
-import { inNetns, Lab } from "../support/lab.ts";
-import { type Attachment, type CniResult, ConflistRunner } from "../support/lab-conflist.ts";
-import { pluginsUnderTest } from "../support/lab-plugins.ts";
-import { command } from "../support/lab-process.ts";
+import { inNetns, Lab } from "../support/lab/lab.ts";
+import { type Attachment, type CniResult, ConflistRunner } from "../support/lab/lab-conflist.ts";
+import { pluginsUnderTest } from "../support/lab/lab-plugins.ts";
+import { command } from "../support/lab/lab-process.ts";
 
 jest.setTimeout(60_000);
 

@@ -2,8 +2,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { FAIRLEAD_DIRECTORY } from "../support/lab-plugins.ts";
-import { command, requireTools, tryCommand } from "../support/lab-process.ts";
+import { FAIRLEAD_DIRECTORY } from "../support/lab/lab-plugins.ts";
+import { command, requireTools, tryCommand } from "../support/lab/lab-process.ts";
 
 const FAIRLEAD = join(FAIRLEAD_DIRECTORY, "fairlead");
 const directory = mkdtempSync(join(tmpdir(), "fairlead-man-"));

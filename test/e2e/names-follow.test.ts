@@ -1,8 +1,8 @@
 /** When a command that changes who is on a network returns, everybody there knows. */
 import { join } from "node:path";
-import { FairleadNode } from "../support/fairlead-node.ts";
-import { Lab } from "../support/lab.ts";
-import { command, waitUntil } from "../support/lab-process.ts";
+import { FairleadNode } from "../support/lab/fairlead-node.ts";
+import { Lab } from "../support/lab/lab.ts";
+import { command, waitUntil } from "../support/lab/lab-process.ts";
 
 jest.setTimeout(90_000);
 

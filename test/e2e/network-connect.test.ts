@@ -4,12 +4,12 @@
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { FairleadNode } from "../support/fairlead-node.ts";
-import { BUSYBOX_IMAGE, PAUSE_IMAGE, SERVE_FOREVER } from "../support/images.ts";
-import { canPing, Lab } from "../support/lab.ts";
-import { command, waitUntil } from "../support/lab-process.ts";
-import { Containerd } from "../support/runtimes-containerd.ts";
-import { Podman } from "../support/runtimes-podman.ts";
+import { FairleadNode } from "../support/lab/fairlead-node.ts";
+import { canPing, Lab } from "../support/lab/lab.ts";
+import { command, waitUntil } from "../support/lab/lab-process.ts";
+import { BUSYBOX_IMAGE, PAUSE_IMAGE, SERVE_FOREVER } from "../support/runtimes/images.ts";
+import { Containerd } from "../support/runtimes/runtimes-containerd.ts";
+import { Podman } from "../support/runtimes/runtimes-podman.ts";
 
 jest.setTimeout(120_000);
 

@@ -2,6 +2,13 @@
  * Pipework's job in one line: any running container on any bridge or interface of the host, with an address that is named
  * by hand and no network object; and the same by a network of the driver macvlan.
  */
+
+import { FairleadNode } from "../support/lab/fairlead-node.ts";
+import { canPing, Lab } from "../support/lab/lab.ts";
+import { stageConflist } from "../support/lab/lab-plugins.ts";
+import { command } from "../support/lab/lab-process.ts";
+import { BUSYBOX_IMAGE, SERVE_FOREVER } from "../support/runtimes/images.ts";
+import { Podman } from "../support/runtimes/runtimes-podman.ts";
 import {
   BEHIND_LAN,
   bridgePorts,
@@ -9,13 +16,7 @@ import {
   LAN_GATEWAY,
   LAN_HOST,
   makeLan,
-} from "../support/administrators-bridge.ts";
-import { FairleadNode } from "../support/fairlead-node.ts";
-import { BUSYBOX_IMAGE, SERVE_FOREVER } from "../support/images.ts";
-import { canPing, Lab } from "../support/lab.ts";
-import { stageConflist } from "../support/lab-plugins.ts";
-import { command } from "../support/lab-process.ts";
-import { Podman } from "../support/runtimes-podman.ts";
+} from "../support/traffic/administrators-bridge.ts";
 
 jest.setTimeout(120_000);
 

@@ -1,16 +1,24 @@
 /**
  * The plugins executed directly, as `cnitool` does, for containers that are nothing but network namespaces.
  */
-import { canPing, HOST_IPV4, INTERNET_IPV4, INTERNET_IPV6, inNetns, Lab, netnsPath } from "../support/lab.ts";
-import { type Attachment, type CniResult, ConflistRunner } from "../support/lab-conflist.ts";
-import { leftovers } from "../support/lab-leftovers.ts";
+import {
+  canPing,
+  HOST_IPV4,
+  INTERNET_IPV4,
+  INTERNET_IPV6,
+  inNetns,
+  Lab,
+  netnsPath,
+} from "../support/lab/lab.ts";
+import { type Attachment, type CniResult, ConflistRunner } from "../support/lab/lab-conflist.ts";
+import { leftovers } from "../support/lab/lab-leftovers.ts";
 import {
   bridgeConflist,
   type PluginsUnderTest,
   pluginsUnderTest,
   TEST_SUBNETS,
-} from "../support/lab-plugins.ts";
-import { command } from "../support/lab-process.ts";
+} from "../support/lab/lab-plugins.ts";
+import { command } from "../support/lab/lab-process.ts";
 
 jest.setTimeout(60_000);
 

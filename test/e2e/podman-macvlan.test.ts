@@ -1,14 +1,15 @@
 /** podman on a macvlan network of the host's, by a conflist with the packaged `fairlead-macvlan`. */
-import { BUSYBOX_IMAGE, SERVE_FOREVER } from "../support/images.ts";
-import { canPing, Lab } from "../support/lab.ts";
+
+import { canPing, Lab } from "../support/lab/lab.ts";
 import {
   type PluginsUnderTest,
   pluginsUnderTest,
   stageConflist,
   stagePlugins,
-} from "../support/lab-plugins.ts";
-import { command } from "../support/lab-process.ts";
-import { Podman } from "../support/runtimes-podman.ts";
+} from "../support/lab/lab-plugins.ts";
+import { command } from "../support/lab/lab-process.ts";
+import { BUSYBOX_IMAGE, SERVE_FOREVER } from "../support/runtimes/images.ts";
+import { Podman } from "../support/runtimes/runtimes-podman.ts";
 
 jest.setTimeout(120_000);
 

@@ -1,5 +1,5 @@
 /** podman with the CNI back end. It asks every plugin for its VERSION first, and passes its wishes in CNI_ARGS. */
-import { BUSYBOX_IMAGE, SERVE_FOREVER, WEB_PAGE } from "../support/images.ts";
+
 import {
   HOST_IPV4,
   INTERNET_IPV4,
@@ -8,8 +8,8 @@ import {
   Lab,
   netnsPath,
   pingShellLine,
-} from "../support/lab.ts";
-import { leftovers } from "../support/lab-leftovers.ts";
+} from "../support/lab/lab.ts";
+import { leftovers } from "../support/lab/lab-leftovers.ts";
 import {
   bridgeConflist,
   type PluginsUnderTest,
@@ -18,9 +18,10 @@ import {
   stageConflist,
   stagePlugins,
   TEST_SUBNETS,
-} from "../support/lab-plugins.ts";
-import { tryCommand } from "../support/lab-process.ts";
-import { Podman } from "../support/runtimes-podman.ts";
+} from "../support/lab/lab-plugins.ts";
+import { tryCommand } from "../support/lab/lab-process.ts";
+import { BUSYBOX_IMAGE, SERVE_FOREVER, WEB_PAGE } from "../support/runtimes/images.ts";
+import { Podman } from "../support/runtimes/runtimes-podman.ts";
 
 jest.setTimeout(120_000);
 

@@ -6,12 +6,12 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { CreateNetworkRequest } from "../../lib/ipam/api.ts";
-import { AgentLab, CALLER } from "../support/agent-lab.ts";
-import { HOST_IPV4, HOST_IPV6, INTERNET_IPV4, inNetns, netnsPath } from "../support/lab.ts";
-import { type Attachment, type Conflist, ConflistRunner } from "../support/lab-conflist.ts";
-import { FAIRLEAD_DIRECTORY } from "../support/lab-plugins.ts";
-import { command } from "../support/lab-process.ts";
-import { ask, askOnce, NO_ANSWER, startServer } from "../support/port-lab.ts";
+import { AgentLab, CALLER } from "../support/lab/agent-lab.ts";
+import { HOST_IPV4, HOST_IPV6, INTERNET_IPV4, inNetns, netnsPath } from "../support/lab/lab.ts";
+import { type Attachment, type Conflist, ConflistRunner } from "../support/lab/lab-conflist.ts";
+import { FAIRLEAD_DIRECTORY } from "../support/lab/lab-plugins.ts";
+import { command } from "../support/lab/lab-process.ts";
+import { ask, askOnce, NO_ANSWER, startServer } from "../support/lab/port-lab.ts";
 
 jest.setTimeout(120_000);
 
@@ -60,7 +60,7 @@ beforeAll(async () => {
   await attach("front", "f2");
   await attach("back", "b1");
   await attach("inside", "i1");
-  await startServer(under.lab, netnsOf("f1"), "f1", [80, 53]);
+  await startServer(under.lab, netnsOf("f1"), { name: "f1", ports: [80, 53] });
 });
 
 afterAll(() => under?.close());
@@ -127,7 +127,7 @@ describe("port 53, which the agent serves names on at every gateway", () => {
     await attach("later", "l1");
     expect(await resolve("l1", "10.63.4.1", "id-l1")).toMatch(/^10\.63\.4\.\d+$/);
     await runners.get("later")?.del(attachments.get("l1") as Attachment);
-    await under.service.removeNetwork("later", CALLER);
+    await under.service.removeNetwork({ name: "later" }, CALLER);
     await under.agent.sync();
     expect(await under.lab.host(["nft", "list", "ruleset"])).not.toContain("10.63.4.1");
   });
@@ -136,7 +136,7 @@ describe("port 53, which the agent serves names on at every gateway", () => {
     await under.killAgent();
     await under.service.createNetwork({ name: "fresh", subnets: [{ subnet: "10.63.5.0/24" }] }, CALLER);
     await runners.get("inside")?.del(attachments.get("i1") as Attachment);
-    await under.service.removeNetwork("inside", CALLER);
+    await under.service.removeNetwork({ name: "inside" }, CALLER);
     await under.startAgent();
     expect((await under.agent.sync()).problems).toEqual([]);
     const kept = await under.lab.host(["nft", "list", "set", "inet", "fairlead", "portmap-kept4"]);

@@ -5,6 +5,7 @@
  *     internet 198.51.100.1 ── host 198.51.100.2 ─┬─ bridge flpma0 ── a1, a2      (network ports-a)
  *                                                 └─ bridge flpmb0 ── b1          (network ports-b)
  */
+import { join } from "node:path";
 import {
   HOST_IPV4,
   HOST_IPV6,
@@ -13,17 +14,17 @@ import {
   inNetns,
   Lab,
   netnsPath,
-} from "../support/lab.ts";
-import { type Attachment, type CniResult, ConflistRunner } from "../support/lab-conflist.ts";
+} from "../support/lab/lab.ts";
+import { type Attachment, type CniResult, ConflistRunner } from "../support/lab/lab-conflist.ts";
 import {
   bridgeConflist,
   type PluginsUnderTest,
   pluginsUnderTest,
   portmapOf,
   publishingOf,
-} from "../support/lab-plugins.ts";
-import { command } from "../support/lab-process.ts";
-import { ask, askOnce, NO_ANSWER, startServer } from "../support/port-lab.ts";
+} from "../support/lab/lab-plugins.ts";
+import { command, Daemon, waitUntil } from "../support/lab/lab-process.ts";
+import { ask, askOnce, NO_ANSWER, startServer } from "../support/lab/port-lab.ts";
 
 jest.setTimeout(120_000);
 
@@ -96,7 +97,7 @@ beforeAll(async () => {
   ]);
   await attach("a", "a2");
   await attach("b", "b1");
-  await startServer(lab, netnsOf("a1"), "a1", [80, 53, 9100, 9101, 9102]);
+  await startServer(lab, netnsOf("a1"), { name: "a1", ports: [80, 53, 9100, 9101, 9102] });
 });
 
 afterAll(() => lab.close());
@@ -163,7 +164,7 @@ test("SCTP is translated: a chunk that is sent to the host's port arrives at the
   // This kernel has no SCTP sockets; packets need none.
   const listen = `
 import socket
-s = socket.socket(socket.AF_INET, socket.SOCK_RAW, 132); s.settimeout(5); print("ready", flush=True)
+s = socket.socket(socket.AF_INET, socket.SOCK_RAW, 132); s.settimeout(20); print("ready", flush=True)
 packet, peer = s.recvfrom(2000); head = (packet[0] & 15) * 4
 print(int.from_bytes(packet[head + 2:head + 4], "big"), peer[0])`;
   const send = `
@@ -178,15 +179,16 @@ init = struct.pack("!BBHIIHHI", 1, 0, 20, 7, 65536, 1, 1, 1)
 packet = struct.pack("!HHII", 7777, 8084, 0, 0) + init
 packet = packet[:8] + struct.pack("<I", crc32c(packet)) + packet[12:]
 socket.socket(socket.AF_INET, socket.SOCK_RAW, 132).sendto(packet, ("${HOST_IPV4}", 0))`;
-  const heard = command(inNetns(netnsOf("a1"), "python3", "-c", listen));
-  for (let attempt = 0; attempt < 5; attempt++) {
-    await command(inNetns(internet, "python3", "-c", `import time; time.sleep(0.2)${send}`));
-  }
-  expect(await heard).toBe(`ready\n80 ${INTERNET_IPV4}\n`);
+  const listening = inNetns(netnsOf("a1"), "python3", "-c", listen);
+  const listener = Daemon.start(listening, join(lab.directory, "sctp.log"));
+  await listener.waitUntilReady(async () => listener.logTail() === "ready\n");
+  await command(inNetns(internet, "python3", "-c", send));
+  expect(await waitUntil(async () => !listener.running, 30_000)).toBe(true);
+  expect(listener.logTail()).toBe(`ready\n80 ${INTERNET_IPV4}\n`);
 });
 
 test("route_localnet lets no container to what the host serves on its loopback alone", async () => {
-  await startServer(lab, host, "host", [7007]);
+  await startServer(lab, host, { name: "host", ports: [7007] });
   const { netns } = attachments.get("a2") as Attachment;
   await command(inNetns(netns, "sysctl", "-qw", "net.ipv4.conf.eth0.route_localnet=1"));
   await command(inNetns(netns, "ip", "route", "add", "127.9.9.9/32", "via", "10.91.0.1"));
@@ -221,7 +223,7 @@ describe("a port that is taken is refused", () => {
   });
 
   test("by a program of the host, which is named", async () => {
-    await startServer(lab, host, "squatter", [7070]);
+    await startServer(lab, host, { name: "squatter", ports: [7070] });
     await expect(attach("b", "latest", ports(7070))).rejects.toMatchObject({
       code: 104,
       message: expect.stringMatching(
@@ -239,12 +241,12 @@ describe("a UDP client that never stops sending from one port", () => {
   test("reaches the container that comes, not the nobody that was before, and the next one after that", async () => {
     expect(await askOnce(internet, question)).toMatch(NO_ANSWER);
     await attach("a", "u1", mapping);
-    await startServer(lab, netnsOf("u1"), "u1", [6000]);
+    await startServer(lab, netnsOf("u1"), { name: "u1", ports: [6000] });
     expect(await ask(internet, question)).toBe(`u1 ${INTERNET_IPV4}`);
     await networks.a.del(attachments.get("u1") as Attachment);
     expect(await askOnce(internet, question)).toMatch(NO_ANSWER);
     await attach("b", "u2", mapping);
-    await startServer(lab, netnsOf("u2"), "u2", [6000]);
+    await startServer(lab, netnsOf("u2"), { name: "u2", ports: [6000] });
     expect(await ask(internet, question)).toBe(`u2 ${INTERNET_IPV4}`);
   });
 
@@ -275,7 +277,7 @@ describe("one container on two networks", () => {
   test("each publishes its own port, and DEL of one keeps the other's", async () => {
     await attach("a", "t1", [{ hostPort: 5001, containerPort: 80, protocol: "tcp" }]);
     await attach("b", "t1", [{ hostPort: 5002, containerPort: 80, protocol: "tcp" }]);
-    await startServer(lab, netnsOf("t1"), "t1", [80]);
+    await startServer(lab, netnsOf("t1"), { name: "t1", ports: [80] });
     for (const port of [5001, 5002]) expect(await ask(host, { host: "127.0.0.1", port })).toMatch(/^t1 /);
     await networks.b.del(attachments.get("t1/eth1") as Attachment);
     expect(await ask(host, { host: "127.0.0.1", port: 5001 })).toMatch(/^t1 /);
@@ -287,7 +289,7 @@ describe("one container on two networks", () => {
     const mapping: Mappings = [{ hostPort: 5003, containerPort: 80, protocol: "tcp" }];
     await attach("a", "t2", mapping);
     await attach("b", "t2", mapping);
-    await startServer(lab, netnsOf("t2"), "t2", [80]);
+    await startServer(lab, netnsOf("t2"), { name: "t2", ports: [80] });
     expect(await ask(host, { host: "127.0.0.1", port: 5003 })).toMatch(/^t2 /);
     await networks.a.del(attachments.get("t2") as Attachment);
     expect(await ask(host, { host: "127.0.0.1", port: 5003 })).toMatch(/^t2 /);
@@ -313,7 +315,7 @@ test("behind the reference's bridge it works alike, and takes its network's brid
     runtimeConfig: { portMappings: [{ hostPort: 4000, containerPort: 80, protocol: "tcp" }] },
   };
   await runner.add(attachment);
-  await startServer(lab, attachment.netns, "ref", [80]);
+  await startServer(lab, attachment.netns, { name: "ref", ports: [80] });
   expect(await ask(internet, { host: HOST_IPV4, port: 4000 })).toBe(`ref ${INTERNET_IPV4}`);
   for (const address of ["127.0.0.1", HOST_IPV4, HOST_IPV6]) {
     expect(await ask(host, { host: address, port: 4000 })).toMatch(/^ref /);
@@ -340,6 +342,6 @@ test("after DEL the port is gone and free for the next; DEL needs no netns, resu
   for (const trace of ["id-a1", "8080", addressOf("a1")]) expect(await rules()).not.toContain(trace);
   expect(await askOnce(internet, { host: HOST_IPV4, port: 8080 })).toMatch(NO_ANSWER);
   await attach("b", "next", [{ hostPort: 8080, containerPort: 80, protocol: "tcp" }]);
-  await startServer(lab, netnsOf("next"), "next", [80]);
+  await startServer(lab, netnsOf("next"), { name: "next", ports: [80] });
   expect(await ask(internet, { host: HOST_IPV4, port: 8080 })).toBe(`next ${INTERNET_IPV4}`);
 });

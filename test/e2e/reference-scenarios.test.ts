@@ -8,17 +8,17 @@
  *
  * Source: containernetworking/plugins, integration/integration_linux_test.go and integration/testdata.
  */
-import { canPing, HOST_IPV4, INTERNET_IPV4, inNetns, Lab } from "../support/lab.ts";
+import { canPing, HOST_IPV4, INTERNET_IPV4, inNetns, Lab } from "../support/lab/lab.ts";
 import {
   type Attachment,
   type CniResult,
   type Conflist,
   ConflistRunner,
   type PluginConfiguration,
-} from "../support/lab-conflist.ts";
-import { leftovers } from "../support/lab-leftovers.ts";
-import { type PluginsUnderTest, pluginsUnderTest } from "../support/lab-plugins.ts";
-import { command, requireTools, tryCommand } from "../support/lab-process.ts";
+} from "../support/lab/lab-conflist.ts";
+import { leftovers } from "../support/lab/lab-leftovers.ts";
+import { type PluginsUnderTest, pluginsUnderTest } from "../support/lab/lab-plugins.ts";
+import { command, requireTools, tryCommand } from "../support/lab/lab-process.ts";
 
 jest.setTimeout(60_000);
 
@@ -129,7 +129,7 @@ describe("the IPAM under test below the reference's ptp", () => {
   test.each([
     ["basic-ptp", "10.1.2.0/24", "10.1.2.", []],
     ["chained-ptp-bandwidth", "10.9.2.0/24", "10.9.2.", [BANDWIDTH]],
-  ] as const)("%s", async (name, subnet, prefix, chained) => {
+  ] as const)("%s", async (...[name, subnet, prefix, chained]) => {
     const runner = runnerOf(name, ptp(subnet), ...chained);
     const container = await newAttachment(name);
     const addresses = addressesOf(await runner.add(container));

@@ -2,14 +2,14 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Exec } from "../../lib/cni/delegate.ts";
-import { execFile } from "../../lib/linux/exec.ts";
+import { execFile } from "../../lib/linux/processes/exec.ts";
 import { ResultCache } from "../../lib/runtime/cache.ts";
 import { type Conflist, readConflist } from "../../lib/runtime/conflist.ts";
 import { NetworkRuntime } from "../../lib/runtime/network-runtime.ts";
 import { processExec } from "../../lib/runtime/process-exec.ts";
-import { canPing, inNetns, Lab, netnsPath } from "../support/lab.ts";
-import { FAIRLEAD_DIRECTORY, IpamServiceProcess, REFERENCE_DIRECTORY } from "../support/lab-plugins.ts";
-import { command, labEnvironment } from "../support/lab-process.ts";
+import { canPing, inNetns, Lab, netnsPath } from "../support/lab/lab.ts";
+import { FAIRLEAD_DIRECTORY, IpamServiceProcess, REFERENCE_DIRECTORY } from "../support/lab/lab-plugins.ts";
+import { command, labEnvironment } from "../support/lab/lab-process.ts";
 
 jest.setTimeout(60_000);
 

@@ -1,8 +1,8 @@
 /** Published ports of sandboxes as people ask for them: chosen, refused, listed, and on the network with the way out. */
 import { join } from "node:path";
-import { FairleadNode } from "../support/fairlead-node.ts";
-import { HOST_IPV4, Lab } from "../support/lab.ts";
-import { Daemon, waitUntil } from "../support/lab-process.ts";
+import { FairleadNode } from "../support/lab/fairlead-node.ts";
+import { HOST_IPV4, Lab } from "../support/lab/lab.ts";
+import { Daemon, waitUntil } from "../support/lab/lab-process.ts";
 
 jest.setTimeout(90_000);
 

@@ -1,9 +1,10 @@
 /** `fairlead sandbox`: made whole or not at all, entered, listed, removed; and the reaper behind containers that are gone. */
 import { chmodSync, existsSync, readdirSync, readFileSync } from "node:fs";
+import { hostname } from "node:os";
 import { join } from "node:path";
-import { FairleadNode } from "../support/fairlead-node.ts";
-import { canPing, HOST_IPV4, Lab, netnsPath } from "../support/lab.ts";
-import { command, Daemon, tryCommand, waitUntil } from "../support/lab-process.ts";
+import { FairleadNode } from "../support/lab/fairlead-node.ts";
+import { canPing, HOST_IPV4, Lab, netnsPath } from "../support/lab/lab.ts";
+import { command, Daemon, tryCommand, waitUntil } from "../support/lab/lab-process.ts";
 
 jest.setTimeout(90_000);
 
@@ -136,6 +137,14 @@ test("search domains, options and hosts of one's own, in the files that a comman
     "fairlead: conflicting options: dns and the network mode\n",
   ]);
   await node.run("sandbox", "rm", name);
+});
+
+test("in the host's network a sandbox has the host's name, unless it was given one", async () => {
+  const [plain, named] = [own("hostname"), own("named")];
+  await node.run("sandbox", "create", "--network", "host", plain);
+  await node.run("sandbox", "create", "--network", "host", "--hostname", "www", named);
+  expect([await output(plain, "hostname"), await output(named, "hostname")]).toEqual([hostname(), "www"]);
+  await node.run("sandbox", "rm", plain, named);
 });
 
 test("a process inside sees the networks that come and go", async () => {

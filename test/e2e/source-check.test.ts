@@ -4,11 +4,11 @@
  *
  *   a: bound   b: -o com.fairlead.source_check=off        each dual-stack, with an attacker and a victim
  */
-import { type IsolatedContainer, IsolationLab, pings } from "../support/isolation-lab.ts";
-import { inNetns } from "../support/lab.ts";
-import { command, tryCommand, waitUntil } from "../support/lab-process.ts";
-import { advertiseRouter } from "../support/router-advertisement.ts";
-import { claimByAdvert, claimByArp } from "../support/spoofed-frames.ts";
+import { type IsolatedContainer, IsolationLab, pings } from "../support/lab/isolation-lab.ts";
+import { inNetns } from "../support/lab/lab.ts";
+import { command, tryCommand, waitUntil } from "../support/lab/lab-process.ts";
+import { advertiseRouter } from "../support/traffic/router-advertisement.ts";
+import { claimByAdvert, claimByArp } from "../support/traffic/spoofed-frames.ts";
 
 jest.setTimeout(180_000);
 
@@ -95,7 +95,7 @@ test.each([4, 6] as const)("an address that was not given cannot be sent from, I
 test("an address that was asked for by name is the container's own", async () => {
   const netns = await lab.under.lab.addContainer("named");
   const keys = { args: { cni: { ips: ["10.81.0.99"] } } };
-  const { status } = await lab.plugin("ADD", "a", { name: "named", netns }, { keys });
+  const { status } = await lab.plugin("ADD", "a", { name: "named", netns, keys });
   expect(status).toBe(0);
   expect(await pings(netns, bound.gateway4)).toBe(true);
 });
@@ -167,10 +167,10 @@ test("router advertisements go nowhere", async () => {
 test("CHECK notices a check that is gone, and ADD mends the rules", async () => {
   const { victim } = bound;
   const keys = { prevResult: victim.result };
-  expect((await lab.plugin("CHECK", "a", victim, { keys })).status).toBe(0);
+  expect((await lab.plugin("CHECK", "a", { ...victim, keys })).status).toBe(0);
   await lab.under.withoutAgent(async () => {
     await lab.under.lab.host(["nft", "flush", "set", "bridge", "fairlead", "source-own4"]);
-    const outcome = await lab.plugin("CHECK", "a", victim, { keys });
+    const outcome = await lab.plugin("CHECK", "a", { ...victim, keys });
     expect(outcome.stdout).toContain("source-own4 lacks what the interface may send from");
     await lab.under.lab.host(["nft", "flush", "chain", "bridge", "fairlead", "source-check"]);
     await lab.container("late", "a");

@@ -4,9 +4,9 @@ import { once } from "node:events";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { FairleadNode } from "../support/fairlead-node.ts";
-import { Lab } from "../support/lab.ts";
-import { labEnvironment, waitUntil } from "../support/lab-process.ts";
+import { FairleadNode } from "../support/lab/fairlead-node.ts";
+import { Lab } from "../support/lab/lab.ts";
+import { labEnvironment, waitUntil } from "../support/lab/lab-process.ts";
 
 jest.setTimeout(120_000);
 

@@ -10,7 +10,7 @@ import type { RunningService } from "../../ipam-server/service.ts";
 import { openSqliteStore } from "../../ipam-server/store/sqlite/store.ts";
 import { ManualClock } from "../../lib/clock.ts";
 import type { FairleadError } from "../../lib/errors.ts";
-import { ADMIN, asking, NODE1, openService, plain } from "../support/ipam-fixture.ts";
+import { ADMIN, asking, NODE1, openService, plain } from "../support/ipam/ipam-fixture.ts";
 
 const SIZE_BYTES = 1024 * 1024;
 /** Leaves little room after the database has been made. */

@@ -1,9 +1,13 @@
 import type { Event, Lease } from "../../lib/ipam/api.ts";
-import { type Call, checkHistory, type History } from "../support/history-checker.ts";
+import { type Call, checkHistory, type History } from "../support/ipam/history-checker.ts";
 
 const ADDRESS = "10.1.0.2";
 
-function event(revision: number, kind: Event["kind"], containerId: string, over: Partial<Event> = {}): Event {
+function event(
+  revision: number,
+  kind: Event["kind"],
+  over: Partial<Event> & Pick<Event, "containerId">,
+): Event {
   return {
     revision,
     at: new Date(1_700_000_000_000 + revision * 1000).toISOString(),
@@ -13,7 +17,6 @@ function event(revision: number, kind: Event["kind"], containerId: string, over:
     networkId: "",
     addressSpace: "default",
     address: ADDRESS,
-    containerId,
     ifname: "eth0",
     node: "n1",
     mac: "",
@@ -23,7 +26,11 @@ function event(revision: number, kind: Event["kind"], containerId: string, over:
   };
 }
 
-function call(kind: Call["kind"], containerId: string, at: number, sequence?: number): Call {
+function call(
+  kind: Call["kind"],
+  containerId: string,
+  { at, sequence }: { at: number; sequence?: number },
+): Call {
   const addresses = sequence === undefined ? [] : [{ address: ADDRESS, sequence }];
   return { kind, containerId, startedMs: at, answeredMs: at + 1, outcome: "done", addresses };
 }
@@ -36,11 +43,15 @@ const right: History = {
   coolingMs: 1000,
   poolSize: 2,
   events: [
-    event(1, "lease-bound", "a"),
-    event(2, "lease-released", "a", { sequence: 1 }),
-    event(3, "lease-bound", "b"),
+    event(1, "lease-bound", { containerId: "a" }),
+    event(2, "lease-released", { containerId: "a", sequence: 1 }),
+    event(3, "lease-bound", { containerId: "b" }),
   ],
-  calls: [call("acquire", "a", 10, 1), call("release", "a", 20), call("acquire", "b", 30, 3)],
+  calls: [
+    call("acquire", "a", { at: 10, sequence: 1 }),
+    call("release", "a", { at: 20 }),
+    call("acquire", "b", { at: 30, sequence: 3 }),
+  ],
   leases: [bound("b", 3)],
 };
 
@@ -50,7 +61,7 @@ test("a right history has no findings", () => {
 
 test("a call without an answer may have taken effect, or not", () => {
   const unknown: Call = {
-    ...call("acquire", "c", 40),
+    ...call("acquire", "c", { at: 40 }),
     outcome: "unknown",
     answeredMs: Number.POSITIVE_INFINITY,
   };
@@ -65,12 +76,26 @@ function otherAddress(releasedAt: number | null): Partial<History> {
     revision: each.revision + 2,
     sequence: each.sequence + 2,
   }));
-  const before = [event(1, "lease-bound", "o", other), event(2, "lease-bound", "p", { address: "10.1.0.4" })];
+  const before = [
+    event(1, "lease-bound", { containerId: "o", ...other }),
+    event(2, "lease-bound", { containerId: "p", address: "10.1.0.4" }),
+  ];
   const after =
     releasedAt === null
       ? []
-      : [event(2, "lease-released", "o", { ...other, sequence: 1, at: new Date(releasedAt).toISOString() })];
-  const calls = [call("acquire", "a", 10, 3), call("release", "a", 20), call("acquire", "b", 30, 5)];
+      : [
+          event(2, "lease-released", {
+            containerId: "o",
+            ...other,
+            sequence: 1,
+            at: new Date(releasedAt).toISOString(),
+          }),
+        ];
+  const calls = [
+    call("acquire", "a", { at: 10, sequence: 3 }),
+    call("release", "a", { at: 20 }),
+    call("acquire", "b", { at: 30, sequence: 5 }),
+  ];
   const held =
     releasedAt === null
       ? [
@@ -111,13 +136,19 @@ test.each<[string, Partial<History>, string]>([
   ],
   [
     "two holders by the clients' clock",
-    { calls: [call("acquire", "a", 10, 1), call("release", "a", 50), call("acquire", "b", 30, 3)] },
+    {
+      calls: [
+        call("acquire", "a", { at: 10, sequence: 1 }),
+        call("release", "a", { at: 50 }),
+        call("acquire", "b", { at: 30, sequence: 3 }),
+      ],
+    },
     "was with a and b at once",
   ],
   ["a grant while cooling", { coolingMs: 60_000 }, "cooling is 60000 ms"],
   [
     "a grant that was never logged",
-    { calls: [...right.calls, call("acquire", "z", 60, 2)] },
+    { calls: [...right.calls, call("acquire", "z", { at: 60, sequence: 2 })] },
     "the event log does not have",
   ],
   [

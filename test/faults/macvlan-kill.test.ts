@@ -2,11 +2,12 @@
  * `kill -9` of the macvlan plugin before each of its steps, in ADD and in DEL: the next DEL succeeds and leaves nothing, and
  * a new ADD of the same container works.
  */
-import { expectNothingLeft, KilledPlugin } from "../support/killed-plugin.ts";
-import { canPing, inNetns } from "../support/lab.ts";
-import { command } from "../support/lab-process.ts";
-import { MACVLAN, MacvlanLab } from "../support/macvlan-lab.ts";
-import type { Container } from "../support/plugin-lab.ts";
+
+import { canPing, inNetns } from "../support/lab/lab.ts";
+import { command } from "../support/lab/lab-process.ts";
+import { MACVLAN, MacvlanLab } from "../support/lab/macvlan-lab.ts";
+import type { Container } from "../support/lab/plugin-lab.ts";
+import { expectNothingLeft, KilledPlugin } from "../support/plugins/killed-plugin.ts";
 
 jest.setTimeout(180_000);
 

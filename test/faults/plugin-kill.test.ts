@@ -2,13 +2,14 @@
  * `kill -9` of the bridge plugin before each of its steps, in ADD and in DEL. Whatever the step was, the DEL that a
  * runtime sends next succeeds and leaves nothing behind, and a new ADD of the same container works.
  */
-import { atEveryStep, expectNothingLeft, KilledPlugin } from "../support/killed-plugin.ts";
-import { canPing, INTERNET_IPV4 } from "../support/lab.ts";
-import { leftovers } from "../support/lab-leftovers.ts";
-import { bridgeConflist, TEST_SUBNETS } from "../support/lab-plugins.ts";
-import { tryCommand } from "../support/lab-process.ts";
-import { straceKiller } from "../support/lab-strace.ts";
-import { type Container, PluginLab } from "../support/plugin-lab.ts";
+
+import { canPing, INTERNET_IPV4 } from "../support/lab/lab.ts";
+import { leftovers } from "../support/lab/lab-leftovers.ts";
+import { bridgeConflist, TEST_SUBNETS } from "../support/lab/lab-plugins.ts";
+import { tryCommand } from "../support/lab/lab-process.ts";
+import { straceKiller } from "../support/lab/lab-strace.ts";
+import { type Container, PluginLab } from "../support/lab/plugin-lab.ts";
+import { atEveryStep, expectNothingLeft, KilledPlugin } from "../support/plugins/killed-plugin.ts";
 
 jest.setTimeout(180_000);
 

@@ -6,9 +6,9 @@ import { cpSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Endpoint, Network, ServiceInfo } from "../../lib/ipam/api.ts";
 import { createHttpClient } from "../../lib/rpc/http-client.ts";
-import { FairleadNode } from "../support/fairlead-node.ts";
-import { Lab } from "../support/lab.ts";
-import { waitUntil } from "../support/lab-process.ts";
+import { FairleadNode } from "../support/lab/fairlead-node.ts";
+import { Lab } from "../support/lab/lab.ts";
+import { waitUntil } from "../support/lab/lab-process.ts";
 
 jest.setTimeout(120_000);
 

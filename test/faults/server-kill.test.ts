@@ -7,8 +7,8 @@
 
 import { FairleadError } from "../../lib/errors.ts";
 import type { AcquireResponse, ConsistencyReport, Lease } from "../../lib/ipam/api.ts";
-import { type Call, checkHistory } from "../support/history-checker.ts";
-import { NoAnswer, ServerLab, type ServerProcess } from "../support/ipam-server-process.ts";
+import { type Call, checkHistory } from "../support/ipam/history-checker.ts";
+import { NoAnswer, ServerLab, type ServerProcess } from "../support/ipam/ipam-server-process.ts";
 import { randomOf } from "../support/random.ts";
 
 const SEED = Number(process.env["FAIRLEAD_SEED"] ?? Date.now() % 1_000_000_000);

@@ -16,6 +16,11 @@ const NETWORK_OF = [
 const TIMEOUT_SECONDS = 1;
 const FIRST_HOST_PORT = 9000;
 
+/** Subnets that the networks have as long as nobody edits their configurations. */
+export const PLAIN_SUBNETS: readonly string[] = NETWORK_OF.flatMap(({ ranges }) =>
+  ranges.flatMap((set) => set.map(({ subnet }) => subnet)),
+);
+
 export function networkName(network: number): string {
   return `m${network}`;
 }

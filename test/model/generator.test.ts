@@ -1,10 +1,15 @@
 import { generateHistory } from "./generator.ts";
-import { CONTAINERS, formatHistory, NETWORKS, type PluginCall, type Step } from "./history.ts";
+import { CONTAINERS, formatHistory, type History, NETWORKS, type PluginCall, type Step } from "./history.ts";
 
 const histories = Array.from({ length: 2_000 }, (_, seed) => generateHistory(seed));
 const steps = histories.flat();
 
 const calls = steps.flatMap((step): readonly PluginCall[] => (step.kind === "call" ? step.calls : []));
+
+/** What a step is, and what happened meanwhile. */
+function happenings(step: Step): string[] {
+  return step.kind === "call" && step.meanwhile ? [step.kind, step.meanwhile.kind] : [step.kind];
+}
 
 test("a seed gives one history, and other seeds give others", () => {
   expect(generateHistory(7)).toEqual(generateHistory(7));
@@ -23,14 +28,14 @@ test("histories are short, and name only what there is", () => {
 test.each<[Step["kind"], number]>([
   ["call", 10_000],
   ["gc", 400],
-  ["kill", 1_000],
-  ["stop", 1_000],
+  ["kill", 500],
+  ["stop", 500],
   ["continue", 400],
   ["start", 400],
-  ["reboot", 300],
-  ["backup", 400],
+  ["reboot", 200],
+  ["backup", 250],
   ["restore", 100],
-  ["clock", 200],
+  ["clock", 150],
   ["edit", 700],
 ])("%s is among them often enough", (kind, least) => {
   expect(steps.filter((step) => step.kind === kind).length).toBeGreaterThan(least);
@@ -45,12 +50,29 @@ test("calls of every verb, alone and at once, whole and killed, with either conf
   expect(steps.some((step) => step.kind === "call" && step.calls.length === 3)).toBe(true);
 });
 
+test("processes are killed and stopped while calls are under way", () => {
+  const strikes = steps.flatMap((step) => (step.kind === "call" && step.meanwhile ? [step.meanwhile] : []));
+  for (const kind of ["kill", "stop"] as const)
+    for (const process of ["server", "agent", "worker"] as const) {
+      const alike = strikes.filter((strike) => strike.kind === kind && strike.process === process);
+      expect(alike.length).toBeGreaterThan(150);
+    }
+});
+
+test("a quarrel is about two containers, or one", () => {
+  const whosOf = (history: History): Set<number> =>
+    new Set(history.flatMap((step) => (step.kind === "call" ? step.calls.map(({ who }) => who) : [])));
+  const few = histories.filter((history) => whosOf(history).size <= 2);
+  expect(few.length).toBeGreaterThan(900);
+  expect(few.some((history) => whosOf(history).size === 1)).toBe(true);
+});
+
 test("nothing goes on that was not stopped, starts that was not dead, or comes back without a backup", () => {
   for (const history of histories) {
     const needs = { continue: "stop", start: "kill", restore: "backup" } as const;
     for (const [at, { kind }] of history.entries()) {
       if (kind !== "continue" && kind !== "start" && kind !== "restore") continue;
-      expect(history.slice(0, at).map((step) => step.kind)).toContain(needs[kind]);
+      expect(history.slice(0, at).flatMap(happenings)).toContain(needs[kind]);
     }
   }
 });
@@ -71,6 +93,11 @@ test("a history is printed one step a line", () => {
     { kind: "clock", hours: 2 },
     { kind: "edit", network: 0, edit: "no-ipam" },
     { kind: "reboot" },
+    {
+      kind: "call",
+      calls: [{ verb: "ADD", who: 3 }],
+      meanwhile: { kind: "stop", process: "agent", afterMs: 4 },
+    },
   ]);
   expect(text.split("\n")).toEqual([
     "   0 ADD c1, plugin killed after 3 ms",
@@ -81,5 +108,6 @@ test("a history is printed one step a line", () => {
     "   5 clock +2 h",
     "   6 conflist of network 0: no-ipam",
     "   7 reboot",
+    "   8 ADD c3, and after 4 ms SIGSTOP agent",
   ]);
 });

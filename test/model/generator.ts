@@ -9,6 +9,7 @@ import {
   type PluginCall,
   type Process,
   type Step,
+  type Strike,
 } from "./history.ts";
 
 const SHORTEST = 5;
@@ -21,10 +22,21 @@ const CLOCK_HOURS = [-2, 2];
 
 const CALL_WEIGHTS: Readonly<Record<CallVerb, number>> = { ADD: 6, DEL: 4, CHECK: 1 };
 const KILLED_SHARE = 0.25;
+/** Of the processes that are killed or stopped: while calls are under way. */
+const STRUCK_SHARE = 0.5;
 const CACHED_SHARE = 0.5;
+/**
+ * Of the histories: a quarrel about few containers, most of it calls at once. What calls do to each other shows there sooner; what
+ * a store's past does to them needs the others, of which each takes several times as long.
+ */
+const QUARREL_SHARE = 0.5;
+/** Containers of a quarrel. */
+const QUARRELLING = 2;
 
 /** What a step leaves behind that decides which steps make sense after it. */
 interface Situation {
+  readonly isQuarrel: boolean;
+  readonly whos: readonly number[];
   stopped: boolean;
   dead: boolean;
   hasBackup: boolean;
@@ -32,15 +44,23 @@ interface Situation {
 
 export function generateHistory(seed: number): History {
   const random = randomOf(seed);
-  const situation: Situation = { stopped: false, dead: false, hasBackup: false };
+  const situation = beginning(random);
   const length = between(random, SHORTEST, LONGEST);
   return Array.from({ length }, () => nextStep(random, situation));
 }
 
+function beginning(random: Random): Situation {
+  const isQuarrel = random() < QUARREL_SHARE;
+  const all = Array.from({ length: CONTAINERS }, (_, who) => who);
+  const whos = isQuarrel ? Array.from({ length: QUARRELLING }, () => oneOf(random, all)) : all;
+  return { isQuarrel, whos, stopped: false, dead: false, hasBackup: false };
+}
+
 function nextStep(random: Random, situation: Situation): Step {
-  const kind = weighted(random, weightsIn(situation));
+  const weights = situation.isQuarrel ? quarrelWeightsIn(situation) : weightsIn(situation);
+  const kind = weighted(random, weights);
   note(kind, situation);
-  return makeStep(random, kind);
+  return makeStep(random, kind, situation.whos);
 }
 
 type Kind = Step["kind"] | "together";
@@ -63,6 +83,12 @@ function weightsIn({ stopped, dead, hasBackup }: Situation): Readonly<Record<Kin
   };
 }
 
+/** No step that takes the daemons' start for all, and the store's past as it is. */
+function quarrelWeightsIn(situation: Situation): Readonly<Record<Kind, number>> {
+  const none = { reboot: 0, backup: 0, restore: 0, clock: 0 };
+  return { ...weightsIn(situation), ...none, call: 25, together: 40 };
+}
+
 function note(kind: Kind, situation: Situation): void {
   if (kind === "stop") situation.stopped = true;
   if (kind === "kill") situation.dead = true;
@@ -71,20 +97,17 @@ function note(kind: Kind, situation: Situation): void {
   if (kind === "start" || kind === "reboot") situation.dead = false;
 }
 
-function makeStep(random: Random, kind: Kind): Step {
+function makeStep(random: Random, kind: Kind, whos: readonly number[]): Step {
   switch (kind) {
     case "call":
-      return { kind, calls: [makeCall(random)] };
+      return { kind, calls: [makeCall(random, whos)] };
     case "together":
-      return {
-        kind: "call",
-        calls: Array.from({ length: between(random, 2, AT_ONCE) }, () => makeCall(random)),
-      };
+      return { kind: "call", calls: makeCalls(random, { fewest: 2, whos }) };
     case "gc":
       return { kind, network: between(random, 0, NETWORKS - 1), ...killOf(random) };
     case "kill":
     case "stop":
-      return { kind, process: oneOf<Process>(random, ["server", "agent", "worker"]) };
+      return makeStrike(random, kind, whos);
     case "clock":
       return { kind, hours: oneOf(random, CLOCK_HOURS) };
     case "edit":
@@ -94,9 +117,23 @@ function makeStep(random: Random, kind: Kind): Step {
   }
 }
 
-function makeCall(random: Random): PluginCall {
+function makeStrike(random: Random, kind: Strike["kind"], whos: readonly number[]): Step {
+  const process = oneOf<Process>(random, ["server", "agent", "worker"]);
+  if (random() >= STRUCK_SHARE) return { kind, process };
+  const meanwhile = { kind, process, afterMs: oneOf(random, KILL_AFTER_MS) };
+  return { kind: "call", calls: makeCalls(random, { fewest: 1, whos }), meanwhile };
+}
+
+function makeCalls(
+  random: Random,
+  { fewest, whos }: { readonly fewest: number; readonly whos: readonly number[] },
+): PluginCall[] {
+  return Array.from({ length: between(random, fewest, AT_ONCE) }, () => makeCall(random, whos));
+}
+
+function makeCall(random: Random, whos: readonly number[]): PluginCall {
   const verb = weighted(random, CALL_WEIGHTS);
-  const who = between(random, 0, CONTAINERS - 1);
+  const who = oneOf(random, whos);
   const cached = verb !== "ADD" && random() < CACHED_SHARE;
   return { verb, who, ...(cached && { cached }), ...killOf(random) };
 }

@@ -2,11 +2,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { FairleadError } from "../../lib/errors.ts";
 import type { Event } from "../../lib/ipam/api.ts";
-import { formatStep, type History, type Step } from "./history.ts";
+import { formatStep, type History, type PluginCall, type Step, type Strike } from "./history.ts";
 import { judgeEnd, judgeLife, judgeReleases, type Snapshot, TO_DELETE } from "./judge.ts";
 import { Runtime } from "./runtime.ts";
-import { takeSnapshot } from "./snapshot.ts";
+import { stateOf, takeSnapshot } from "./snapshot.ts";
 import { StoreChanges } from "./store-changes.ts";
+import { disagreement } from "./witness.ts";
 import type { World } from "./world.ts";
 
 /** How long the node has for making things right again by itself. */
@@ -16,6 +17,8 @@ const LOOK_EVERY_MS = 20;
 const SAME_LOOKS = 4;
 const DELETE_ATTEMPTS = 3;
 const EVENTS_AT_ONCE = 10_000;
+/** Of so many histories one is looked at with the kernel's own tools, too. */
+const WITNESS_EVERY = 20;
 
 export interface Verdict {
   readonly problems: readonly string[];
@@ -23,14 +26,6 @@ export interface Verdict {
   readonly log: readonly string[];
   /** ADDs that were answered with success. */
   readonly added: number;
-  /** True when the next history needs a world as new. */
-  readonly isUsedUp: boolean;
-}
-
-/** The store has another past, or a network another subnet: the next history needs another one. */
-function usesUp(step: Step): boolean {
-  if (step.kind === "edit") return step.edit === "other-subnet";
-  return step.kind === "restore" || step.kind === "clock";
 }
 
 let played = 0;
@@ -41,7 +36,7 @@ let played = 0;
  */
 export function play(world: World, history: History, limitMs: number = RECONCILE_LIMIT_MS): Promise<Verdict> {
   played += 1;
-  return new Player(world, `h${played}x`, limitMs).play(history);
+  return new Player(world, played, limitMs).play(history);
 }
 
 class Player {
@@ -50,15 +45,17 @@ class Player {
   readonly #store: StoreChanges;
   readonly #problems: string[] = [];
   readonly #limitMs: number;
+  readonly #isWitnessed: boolean;
   /** Revision of the newest event that was looked at. */
   #seen = 0;
   /** Changes of the stays when that was. */
   #changes: readonly number[] = [];
 
-  constructor(world: World, prefix: string, limitMs: number) {
+  constructor(world: World, number: number, limitMs: number) {
     this.#limitMs = limitMs;
+    this.#isWitnessed = number % WITNESS_EVERY === 1;
     this.#world = world;
-    this.#runtime = new Runtime(world, prefix);
+    this.#runtime = new Runtime(world, `h${number}x`);
     this.#store = new StoreChanges(world);
   }
 
@@ -71,22 +68,23 @@ class Player {
     }
     await this.#comeToRest();
     await this.#judge("after the last step", judgeLife);
+    await this.#askWitness();
     await this.#deleteAll();
     await this.#judge("after the last DEL", judgeEnd);
-    return this.#verdict(history);
+    if (this.#problems.length > 0) this.#runtime.log.push(...(await stateOf(this.#world)));
+    return this.#verdict();
   }
 
-  #verdict(history: History): Verdict {
+  #verdict(): Verdict {
     const { log } = this.#runtime;
     const added = log.filter((line) => line.startsWith("ADD") && line.includes(" done ")).length;
-    const isUsedUp = history.some(usesUp);
-    return { problems: this.#problems, log, added, isUsedUp };
+    return { problems: this.#problems, log, added };
   }
 
   async #take(step: Step): Promise<void> {
     switch (step.kind) {
       case "call":
-        return this.#runtime.call(step.calls);
+        return this.#call(step.calls, step.meanwhile);
       case "gc":
         return this.#runtime.collectGarbage(step.network, step.killAfterMs);
       case "kill":
@@ -102,6 +100,18 @@ class Player {
       default:
         return this.#befall(step.kind === "clock" ? step.hours : step.kind);
     }
+  }
+
+  async #call(calls: readonly PluginCall[], meanwhile: Strike | undefined): Promise<void> {
+    const answers = this.#runtime.call(calls);
+    if (meanwhile !== undefined) await this.#strike(meanwhile);
+    await answers;
+  }
+
+  async #strike({ kind, process, afterMs }: Strike): Promise<void> {
+    await sleep(afterMs);
+    if (kind === "kill") await this.#world.kill(process);
+    else this.#world.stop(process);
   }
 
   /** @param what hours: the clock. */
@@ -172,6 +182,10 @@ class Player {
       await sleep(5 * LOOK_EVERY_MS);
     }
     await this.#judgeEvents();
+  }
+
+  async #askWitness(): Promise<void> {
+    if (this.#isWitnessed) this.#problems.push(...(await disagreement(this.#world.kernel)));
   }
 
   async #deleteAll(): Promise<void> {

@@ -3,9 +3,10 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { labEnvironment } from "../support/lab-process.ts";
+import { labEnvironment } from "../support/lab/lab-process.ts";
 import { type Configuration, configurationOf, networkName, publishes, runtimeConfigOf } from "./conflists.ts";
 import { type Edit, NETWORKS, networkOf, type PluginCall } from "./history.ts";
+import { containerPath } from "./kernel.ts";
 import { type BegunCall, type CallOutcome, Ledger } from "./ledger.ts";
 import { FAIRLEAD_DIRECTORY } from "./place.ts";
 import type { World } from "./world.ts";
@@ -50,10 +51,13 @@ export class Runtime {
     this.#edits[network] = edit;
   }
 
-  /** Makes the calls at once, and waits for their answers as long as a step lasts. */
+  /**
+   * Makes the calls at once, and waits for their answers as long as a step lasts. A GC that is not over is given up: no ADD or DEL
+   * may begin beside it (CNI SPEC 1.1.0, "Lifecycle & Ordering").
+   */
   async call(calls: readonly PluginCall[]): Promise<void> {
     const whos = new Set(calls.map(({ who }) => who));
-    await this.#giveUp(({ who }) => who !== null && whos.has(who));
+    await this.#giveUp(({ who }) => who === null || whos.has(who));
     const begun = calls.map((call) => this.#begin(call));
     await this.#wait(begun);
   }
@@ -129,7 +133,7 @@ export class Runtime {
       config: Buffer.from(JSON.stringify(configuration)).toString("base64"),
       ifName: IFNAME,
       networkName: networkName(networkOf(who)),
-      netns: this.#world.netns(who),
+      netns: containerPath(who),
       capabilityArgs: runtimeConfigOf(who),
       result: prevResult,
     };
@@ -188,7 +192,7 @@ export class Runtime {
     return {
       ...common,
       CNI_CONTAINERID: this.idOf(who),
-      CNI_NETNS: this.#world.netns(who),
+      CNI_NETNS: containerPath(who),
       CNI_IFNAME: IFNAME,
     };
   }

@@ -26,6 +26,18 @@ test("of calls that are made at once those stay that are needed", async () => {
   expect(await shrink(history, needsOne)).toEqual([{ kind: "call", calls: [calls[1]] }]);
 });
 
+test("what befell a process meanwhile is left out where it is not needed", async () => {
+  const struck = (afterMs: number): Step => ({
+    kind: "call",
+    calls: [{ verb: "ADD", who: afterMs }],
+    meanwhile: { kind: "kill", process: "server", afterMs },
+  });
+  const needsSecond = async (history: History): Promise<boolean> =>
+    history.length === 2 && history.some((step) => step.kind === "call" && step.meanwhile?.afterMs === 2);
+  const calls = [{ verb: "ADD", who: 1 }];
+  expect(await shrink([struck(1), struck(2)], needsSecond)).toEqual([{ kind: "call", calls }, struck(2)]);
+});
+
 test("a history that fails only as a whole stays, and one that fails without its steps becomes empty", async () => {
   const history = [edit(0), edit(1), edit(2)];
   expect(await shrink(history, async () => false)).toEqual(history);

@@ -5,16 +5,27 @@ import type { History, Step } from "./history.ts";
 export type Fails = (history: History) => Promise<boolean>;
 
 /**
- * Leaves out steps, first half of them at once, then fewer, at last one at a time, and single calls of those that are made at
- * once, as long as what remains still fails.
+ * Leaves out steps, first half of them at once, then fewer, at last one at a time, single calls of those that are made at
+ * once, and what befell a process meanwhile, as long as what remains still fails.
  * @returns the shortest history that was found to fail; `history` itself when every step is needed.
  */
 export async function shrink(history: History, fails: Fails): Promise<History> {
   let shortest = history;
   for (let size = Math.ceil(history.length / 2); ; size = Math.ceil(size / 2)) {
     shortest = await leaveOut(shortest, size, fails);
-    if (size <= 1) return leaveOutCalls(shortest, fails);
+    if (size <= 1) return leaveOutStrikes(await leaveOutCalls(shortest, fails), fails);
   }
+}
+
+async function leaveOutStrikes(history: History, fails: Fails): Promise<History> {
+  let shortest = history;
+  for (const [at, step] of history.entries()) {
+    if (step.kind !== "call" || step.meanwhile === undefined) continue;
+    const { kind, calls } = step;
+    const without = shortest.with(at, { kind, calls });
+    if (await fails(without)) shortest = without;
+  }
+  return shortest;
 }
 
 async function leaveOutCalls(history: History, fails: Fails): Promise<History> {

@@ -6,6 +6,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
+import { once } from "node:events";
 import {
   closeSync,
   existsSync,
@@ -16,22 +17,26 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
+import { createConnection } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createAgentClient } from "../../lib/rpc/agent-client.ts";
 import { createHttpClient, type HttpIpamClient } from "../../lib/rpc/http-client.ts";
-import { command, labEnvironment, tryCommand, waitUntil } from "../support/lab-process.ts";
+import { command, labEnvironment, waitUntil } from "../support/lab/lab-process.ts";
 import { configurationOf } from "./conflists.ts";
 import { CONTAINERS, type Daemon, NETWORKS, type Process } from "./history.ts";
+import { Kernel } from "./kernel.ts";
 import { FAIRLEAD_DIRECTORY } from "./place.ts";
 
 const BOOT_ID = "/proc/sys/kernel/random/boot_id";
 /** Default places throughout: a plugin finds the service whatever a conflist has come to. */
 const RUN = "/run/fairlead";
+const SERVER_SOCKET = join(RUN, "fairlead.sock");
 /** In the way of nothing else: what this process's mount namespace has there is its own. */
 const HIDDEN = ["/run", "/var/lib"];
 const READY_LIMIT_MS = 20_000;
 const TROUBLE_LIMIT_MS = 1_000;
+/** How often a daemon that starts is asked whether it is there. */
+const ASK_EVERY_MS = 5;
 const WORKERS = 2;
 const DAEMONS: readonly Daemon[] = ["server", "agent"];
 
@@ -39,7 +44,8 @@ export class World {
   readonly directory = mkdtempSync(join(tmpdir(), "fl-m-"));
   readonly stateDir = "/var/lib/fairlead";
   readonly cacheDir = "/var/lib/cni";
-  readonly service: HttpIpamClient = createHttpClient({ endpoint: { socket: join(RUN, "fairlead.sock") } });
+  readonly service: HttpIpamClient = createHttpClient({ endpoint: { socket: SERVER_SOCKET } });
+  readonly kernel = new Kernel();
   readonly #children = new Map<Daemon, ChildProcess>();
   readonly #stopped = new Set<number>();
 
@@ -49,8 +55,8 @@ export class World {
     this.#makeFolders();
     this.#configure();
     await command(["mount", "--bind", this.#newBoot(), BOOT_ID]);
-    await command(["ip", "link", "set", "lo", "up"]);
-    await this.#makeContainers();
+    this.kernel.raiseLoopback();
+    this.#makeContainers();
     await this.start();
   }
 
@@ -103,15 +109,19 @@ export class World {
     if (process === "worker") return this.#signal(this.workers().slice(0, 1), "SIGKILL");
     const child = this.#children.get(process);
     if (child === undefined || !this.isRunning(process)) return;
+    const ended = endOf(child);
     child.kill("SIGKILL");
-    await waitUntil(async () => !this.isRunning(process), READY_LIMIT_MS);
+    await ended;
   }
 
   /** SIGTERM to the server, so that what it leaves is whole. */
   async stopServer(): Promise<void> {
     this.continue();
-    this.#children.get("server")?.kill("SIGTERM");
-    await waitUntil(async () => !this.isRunning("server"), READY_LIMIT_MS);
+    const child = this.#children.get("server");
+    if (child === undefined || !this.isRunning("server")) return;
+    const ended = endOf(child);
+    child.kill("SIGTERM");
+    await ended;
   }
 
   stop(process: Process): void {
@@ -144,11 +154,6 @@ export class World {
       text: fields.map((f) => `${f[11]} ${f[12]}`).join(),
       isIdle: fields.every(([state]) => state === "S"),
     };
-  }
-
-  /** Path of a container's namespace. */
-  netns(who: number): string {
-    return `/run/netns/c${who}`;
   }
 
   /** The end of what a daemon wrote since its last start. */
@@ -205,18 +210,21 @@ export class World {
     });
     closeSync(log);
     this.#children.set(name, child);
-    const ask = name === "server" ? () => this.service.info() : () => this.#agentIsReady();
+    const isThere = name === "server" ? () => this.#serverIsReady() : () => this.#agentIsReady();
     const limitMs = giveUpAt - performance.now();
-    await waitUntil(async () => !this.isRunning(name) || (await succeeds(ask)), limitMs);
+    await waitUntil(async () => !this.isRunning(name) || (await isThere()), limitMs, ASK_EVERY_MS);
     if (performance.now() < giveUpAt) return;
     throw new Error(`${name} does not start: ${this.log(name)}`);
   }
 
-  /** Its socket answers before its workers listen. */
-  async #agentIsReady(): Promise<void> {
-    await createAgentClient({ socket: join(RUN, "agent.sock") }).status();
-    if (!existsSync(join(RUN, "plugin-worker.sock"))) throw new Error("no workers yet");
-    if (this.workers().length < WORKERS) throw new Error("too few workers");
+  async #serverIsReady(): Promise<boolean> {
+    return existsSync(SERVER_SOCKET) && (await succeeds(() => this.service.info()));
+  }
+
+  /** Its workers listen when all its parts have been started, before its own socket does or afterwards. */
+  async #agentIsReady(): Promise<boolean> {
+    if (!existsSync(join(RUN, "plugin-worker.sock")) || this.workers().length < WORKERS) return false;
+    return succeeds(() => connected(join(RUN, "agent.sock")));
   }
 
   async #powerOff(): Promise<void> {
@@ -229,7 +237,7 @@ export class World {
   async #powerOn(): Promise<void> {
     await command(["umount", BOOT_ID]);
     await command(["mount", "--bind", this.#newBoot(), BOOT_ID]);
-    await this.#makeContainers();
+    this.#makeContainers();
     await this.start();
   }
 
@@ -241,17 +249,12 @@ export class World {
     for (const name of DAEMONS) await this.kill(name);
   }
 
-  async #makeContainers(): Promise<void> {
-    for (let who = 0; who < CONTAINERS; who += 1) {
-      await command(["ip", "netns", "add", `c${who}`]);
-      await command(["ip", "-n", `c${who}`, "link", "set", "lo", "up"]);
-    }
+  #makeContainers(): void {
+    for (let who = 0; who < CONTAINERS; who += 1) this.kernel.addContainer(who);
   }
 
   async #clearKernel(): Promise<void> {
-    for (let who = 0; who < CONTAINERS; who += 1) await tryCommand(["ip", "netns", "del", `c${who}`]);
-    for (const { ifname } of await links())
-      if (ifname !== "lo") await tryCommand(["ip", "link", "del", ifname]);
+    this.kernel.clear();
     await command(["nft", "flush", "ruleset"]);
   }
 
@@ -262,9 +265,19 @@ export class World {
   }
 }
 
-/** Links of the host. */
-export async function links(): Promise<{ ifname: string; linkinfo?: { info_kind?: string } }[]> {
-  return JSON.parse(await command(["ip", "-d", "-j", "link"]));
+/** Resolves when it has ended. To be called before it is told to. @throws when it takes too long. */
+async function endOf(child: ChildProcess): Promise<void> {
+  await once(child, "exit", { signal: AbortSignal.timeout(READY_LIMIT_MS) });
+}
+
+/** Resolves when somebody listens at the path. */
+async function connected(path: string): Promise<void> {
+  const socket = createConnection(path);
+  try {
+    await once(socket, "connect");
+  } finally {
+    socket.destroy();
+  }
 }
 
 function succeeds(ask: () => Promise<unknown>): Promise<boolean> {

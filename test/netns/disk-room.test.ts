@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { diskProblems } from "../../agent/networks/disk.ts";
-import { command } from "../support/lab-process.ts";
+import { command } from "../support/lab/lab-process.ts";
 
 test("a file system without room is a problem, one with room and one that is not there are none", async () => {
   const folder = mkdtempSync(join(tmpdir(), "fairlead-disk-"));

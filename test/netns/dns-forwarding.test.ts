@@ -3,7 +3,7 @@ import { createSocket, type Socket } from "node:dgram";
 import { parseAddress } from "../../lib/addr/address.ts";
 import { ednsRecord } from "../../lib/dns/edns.ts";
 import { decodeMessage, encodeMessage, type Message } from "../../lib/dns/message.ts";
-import { queryOf } from "../support/dns-fixture.ts";
+import { queryOf } from "../support/dns/dns-fixture.ts";
 import {
   answerOf,
   ask,
@@ -18,8 +18,8 @@ import {
   startUpstream,
   UPSTREAM_PORT,
   world,
-} from "../support/dns-loopback.ts";
-import { waitUntil } from "../support/lab-process.ts";
+} from "../support/dns/dns-loopback.ts";
+import { waitUntil } from "../support/lab/lab-process.ts";
 
 afterEach(closeStarted);
 

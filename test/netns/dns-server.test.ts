@@ -6,7 +6,7 @@ import { once } from "node:events";
 import type { Socket as Stream } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { frameMessage } from "../../lib/dns/frames.ts";
-import { endpointOf, networkOf, queryOf } from "../support/dns-fixture.ts";
+import { endpointOf, networkOf, queryOf, withNames } from "../support/dns/dns-fixture.ts";
 import {
   ask,
   askTcp,
@@ -22,9 +22,9 @@ import {
   start,
   startUpstream,
   texts,
-} from "../support/dns-loopback.ts";
-import { mutatedMessages } from "../support/dns-mutations.ts";
-import { waitUntil } from "../support/lab-process.ts";
+} from "../support/dns/dns-loopback.ts";
+import { mutatedMessages } from "../support/dns/dns-mutations.ts";
+import { waitUntil } from "../support/lab/lab-process.ts";
 
 afterEach(closeStarted);
 
@@ -238,7 +238,9 @@ describe("listening", () => {
     for (let round = 0; round < 5_000; round++) {
       const containerId = `c${round % 50}`;
       const address = `127.77.1.${100 + (round % 50)}`;
-      endpoints.push(endpointOf("frontend", containerId, [`${address}/24`], [containerId, "many"]));
+      endpoints.push(
+        withNames(endpointOf("frontend", containerId, [`${address}/24`]), [containerId, "many"]),
+      );
       server.onEvent({ kind: "lease-bound", networkName: "frontend", containerId } as never);
       if (round % 7 === 0) await server.applied();
       endpoints.splice(

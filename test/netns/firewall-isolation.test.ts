@@ -1,23 +1,23 @@
 /** Isolation in the kernel, listed by `nft`, and many processes at once. Needs root and nft. */
 import { parseAddress } from "../../lib/addr/address.ts";
 import { parsePrefix } from "../../lib/addr/prefix.ts";
-import { ensureMasquerade, removeMasquerade } from "../../lib/host/firewall.ts";
+import {
+  CHAIN_USES,
+  type IsolationSpec,
+  isIsolationInPlace,
+  isolationComment,
+} from "../../lib/host/firewall/isolation/in-place.ts";
 import {
   checkIsolation,
   ensureIsolation,
   listIsolation,
   removeIsolation,
   repairIsolation,
-} from "../../lib/host/firewall-isolation.ts";
-import {
-  CHAIN_USES,
-  type IsolationSpec,
-  isIsolationInPlace,
-  isolationComment,
-} from "../../lib/host/firewall-isolation-in-place.ts";
-import { runAtOnce } from "../support/firewall-processes.ts";
-import { listedByNft, sorted } from "../support/nft-judge.ts";
-import { NftNetns } from "../support/nftables-netns.ts";
+} from "../../lib/host/firewall/isolation/verbs.ts";
+import { ensureMasquerade, removeMasquerade } from "../../lib/host/firewall/masquerade/verbs.ts";
+import { runAtOnce } from "../support/kernel/firewall-processes.ts";
+import { listedByNft, sorted } from "../support/kernel/nft-judge.ts";
+import { NftNetns } from "../support/kernel/nftables-netns.ts";
 
 const PROCESSES = 50;
 

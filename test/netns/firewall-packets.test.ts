@@ -7,13 +7,9 @@
  * counters there tell by which source address it came.
  */
 import { parsePrefix } from "../../lib/addr/prefix.ts";
-import {
-  ensureMacSpoofCheck,
-  ensureMasquerade,
-  removeMacSpoofCheck,
-  removeMasquerade,
-} from "../../lib/host/firewall.ts";
-import { NftNetns } from "../support/nftables-netns.ts";
+import { ensureMasquerade, removeMasquerade } from "../../lib/host/firewall/masquerade/verbs.ts";
+import { ensureMacSpoofCheck, removeMacSpoofCheck } from "../../lib/host/firewall/source/mac-spoof.ts";
+import { NftNetns } from "../support/kernel/nftables-netns.ts";
 
 /** The network has more than the bridge's own subnet: 10.1.200.0/24 is behind the uplink, on the internet's side. */
 const WEB = {

@@ -1,13 +1,13 @@
 /** Published ports in nftables, with `nft` as the judge. Needs root and nft. */
 import { parseAddress } from "../../lib/addr/address.ts";
-import { type PublishSpec, publishPorts } from "../../lib/host/firewall-portmap.ts";
-import { checkPublishedPorts } from "../../lib/host/firewall-portmap-check.ts";
-import { keepHostPorts, releaseHostPorts, releaseHostPortsOf } from "../../lib/host/firewall-portmap-kept.ts";
-import type { PublishedPort } from "../../lib/host/firewall-portmap-plan.ts";
-import { removeUnusedPortmap } from "../../lib/host/firewall-portmap-table.ts";
-import { unpublishPorts, unpublishStalePorts } from "../../lib/host/firewall-portmap-unpublish.ts";
-import { listedByNft, sorted } from "../support/nft-judge.ts";
-import { NftNetns } from "../support/nftables-netns.ts";
+import { removeUnusedPortmap } from "../../lib/host/firewall/ports/chains.ts";
+import { checkPublishedPorts } from "../../lib/host/firewall/ports/check.ts";
+import { keepHostPorts, releaseHostPorts, releaseHostPortsOf } from "../../lib/host/firewall/ports/kept.ts";
+import { type PublishSpec, publishPorts } from "../../lib/host/firewall/ports/publish.ts";
+import { unpublishPorts, unpublishStalePorts } from "../../lib/host/firewall/ports/unpublish.ts";
+import { listedByNft, sorted } from "../support/kernel/nft-judge.ts";
+import { NftNetns } from "../support/kernel/nftables-netns.ts";
+import { C1, elements, port, spec, TCP_PORTS } from "../support/kernel/published-ports.ts";
 
 /** The whole table, for a container that publishes one TCP port on every address and one UDP port on one. */
 const EXPECTED = `
@@ -81,50 +81,11 @@ table inet fairlead {
   }
 }`;
 
-const V4 = parseAddress("10.1.0.2");
-const V6 = parseAddress("fd00:1::2");
-
-function port(
-  protocol: PublishedPort["protocol"],
-  host: string,
-  hostPort: number,
-  to: number,
-): PublishedPort {
-  const hostAddress = parseAddress(host);
-  return {
-    protocol,
-    hostAddress,
-    hostPort,
-    containerAddress: hostAddress.family === 4 ? V4 : V6,
-    containerPort: to,
-  };
-}
-
-const TCP_PORTS = [port("tcp", "0.0.0.0", 8080, 80), port("tcp", "::", 8080, 80)];
-
-function spec(containerId: string, ports: readonly PublishedPort[], networkName = "web"): PublishSpec {
-  const holder = { networkName, containerId, ifname: "eth0" };
-  return { holder, ports, link: "cni0", masqueradeAll: false };
-}
-
-const C1 = spec("c1", [...TCP_PORTS, port("udp", "198.51.100.2", 53, 5353)]);
-
 let host: NftNetns;
 beforeEach(() => {
   host = new NftNetns("portmap");
 });
 afterEach(() => host.close());
-
-/** Elements as nft lists them, one a line. */
-function elements(name: string): string[] {
-  const { nftables } = JSON.parse(host.exec("nft", "--json", "list", "ruleset"));
-  const found = nftables.find((one: { map?: Named; set?: Named }) => (one.map ?? one.set)?.name === name);
-  return ((found?.map ?? found?.set)?.elem ?? []).map((one: unknown) => JSON.stringify(one));
-}
-interface Named {
-  readonly name: string;
-  readonly elem?: unknown[];
-}
 
 function tag(): string {
   return /"([0-9a-f]{15})"/.exec(host.list())?.[1] ?? "";
@@ -142,17 +103,17 @@ test("publishing is idempotent, and one transaction; CHECK agrees", () => {
   publishPorts(host.nft, C1);
   expect(host.list()).toBe(before);
   checkPublishedPorts(host.nft, C1);
-  publishPorts(host.nft, spec("c2", [port("tcp", "0.0.0.0", 81, 80)]));
+  publishPorts(host.nft, spec("c2", [port("tcp", "0.0.0.0", { from: 81, to: 80 })]));
   // Every look at what is there ends a transaction of nothing; this one and the change.
   expect(host.nft.generation() - generation).toBeLessThanOrEqual(6);
 });
 
 test("what an attachment published before is replaced", () => {
   publishPorts(host.nft, C1);
-  publishPorts(host.nft, spec("c1", [port("tcp", "0.0.0.0", 8081, 80)]));
-  expect(elements("portmap4")).toEqual([expect.stringContaining("8081")]);
-  expect(elements("portmap-bound4")).toEqual([]);
-  expect(elements("portmap6")).toEqual([]);
+  publishPorts(host.nft, spec("c1", [port("tcp", "0.0.0.0", { from: 8081, to: 80 })]));
+  expect(elements(host, "portmap4")).toEqual([expect.stringContaining("8081")]);
+  expect(elements(host, "portmap-bound4")).toEqual([]);
+  expect(elements(host, "portmap6")).toEqual([]);
 });
 
 test.each([
@@ -162,10 +123,13 @@ test.each([
   ["one over the same one", "127.0.0.1", "127.0.0.1", true],
   ["one beside another one", "127.0.0.1", "198.51.100.2", false],
   ["IPv6 beside IPv4", "0.0.0.0", "::", false],
-])("%s: refused, naming the holder: %#", (_what, first, second, refused) => {
-  publishPorts(host.nft, spec("c1", [port("tcp", first, 80, 80)]));
+])("%s: refused, naming the holder: %#", (...[_what, first, second, refused]) => {
+  publishPorts(host.nft, spec("c1", [port("tcp", first, { from: 80, to: 80 })]));
   const publish = () =>
-    publishPorts(host.nft, spec("c2", [port("tcp", "0.0.0.0", 81, 81), port("tcp", second, 80, 80)]));
+    publishPorts(
+      host.nft,
+      spec("c2", [port("tcp", "0.0.0.0", { from: 81, to: 81 }), port("tcp", second, { from: 80, to: 80 })]),
+    );
   if (!refused) return publish();
   expect(publish).toThrow(
     expect.objectContaining({
@@ -173,17 +137,20 @@ test.each([
       reason: `container c1 (interface eth0, network web) has tcp/${first}:80`,
     }),
   );
-  expect(elements("portmap4").join()).not.toContain("81");
+  expect(elements(host, "portmap4").join()).not.toContain("81");
 });
 
 test("UDP beside TCP is no conflict", () => {
-  publishPorts(host.nft, spec("c1", [port("tcp", "0.0.0.0", 53, 53)]));
-  publishPorts(host.nft, spec("c2", [port("udp", "0.0.0.0", 53, 53), port("sctp", "0.0.0.0", 53, 53)]));
-  expect(elements("portmap4")).toHaveLength(3);
+  publishPorts(host.nft, spec("c1", [port("tcp", "0.0.0.0", { from: 53, to: 53 })]));
+  publishPorts(
+    host.nft,
+    spec("c2", [port("udp", "0.0.0.0", { from: 53, to: 53 }), port("sctp", "0.0.0.0", { from: 53, to: 53 })]),
+  );
+  expect(elements(host, "portmap4")).toHaveLength(3);
 });
 
 test("unpublishing takes back exactly the attachment's own, twice, and changes nothing where there is nothing", () => {
-  publishPorts(host.nft, spec("c2", [port("tcp", "0.0.0.0", 81, 80)]));
+  publishPorts(host.nft, spec("c2", [port("tcp", "0.0.0.0", { from: 81, to: 80 })]));
   const before = host.list();
   publishPorts(host.nft, C1);
   expect(unpublishPorts(host.nft, C1.holder)).toHaveLength(3);
@@ -201,31 +168,27 @@ test("unpublishing on a host that never published anything is one question", () 
 });
 
 test("more ports than fit a comment, or a datagram of the usual size", () => {
-  const many = Array.from({ length: 300 }, (_, at) => port("udp", "0.0.0.0", 10_000 + 2 * at, 10_000 + at));
+  const many = Array.from({ length: 300 }, (_, at) =>
+    port("udp", "0.0.0.0", { from: 10_000 + 2 * at, to: 10_000 + at }),
+  );
   publishPorts(host.nft, spec("c1", many));
   checkPublishedPorts(host.nft, spec("c1", many));
-  expect(elements("portmap4")).toHaveLength(300);
+  expect(elements(host, "portmap4")).toHaveLength(300);
   publishPorts(host.nft, spec("c1", many));
   expect(() => publishPorts(host.nft, spec("c2", many.slice(250)))).toThrow("has udp/0.0.0.0:10500");
   expect(unpublishPorts(host.nft, C1.holder)).toHaveLength(300);
-  expect(elements("portmap4")).toEqual([]);
-  expect(elements("portmap-attachments")).toEqual([]);
+  expect(elements(host, "portmap4")).toEqual([]);
+  expect(elements(host, "portmap-attachments")).toEqual([]);
 });
 
 test("a run of ports is written down as a range", () => {
-  const run = Array.from({ length: 10 }, (_, at) => port("tcp", "127.0.0.1", 8000 + at, 80 + at));
+  const run = Array.from({ length: 10 }, (_, at) =>
+    port("tcp", "127.0.0.1", { from: 8000 + at, to: 80 + at }),
+  );
   publishPorts(host.nft, spec("c1", run));
   expect(host.list()).toContain('comment "web/c1/eth0 tcp/127.0.0.1:8000-8009"');
   expect(unpublishPorts(host.nft, C1.holder)).toHaveLength(10);
-  expect(elements("portmap-bound4")).toEqual([]);
-});
-
-test("an element that somebody took out does not keep the rest from going", () => {
-  publishPorts(host.nft, C1);
-  host.exec("nft", "delete", "element", "inet", "fairlead", "portmap4", "{ tcp . 8080 }");
-  unpublishPorts(host.nft, C1.holder);
-  for (const name of ["portmap6", "portmap-bound4", "portmap-attachments"])
-    expect(elements(name)).toEqual([]);
+  expect(elements(host, "portmap-bound4")).toEqual([]);
 });
 
 test("publishing and unpublishing ask the kernel as much with a thousand ports in place as with none", () => {
@@ -236,11 +199,11 @@ test("publishing and unpublishing ask the kernel as much with a thousand ports i
     unpublishPorts(host.nft, C1.holder);
     return [published - sent, host.sent - published];
   };
-  publishPorts(host.nft, spec("c0", [port("tcp", "0.0.0.0", 1, 1)]));
+  publishPorts(host.nft, spec("c0", [port("tcp", "0.0.0.0", { from: 1, to: 1 })]));
   const before = costs();
   for (let round = 0; round < 10; round++) {
     const some = Array.from({ length: 100 }, (_, at) =>
-      port("udp", "0.0.0.0", 20_000 + 100 * round + at, at + 1),
+      port("udp", "0.0.0.0", { from: 20_000 + 100 * round + at, to: at + 1 }),
     );
     publishPorts(host.nft, spec(`many-${round}`, some));
   }
@@ -253,7 +216,7 @@ describe("one container on two networks that both publish its port", () => {
   const second: PublishSpec = {
     ...spec(
       "c1",
-      [{ ...port("tcp", "0.0.0.0", 8080, 80), containerAddress: parseAddress("10.2.0.9") }],
+      [{ ...port("tcp", "0.0.0.0", { from: 8080, to: 80 }), containerAddress: parseAddress("10.2.0.9") }],
       "db",
     ),
     link: "cni1",
@@ -265,28 +228,29 @@ describe("one container on two networks that both publish its port", () => {
   });
 
   test("the first has it, the second stands by", () => {
-    expect(elements("portmap4")).toEqual([expect.stringContaining("10.1.0.2")]);
-    expect(elements("portmap-standby4")).toEqual([expect.stringContaining("10.2.0.9")]);
+    expect(elements(host, "portmap4")).toEqual([expect.stringContaining("10.1.0.2")]);
+    expect(elements(host, "portmap-standby4")).toEqual([expect.stringContaining("10.2.0.9")]);
     for (const each of [first, second]) checkPublishedPorts(host.nft, each);
     publishPorts(host.nft, second);
-    expect(elements("portmap-standby4")).toHaveLength(1);
+    expect(elements(host, "portmap-standby4")).toHaveLength(1);
   });
 
   test("when the first goes, the second takes over, and then goes without a trace", () => {
     unpublishPorts(host.nft, first.holder);
-    expect(elements("portmap4")).toEqual([expect.stringContaining("10.2.0.9")]);
+    expect(elements(host, "portmap4")).toEqual([expect.stringContaining("10.2.0.9")]);
     checkPublishedPorts(host.nft, second);
-    for (const name of ["portmap6", "portmap-standby4", "portmap-shared"]) expect(elements(name)).toEqual([]);
+    for (const name of ["portmap6", "portmap-standby4", "portmap-shared"])
+      expect(elements(host, name)).toEqual([]);
     unpublishPorts(host.nft, second.holder);
-    expect(elements("portmap4")).toEqual([]);
-    expect(elements("portmap-attachments")).toEqual([]);
+    expect(elements(host, "portmap4")).toEqual([]);
+    expect(elements(host, "portmap-attachments")).toEqual([]);
   });
 
   test("when the second goes, the first keeps it", () => {
     unpublishPorts(host.nft, second.holder);
-    expect(elements("portmap4")).toEqual([expect.stringContaining("10.1.0.2")]);
-    expect(elements("portmap-standby4")).toEqual([]);
-    expect(elements("portmap-shared")).toEqual([]);
+    expect(elements(host, "portmap4")).toEqual([expect.stringContaining("10.1.0.2")]);
+    expect(elements(host, "portmap-standby4")).toEqual([]);
+    expect(elements(host, "portmap-shared")).toEqual([]);
     checkPublishedPorts(host.nft, first);
   });
 
@@ -298,14 +262,14 @@ describe("one container on two networks that both publish its port", () => {
 
 test("GC takes what is stale on its own network, and nothing else", () => {
   publishPorts(host.nft, C1);
-  publishPorts(host.nft, spec("c2", [port("tcp", "0.0.0.0", 81, 80)]));
-  publishPorts(host.nft, spec("c3", [port("tcp", "0.0.0.0", 82, 80)], "webber"));
+  publishPorts(host.nft, spec("c2", [port("tcp", "0.0.0.0", { from: 81, to: 80 })]));
+  publishPorts(host.nft, spec("c3", [port("tcp", "0.0.0.0", { from: 82, to: 80 })], "webber"));
   const gone = unpublishStalePorts(host.nft, "web", [{ containerId: "c2", ifname: "eth0" }]);
   expect(gone).toHaveLength(3);
-  expect(elements("portmap4")).toHaveLength(2);
-  expect(elements("portmap-attachments")).toHaveLength(2);
+  expect(elements(host, "portmap4")).toHaveLength(2);
+  expect(elements(host, "portmap-attachments")).toHaveLength(2);
   removeUnusedPortmap(host.nft);
-  expect(elements("portmap4")).toHaveLength(2);
+  expect(elements(host, "portmap4")).toHaveLength(2);
   unpublishStalePorts(host.nft, "web", []);
   unpublishStalePorts(host.nft, "webber", []);
   removeUnusedPortmap(host.nft);
@@ -320,60 +284,17 @@ test("what is not ours in the table stays when publishing goes", () => {
   expect(host.list()).toBe("table inet fairlead {\n\tchain masq-other {\n\t}\n}\n");
 });
 
-describe("CHECK notices", () => {
-  test.each([
-    [
-      "a lost element",
-      "delete element inet fairlead portmap4 { tcp . 8080 }",
-      "tcp/0.0.0.0:8080 does not lead",
-    ],
-    [
-      "an element that leads elsewhere",
-      `delete element inet fairlead portmap4 { tcp . 8080 }
-       add element inet fairlead portmap4 { tcp . 8080 comment "web/c1/eth0" : 10.1.0.3 . 80 }`,
-      "tcp/0.0.0.0:8080 does not lead",
-    ],
-    ["a lost attachment", "flush set inet fairlead portmap-attachments", "portmap-attachments lacks"],
-    ["a lost link", "flush set inet fairlead portmap-hairpin", "portmap-hairpin lacks cni0"],
-    ["a flushed chain", "flush chain inet fairlead portmap-output", "chain portmap-output"],
-    ["a rule too many", "insert rule inet fairlead portmap-dnat accept", "chain portmap-dnat"],
-    ["a lost loopback filter", "delete chain inet fairlead portmap-loopback", "chain portmap-loopback"],
-  ])("%s", (_what, script, problem) => {
-    publishPorts(host.nft, C1);
-    checkPublishedPorts(host.nft, C1);
-    host.apply(script);
-    expect(() => checkPublishedPorts(host.nft, C1)).toThrow(
-      expect.objectContaining({ code: "check-failed", reason: expect.stringContaining(problem) }),
-    );
-  });
-});
-
-test.each([
-  ["a flushed chain", "flush chain inet fairlead portmap-dnat"],
-  ["the filter of the loopback", "delete chain inet fairlead portmap-loopback"],
-  ["a rule less", "flush chain inet fairlead portmap-postrouting"],
-  ["no jump any more", "flush chain inet fairlead portmap-prerouting"],
-])("the next container repairs what somebody took away: %s", (_what, script) => {
-  publishPorts(host.nft, C1);
-  const whole = sorted(host.listJson());
-  host.apply(script);
-  publishPorts(host.nft, spec("c2", [port("tcp", "0.0.0.0", 81, 80)]));
-  checkPublishedPorts(host.nft, C1);
-  unpublishPorts(host.nft, spec("c2", []).holder);
-  expect(sorted(host.listJson())).toEqual(whole);
-});
-
 test("ports that the host keeps are listed, let go, and survive the last container", () => {
   const kept = { protocol: "udp" as const, hostAddress: parseAddress("10.1.0.1"), hostPort: 53 };
   keepHostPorts(host.nft, [kept], "fairlead agent");
   keepHostPorts(host.nft, [kept], "fairlead agent");
-  expect(elements("portmap-kept4")).toEqual([expect.stringContaining("10.1.0.1")]);
+  expect(elements(host, "portmap-kept4")).toEqual([expect.stringContaining("10.1.0.1")]);
   removeUnusedPortmap(host.nft);
-  expect(elements("portmap-kept4")).toHaveLength(1);
+  expect(elements(host, "portmap-kept4")).toHaveLength(1);
   releaseHostPortsOf(host.nft, "somebody else");
-  expect(elements("portmap-kept4")).toHaveLength(1);
+  expect(elements(host, "portmap-kept4")).toHaveLength(1);
   releaseHostPortsOf(host.nft, "fairlead agent");
-  expect(elements("portmap-kept4")).toEqual([]);
+  expect(elements(host, "portmap-kept4")).toEqual([]);
   keepHostPorts(host.nft, [kept], "fairlead agent");
   releaseHostPorts(host.nft, [kept]);
   releaseHostPorts(host.nft, [kept]);
@@ -383,13 +304,13 @@ test("ports that the host keeps are listed, let go, and survive the last contain
 
 test("a holder whose names are too long to write down is told from others all the same", () => {
   const long = (containerId: string, hostPort: number): PublishSpec => ({
-    ...spec(containerId, [port("tcp", "0.0.0.0", hostPort, 80)], "n".repeat(200)),
+    ...spec(containerId, [port("tcp", "0.0.0.0", { from: hostPort, to: 80 })], "n".repeat(200)),
   });
   publishPorts(host.nft, long("c1", 80));
   publishPorts(host.nft, long("c2", 81));
   expect(() => publishPorts(host.nft, long("c3", 80))).toThrow("has tcp/0.0.0.0:80");
   unpublishStalePorts(host.nft, "n".repeat(200), [{ containerId: "c2", ifname: "eth0" }]);
-  expect(elements("portmap4")).toEqual([expect.stringContaining("81")]);
+  expect(elements(host, "portmap4")).toEqual([expect.stringContaining("81")]);
   unpublishPorts(host.nft, long("c2", 81).holder);
-  expect(elements("portmap4")).toEqual([]);
+  expect(elements(host, "portmap4")).toEqual([]);
 });

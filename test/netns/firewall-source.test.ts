@@ -1,5 +1,6 @@
 /** Source checks in the kernel, listed by `nft`. Needs root and nft. */
 import { parseAddress } from "../../lib/addr/address.ts";
+import { CHAIN_NAMES, CHAIN_USES, sourceChains, sourceComment } from "../../lib/host/firewall/source/plan.ts";
 import {
   checkSourceCheck,
   ensureSourceCheck,
@@ -9,12 +10,11 @@ import {
   repairSourceRules,
   type SourceSpec,
   sweepSourceChecks,
-} from "../../lib/host/firewall-source.ts";
-import { CHAIN_NAMES, CHAIN_USES, sourceChains, sourceComment } from "../../lib/host/firewall-source-plan.ts";
+} from "../../lib/host/firewall/source/verbs.ts";
 import { getChain } from "../../lib/netlink/nftables/chain.ts";
 import { NFPROTO_BRIDGE } from "../../lib/netlink/nftables/message.ts";
-import { listedByNft, sorted } from "../support/nft-judge.ts";
-import { NftNetns } from "../support/nftables-netns.ts";
+import { listedByNft, sorted } from "../support/kernel/nft-judge.ts";
+import { NftNetns } from "../support/kernel/nftables-netns.ts";
 
 const spec = (hostIfname: string, ...addresses: string[]): SourceSpec => ({
   key: `web/${hostIfname}/eth0`,

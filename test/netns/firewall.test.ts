@@ -1,22 +1,17 @@
-/** Fairlead's firewall rules in the kernel, listed by `nft`, and many processes at once. Needs root and nft. */
+/** Masquerading in the kernel, listed by `nft`, and many processes at once. Needs root and nft. */
 import { parsePrefix } from "../../lib/addr/prefix.ts";
+import { checkMasquerade } from "../../lib/host/firewall/masquerade/check.ts";
+import { isMasqueradeInPlace, type MasqueradeSpec } from "../../lib/host/firewall/masquerade/in-place.ts";
+import { planMasquerade } from "../../lib/host/firewall/masquerade/plan.ts";
 import {
-  checkMacSpoofCheck,
-  checkMasquerade,
-  ensureMacSpoofCheck,
   ensureMasquerade,
-  isMacSpoofCheckInPlace,
-  isMasqueradeInPlace,
   listMasquerade,
-  type MasqueradeSpec,
-  removeMacSpoofCheck,
   removeMasquerade,
-  removeUnusedMacSpoofTable,
-} from "../../lib/host/firewall.ts";
-import { planMasquerade } from "../../lib/host/firewall-masquerade-plan.ts";
-import { runAtOnce } from "../support/firewall-processes.ts";
-import { listedByNft, sorted } from "../support/nft-judge.ts";
-import { NftNetns } from "../support/nftables-netns.ts";
+} from "../../lib/host/firewall/masquerade/verbs.ts";
+import { checkMacSpoofCheck, ensureMacSpoofCheck } from "../../lib/host/firewall/source/mac-spoof.ts";
+import { runAtOnce } from "../support/kernel/firewall-processes.ts";
+import { listedByNft, sorted } from "../support/kernel/nft-judge.ts";
+import { NftNetns } from "../support/kernel/nftables-netns.ts";
 
 const PROCESSES = 50;
 
@@ -130,7 +125,31 @@ describe("masquerading", () => {
     );
   });
 
-  test("the same prefix may be on two bridges, but not on one", () => {
+  test("two networks with one prefix on one bridge: the second is served by the first's chain, and takes over when that goes", () => {
+    const [one, two] = ["lan1", "lan2"].map((networkName) => ({ ...WEB, networkName }));
+    if (one === undefined || two === undefined) throw new Error("two networks");
+    ensureMasquerade(host.nft, one);
+    ensureMasquerade(host.nft, two);
+    const generation = host.nft.generation();
+    for (const spec of [one, two, one]) {
+      ensureMasquerade(host.nft, spec);
+      checkMasquerade(host.nft, spec);
+    }
+    expect(host.nft.generation()).toBe(generation);
+    expect(host.list()).not.toContain(`goto ${chainOf(two)}`);
+    expect(listMasquerade(host.nft)).toEqual(expect.arrayContaining([one, two]));
+    removeMasquerade(host.nft, "lan1");
+    checkMasquerade(host.nft, two);
+    expect(isMasqueradeInPlace(host.nft, two)).toBe(true);
+    expect(host.list()).toContain(`goto ${chainOf(two)}`);
+    ensureMasquerade(host.nft, one);
+    removeMasquerade(host.nft, "lan1");
+    expect(isMasqueradeInPlace(host.nft, two)).toBe(true);
+    removeMasquerade(host.nft, "lan2");
+    expect(host.list()).toBe("");
+  });
+
+  test("the same prefix may be on two bridges; one that overlaps may not be on one", () => {
     ensureMasquerade(host.nft, WEB);
     ensureMasquerade(host.nft, { ...WEB, networkName: "other space", bridge: "cni1" });
     const overlapping = { networkName: "late", prefixes: prefixes("10.1.128.0/24"), bridge: "cni0" };
@@ -249,7 +268,7 @@ describe("masquerading", () => {
       ["the guard", "delete chain inet fairlead forward-invalid", /chain forward-invalid is missing/, false],
     ] as const;
 
-    test.each(cases)("%s", (_what, script, message, isSeenByAdd) => {
+    test.each(cases)("%s", (...[_what, script, message, isSeenByAdd]) => {
       ensureMasquerade(host.nft, WEB);
       host.apply(script);
       expect(() => checkMasquerade(host.nft, WEB)).toThrow(
@@ -273,62 +292,6 @@ describe("masquerading", () => {
     const longest = { ...WEB, networkName: "w".repeat(253) };
     ensureMasquerade(host.nft, longest);
     expect(listMasquerade(host.nft)).toEqual([longest]);
-  });
-});
-
-describe("source MAC checks", () => {
-  test("are what they say in nft's language", () => {
-    ensureMacSpoofCheck(host.nft, ATTACHMENT);
-    ensureMacSpoofCheck(host.nft, { ...ATTACHMENT, hostIfname: "veth2", mac: "02:00:00:00:00:02" });
-    const script = `table bridge fairlead {
-      set mac-checked { type ifname; elements = { veth1 comment "02:00:00:00:00:01 web/c1/eth0",
-        veth2 comment "02:00:00:00:00:02 web/c1/eth0" }; }
-      set mac-allowed { type ifname . ether_addr;
-        elements = { veth1 . 02:00:00:00:00:01, veth2 . 02:00:00:00:00:02 }; }
-      chain mac-spoof { type filter hook prerouting priority dstnat; policy accept;
-        iifname @mac-checked iifname . ether saddr != @mac-allowed counter drop
-      }
-    }`;
-    expect(sorted(host.listJson())).toEqual(listedByNft(script));
-  });
-
-  test("are ensured, replaced, checked and removed", () => {
-    const { nft } = host;
-    removeMacSpoofCheck(nft, "veth1");
-    expect(isMacSpoofCheckInPlace(nft, ATTACHMENT)).toBe(false);
-    ensureMacSpoofCheck(nft, ATTACHMENT);
-    const generation = nft.generation();
-    ensureMacSpoofCheck(nft, ATTACHMENT);
-    expect(nft.generation()).toBe(generation);
-    checkMacSpoofCheck(nft, ATTACHMENT);
-    const next = { key: "web/c2/eth0", hostIfname: "veth1", mac: "02:00:00:00:00:02" };
-    ensureMacSpoofCheck(nft, next);
-    expect(host.list()).not.toContain("02:00:00:00:00:01");
-    checkMacSpoofCheck(nft, next);
-    expect(() => checkMacSpoofCheck(nft, ATTACHMENT)).toThrow(/veth1: set mac-checked lacks the interface/);
-    removeUnusedMacSpoofTable(nft);
-    checkMacSpoofCheck(nft, next);
-    removeMacSpoofCheck(nft, "veth1");
-    removeMacSpoofCheck(nft, "veth1");
-    removeUnusedMacSpoofTable(nft);
-    expect(host.list()).toBe("");
-  });
-
-  test("notice what somebody else took away", () => {
-    ensureMacSpoofCheck(host.nft, ATTACHMENT);
-    host.apply("flush set bridge fairlead mac-allowed");
-    expect(() => checkMacSpoofCheck(host.nft, ATTACHMENT)).toThrow(/set mac-allowed lacks 02:00:00:00:00:01/);
-    host.apply("flush ruleset");
-    ensureMacSpoofCheck(host.nft, ATTACHMENT);
-    host.apply("flush chain bridge fairlead mac-spoof");
-    expect(() => checkMacSpoofCheck(host.nft, ATTACHMENT)).toThrow(/the rule is missing/);
-  });
-
-  test("take a key of any length", () => {
-    const spec = { ...ATTACHMENT, key: "k".repeat(1000) };
-    ensureMacSpoofCheck(host.nft, spec);
-    expect(isMacSpoofCheckInPlace(host.nft, spec)).toBe(true);
-    expect(isMacSpoofCheckInPlace(host.nft, { ...spec, key: "k".repeat(999) })).toBe(false);
   });
 });
 
@@ -379,16 +342,5 @@ describe(`${PROCESSES} processes at once`, () => {
     const others = stayed.map((networkName) => ({ verb: "remove", spec: { networkName } }));
     expect(await runAtOnce(host, others)).toEqual([]);
     expect(host.list()).toBe("");
-  }, 120_000);
-
-  test("check source MACs while others come and go", async () => {
-    const attachment = (at: number) => ({
-      key: `c${at}`,
-      hostIfname: `veth${at}`,
-      mac: `02:00:00:00:00:${10 + at}`,
-    });
-    const jobs = count.map((at) => ({ verb: at % 2 ? "spoofChurn" : "spoof", spec: attachment(at) }));
-    expect(await runAtOnce(host, jobs)).toEqual([]);
-    for (const at of count) expect(isMacSpoofCheckInPlace(host.nft, attachment(at))).toBe(at % 2 === 0);
   }, 120_000);
 });

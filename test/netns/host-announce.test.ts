@@ -1,15 +1,20 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { parseInterfaceAddress } from "../../lib/addr/prefix.ts";
-import { announceAddresses, announceWhenUp } from "../../lib/host/announce.ts";
-import { ensureBridge } from "../../lib/host/bridge.ts";
-import { configureContainerLink } from "../../lib/host/container-link.ts";
+import { announceAddresses, announceWhenUp } from "../../lib/host/addressing/announce.ts";
+import { configureContainerLink } from "../../lib/host/attachment/container-end.ts";
+import { ensureBridge } from "../../lib/host/bridge/verbs.ts";
 import { createVethInto } from "../../lib/host/veth.ts";
-import { NETLINK_ROUTE, openNetlinkSocket, openNetlinkSocketIn } from "../../lib/linux/netlink-socket.ts";
-import { openNetns, withNetns } from "../../lib/linux/netns.ts";
+import { openNetns, withNetns } from "../../lib/linux/namespaces/netns.ts";
+import {
+  NETLINK_ROUTE,
+  openNetlinkSocket,
+  openNetlinkSocketIn,
+} from "../../lib/linux/sockets/netlink-socket.ts";
 import { NetlinkConnection, type NetlinkTransport } from "../../lib/netlink/connection.ts";
-import { ANNOUNCEMENT_SNIFFER } from "../support/announcements.ts";
-import { TestNetns } from "../support/netns.ts";
+import { TestNetns } from "../support/kernel/netns.ts";
+import { waitUntil } from "../support/lab/lab-process.ts";
+import { ANNOUNCEMENT_SNIFFER } from "../support/traffic/announcements.ts";
 
 const MAC = "02:00:00:00:0c:01";
 
@@ -58,7 +63,7 @@ test("the announcement passes the bridge and names the container's MAC, in both 
     containerConnection.close();
     expect(announced).toBe(true);
     const isDone = () => seen.includes(`arp ${MAC} 10.1.0.2\n`) && seen.includes("na fd00:1::2\n");
-    for (let i = 0; i < 100 && !isDone(); i++) await new Promise((resolve) => setTimeout(resolve, 20));
+    await waitUntil(async () => isDone(), 20_000);
     expect(seen).toContain(`arp ${MAC} 10.1.0.2\n`);
     expect(seen).toContain("na fd00:1::2\n");
   } finally {

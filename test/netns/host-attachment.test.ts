@@ -1,13 +1,13 @@
 import { parseAddress } from "../../lib/addr/address.ts";
 import { formatPrefix, parseInterfaceAddress, parsePrefix } from "../../lib/addr/prefix.ts";
-import { addAddresses, listAddresses, removeAddresses } from "../../lib/host/addresses.ts";
-import { ensureBridge, ensureGatewayAddresses } from "../../lib/host/bridge.ts";
-import { configureContainerLink } from "../../lib/host/container-link.ts";
-import { removeNeighbours, replaceNeighbours } from "../../lib/host/neighbours.ts";
-import { addRoutes } from "../../lib/host/routes.ts";
+import { addAddresses, listAddresses, removeAddresses } from "../../lib/host/addressing/addresses.ts";
+import { removeNeighbours, replaceNeighbours } from "../../lib/host/addressing/neighbours.ts";
+import { addRoutes } from "../../lib/host/addressing/routes.ts";
+import { configureContainerLink } from "../../lib/host/attachment/container-end.ts";
+import { ensureBridge, ensureGatewayAddresses } from "../../lib/host/bridge/verbs.ts";
 import { createVethInto } from "../../lib/host/veth.ts";
-import type { ShownRoute } from "../support/netns.ts";
-import { NetnsSide } from "../support/netns-side.ts";
+import type { ShownRoute } from "../support/kernel/netns.ts";
+import { NetnsSide } from "../support/kernel/netns-side.ts";
 
 const MAC = "02:00:00:00:00:01";
 const errorWith = (parts: object) => expect.objectContaining(parts);

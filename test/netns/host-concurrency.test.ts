@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type ShownLink, TestNetns } from "../support/netns.ts";
+import { type ShownLink, TestNetns } from "../support/kernel/netns.ts";
 
 /** Many at once, and few for long, among whom the bridge loses its last port again and again. */
 const CASES = [
@@ -15,7 +15,7 @@ function attachProcess(host: TestNetns, args: readonly string[]): Promise<string
   const root = join(__dirname, "..", "..");
   const command = [
     join(root, "node_modules/.bin/bun"),
-    join(root, "test/support/attach-process.ts"),
+    join(root, "test/support/kernel/attach-process.ts"),
     ...args,
   ];
   return new Promise((resolve) => {

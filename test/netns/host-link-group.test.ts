@@ -1,5 +1,5 @@
 import { drawLinkGroup, removeLinks } from "../../lib/host/link-group.ts";
-import { NetnsSide } from "../support/netns-side.ts";
+import { NetnsSide } from "../support/kernel/netns-side.ts";
 
 /** More than any machine has made. */
 const GONE = 1_000_000_000;

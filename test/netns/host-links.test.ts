@@ -1,8 +1,14 @@
 import { parseInterfaceAddress } from "../../lib/addr/prefix.ts";
-import { ensureBridge, ensureGatewayAddresses, removeBridgeIfUnused } from "../../lib/host/bridge.ts";
+import { lookAtBridge } from "../../lib/host/bridge/look.ts";
+import {
+  ensureBridge,
+  ensureGatewayAddresses,
+  refuseMovedGateway,
+  removeBridgeIfUnused,
+} from "../../lib/host/bridge/verbs.ts";
 import { findLink, listBridgePorts, removeLink, requireLink, setLinkUp } from "../../lib/host/links.ts";
 import { createVethInto } from "../../lib/host/veth.ts";
-import { NetnsSide } from "../support/netns-side.ts";
+import { NetnsSide } from "../support/kernel/netns-side.ts";
 
 const MAC = "02:00:00:00:00:01";
 const errorWith = (parts: object) => expect.objectContaining(parts);
@@ -214,6 +220,46 @@ describe("links and bridges", () => {
       ensureBeside("10.3.0.1/24", true);
       expect(shown()).toEqual(["10.1.0.1/24", "10.2.0.1/24", "10.3.0.1/24"]);
       expect(() => ensure(["10.4.0.1/24"])).toThrow(errorWith({ code: "in-use" }));
+    });
+
+    test("widens the prefix of a gateway that stays, and keeps it for who has the narrower one", () => {
+      const widen = (...texts: string[]) =>
+        ensureGatewayAddresses(host.connection, {
+          link: bridge(),
+          addresses: addresses(...texts),
+          mayWiden: true,
+        });
+      widen("10.1.0.1/24", "fd00:1::1/64");
+      widen("10.1.0.1/23", "fd00:1::1/60");
+      expect(shown()).toEqual(["10.1.0.1/23", "fd00:1::1/60"]);
+      expect(host.shown.show<{ dst: string }>("route").map(({ dst }) => dst)).toEqual(["10.1.0.0/23"]);
+      widen("10.1.0.1/24", "fd00:1::1/64");
+      expect(shown()).toEqual(["10.1.0.1/23", "fd00:1::1/60"]);
+      expect(() => widen("10.1.0.9/22")).toThrow(errorWith({ code: "in-use" }));
+    });
+
+    test("a gateway that moved inside of its subnet is refused while the bridge has ports", () => {
+      ensure(["10.1.0.1/24"]);
+      const refuse = (...texts: string[]) =>
+        refuseMovedGateway(
+          host.connection,
+          lookAtBridge(host.connection, { bridge: "br0", port: "nosuch" }),
+          addresses(...texts),
+        );
+      refuse("10.1.0.254/24");
+      host.shown.ip("link", "add", "v0", "type", "veth", "peer", "name", "v1");
+      host.shown.ip("link", "set", "v0", "master", "br0");
+      expect(() => refuse("10.1.0.254/24")).toThrow(
+        saying("its gateway is 10.1.0.1, the configuration says 10.1.0.254, and 1 attachments"),
+      );
+      refuse("10.1.0.1/23");
+      refuse("10.1.0.254/24", "10.1.0.1/24");
+      refuse("10.2.0.1/24");
+      refuseMovedGateway(
+        host.connection,
+        lookAtBridge(host.connection, { bridge: "nosuch", port: "br0" }),
+        addresses("10.1.0.254/24"),
+      );
     });
 
     test("takes several IPv6 addresses unless they overlap", () => {

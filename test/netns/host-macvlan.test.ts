@@ -1,15 +1,15 @@
 /** macvlan links, default routes and their metrics against the kernel, judged by `ip`. Needs root. */
 import { parseAddress } from "../../lib/addr/address.ts";
 import { parseInterfaceAddress, parsePrefix } from "../../lib/addr/prefix.ts";
-import { ensureBridge, keepMacOfEmptyBridge } from "../../lib/host/bridge.ts";
-import { configureContainerLink } from "../../lib/host/container-link.ts";
-import { chooseGatewayMetric } from "../../lib/host/gateway-metrics.ts";
+import { chooseGatewayMetric } from "../../lib/host/addressing/gateway-metrics.ts";
+import { findDefaultRouteLink } from "../../lib/host/addressing/routes.ts";
+import { configureContainerLink } from "../../lib/host/attachment/container-end.ts";
+import { ensureBridge, keepMacOfEmptyBridge } from "../../lib/host/bridge/verbs.ts";
 import { type LinkState, requireLink } from "../../lib/host/links.ts";
 import { createMacvlan, type MacvlanSpec, macvlanModeOf } from "../../lib/host/macvlan.ts";
-import { findDefaultRouteLink } from "../../lib/host/routes.ts";
 import { isPresent } from "../../lib/netlink/request.ts";
-import type { ShownRoute } from "../support/netns.ts";
-import { NetnsSide } from "../support/netns-side.ts";
+import type { ShownRoute } from "../support/kernel/netns.ts";
+import { NetnsSide } from "../support/kernel/netns-side.ts";
 
 const MAC = "02:00:00:00:0c:01";
 const errorWith = (parts: object) => expect.objectContaining(parts);

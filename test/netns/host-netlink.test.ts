@@ -1,8 +1,8 @@
 /** Netlink sockets that are kept: one at a time is lent, none with answers that somebody else left in it. */
 import { readdirSync, readlinkSync } from "node:fs";
 import { findLink } from "../../lib/host/links.ts";
-import { keepHostNetlinkSockets, openHostNetlinkSocket } from "../../lib/linux/host-netlink.ts";
-import { NETLINK_ROUTE } from "../../lib/linux/netlink-socket.ts";
+import { keepHostNetlinkSockets, openHostNetlinkSocket } from "../../lib/linux/sockets/host-netlink.ts";
+import { NETLINK_ROUTE } from "../../lib/linux/sockets/netlink-socket.ts";
 import { NetlinkConnection } from "../../lib/netlink/connection.ts";
 import { encodeMessage, NLM_F_DUMP, NLM_F_REQUEST } from "../../lib/netlink/message.ts";
 

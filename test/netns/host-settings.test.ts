@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { lockBridge, tryLockBridge } from "../../lib/host/bridge-lock.ts";
+import { lockBridge, tryLockBridge } from "../../lib/host/locks/bridges.ts";
 import {
   disableIpv6,
   enableIpv6,
@@ -9,8 +9,8 @@ import {
   ignoreRouterAdvertisements,
   isIpv6SwitchedOff,
 } from "../../lib/host/settings.ts";
-import { withNetns } from "../../lib/linux/netns.ts";
-import { NetnsSide } from "../support/netns-side.ts";
+import { withNetns } from "../../lib/linux/namespaces/netns.ts";
+import { NetnsSide } from "../support/kernel/netns-side.ts";
 
 describe("settings", () => {
   let side: NetnsSide;

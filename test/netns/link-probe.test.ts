@@ -1,8 +1,9 @@
 /** Links of a namespace, asked for by name without netlink. */
-import { LinkProbe } from "../../lib/linux/link-probe.ts";
-import { createNamedNetns, removeNamedNetns } from "../../lib/linux/named-netns.ts";
-import { openNetns } from "../../lib/linux/netns.ts";
-import { command } from "../support/lab-process.ts";
+
+import { createNamedNetns, removeNamedNetns } from "../../lib/linux/namespaces/named-netns.ts";
+import { openNetns } from "../../lib/linux/namespaces/netns.ts";
+import { LinkProbe } from "../../lib/linux/sockets/link-probe.ts";
+import { command } from "../support/lab/lab-process.ts";
 
 const NAME = `fl-probe-${process.pid}`;
 

@@ -3,7 +3,6 @@ import { once } from "node:events";
 import fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { execFile } from "../../lib/linux/exec.ts";
 import {
   listDirectory,
   makeDirectories,
@@ -15,12 +14,13 @@ import {
   removeDirectory,
   removeFile,
   writeFileDurable,
-} from "../../lib/linux/files.ts";
-import { LockFile } from "../../lib/linux/lock-file.ts";
-import { bootId, hostname } from "../../lib/linux/machine.ts";
-import { RangeLock } from "../../lib/linux/range-lock.ts";
-import { readAll, writeAll } from "../../lib/linux/stdio.ts";
-import { syscallTrace } from "../support/syscall-trace.ts";
+} from "../../lib/linux/files/files.ts";
+import { LockFile } from "../../lib/linux/files/lock-file.ts";
+import { RangeLock } from "../../lib/linux/files/range-lock.ts";
+import { readAll, writeAll } from "../../lib/linux/files/stdio.ts";
+import { execFile } from "../../lib/linux/processes/exec.ts";
+import { bootId, hostname } from "../../lib/linux/processes/machine.ts";
+import { syscallTrace } from "../support/plugins/syscall-trace.ts";
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 const errorWith = (parts: object) => expect.objectContaining(parts);
@@ -99,7 +99,7 @@ describe("writeFileDurable", () => {
 
   test("has content and name on the disk, in this order, before it returns", () => {
     const script = `
-      const { writeFileDurable } = require(${JSON.stringify(join(__dirname, "../../lib/linux/files.ts"))});
+      const { writeFileDurable } = require(${JSON.stringify(join(__dirname, "../../lib/linux/files/files.ts"))});
       writeFileDurable(${JSON.stringify(join(directory, "f"))}, new Uint8Array([1]));`;
     const calls = syscallTrace(["write", "fsync", "rename"], script, directory);
     const steps = calls.map((call) => call.replace(/\(.*/, ""));

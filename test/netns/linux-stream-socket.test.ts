@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { beginExchange, type ExchangeOptions } from "../../lib/linux/stream-socket.ts";
+import { beginExchange, type ExchangeOptions } from "../../lib/linux/sockets/stream-socket.ts";
 
 /**
  * A server in a process of its own, because the client blocks this one. What it does with a connection is the

@@ -5,8 +5,8 @@ import {
   namedNetnsPath,
   netnsIdentity,
   removeNamedNetns,
-} from "../../lib/linux/named-netns.ts";
-import { command } from "../support/lab-process.ts";
+} from "../../lib/linux/namespaces/named-netns.ts";
+import { command } from "../support/lab/lab-process.ts";
 
 const NAMES = ["a", "b"].map((name) => `fl-named-${process.pid}-${name}`);
 const [first = "", second = ""] = NAMES;

@@ -11,7 +11,6 @@ import {
   getChains,
   newChain,
 } from "../../lib/netlink/nftables/chain.ts";
-import { NFT_REG_1, NFT_REG_VERDICT, verdict } from "../../lib/netlink/nftables/data.ts";
 import {
   concatenate,
   INET_PROTO,
@@ -27,6 +26,7 @@ import {
 } from "../../lib/netlink/nftables/element.ts";
 import { findElement, listElements, removeElements } from "../../lib/netlink/nftables/elements.ts";
 import { counter } from "../../lib/netlink/nftables/expr/counter.ts";
+import { NFT_REG_1, NFT_REG_VERDICT, verdict } from "../../lib/netlink/nftables/expr/data.ts";
 import { immediateVerdict } from "../../lib/netlink/nftables/expr/immediate.ts";
 import { lookup } from "../../lib/netlink/nftables/expr/lookup.ts";
 import { IP_SADDR, payload } from "../../lib/netlink/nftables/expr/payload.ts";
@@ -65,7 +65,7 @@ import {
 import { decodeComment } from "../../lib/netlink/nftables/userdata.ts";
 import { type NetlinkRequest, payloadOf } from "../../lib/netlink/request.ts";
 import { readCapture } from "../captures/nftables/read-capture.ts";
-import { NftNetns } from "../support/nftables-netns.ts";
+import { NftNetns } from "../support/kernel/nftables-netns.ts";
 
 let netns: NftNetns;
 let judge: NftNetns;

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { tryResident } from "../../lib/resident/client.ts";
-import { waitUntil } from "../support/lab-process.ts";
+import { waitUntil } from "../support/lab/lab-process.ts";
 
 /** In another process: the client blocks this one. */
 const STUCK_WORKER =
