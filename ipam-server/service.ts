@@ -20,6 +20,7 @@ import type {
   LeaseState,
   Network,
   NetworkRef,
+  NodeUsage,
   QuarantineRef,
   ReservationRef,
   ServiceInfo,
@@ -37,6 +38,7 @@ import { endpointsOf, findEndpoints } from "./operations/endpoints.ts";
 import { listEvents, staysOf } from "./operations/history.ts";
 import { countStates, findLeases, isNarrow, leasesOf } from "./operations/leases.ts";
 import { checkCooling, createNetwork, removeNetwork, type Settings } from "./operations/networks.ts";
+import { nodesIn } from "./operations/nodes.ts";
 import { recover, recoveringError } from "./operations/recovery.ts";
 import { collect, findStale, release } from "./operations/release.ts";
 import { quarantine, reserve, unquarantine, unreserve } from "./operations/reserve.ts";
@@ -289,6 +291,10 @@ class Service implements RunningService {
 
   streamTenancies(filter: TenancyFilter): AsyncGenerator<readonly Tenancy[]> {
     return staysOf(this.#options.store, filter);
+  }
+
+  listNodes(): Promise<readonly NodeUsage[]> {
+    return joinPieces(this.#inSnapshot(undefined, nodesIn));
   }
 
   async checkConsistency() {

@@ -32,7 +32,13 @@ import type {
   NetworkStatus,
   NetworkStatusRequest,
 } from "./api/networks.ts";
-import type { ConsistencyReport, RecoverAnswer, RecoverRequest, ServiceInfo } from "./api/service.ts";
+import type {
+  ConsistencyReport,
+  NodeUsage,
+  RecoverAnswer,
+  RecoverRequest,
+  ServiceInfo,
+} from "./api/service.ts";
 
 export type * from "./api/addresses.ts";
 export type * from "./api/attachments.ts";
@@ -107,6 +113,8 @@ export interface IpamService {
   whoHad(filter: TenancyFilter): Promise<readonly Tenancy[]>;
   /** The same in pieces; the newest stay is as it is when the last piece is made. */
   streamTenancies(filter: TenancyFilter): AsyncIterable<readonly Tenancy[]>;
+  /** By name, as they are at one revision. */
+  listNodes(): Promise<readonly NodeUsage[]>;
   checkConsistency(): Promise<ConsistencyReport>;
   /**
    * Takes in what is attached to the caller's node, and ends {@link ServiceInfo.recovering}. What the store does not know is

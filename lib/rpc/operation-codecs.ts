@@ -38,6 +38,7 @@ const CODECS: { readonly [N in OperationName]: OperationCodecs<N> } = {
   unquarantine: { request: addresses.quarantineRef, answer: common.nothing },
   listEvents: { request: history.eventFilter, answer: history.eventsAnswer },
   whoHad: { request: history.tenancyFilter, answer: history.tenanciesAnswer },
+  listNodes: { request: common.emptyRequest, answer: service.nodesAnswer },
   checkConsistency: { request: common.emptyRequest, answer: service.consistencyReport },
   recover: { request: service.recoverRequest, answer: service.recoverAnswer },
   info: { request: common.emptyRequest, answer: service.serviceInfo },

@@ -161,6 +161,7 @@ describe("answers", () => {
     check("Leases", (await call({ url: "/v1/leases" })).body);
     check("Events", (await call({ url: "/v1/events" })).body);
     check("Tenancies", (await call({ url: "/v1/addresses/10.77.0.2/history" })).body);
+    check("Nodes", (await call({ url: "/v1/nodes" })).body);
     check("ConsistencyReport", (await call({ url: "/v1/check" })).body);
     check("ServiceInfo", (await call({ url: "/v1/info" })).body);
     check("Error", (await call({ url: "/nope" })).body);

@@ -12,6 +12,7 @@ import type {
   LeasedAddress,
   Network,
   NetworkStatus,
+  NodeUsage,
   Pool,
   PoolUsage,
   RecoverAnswer,
@@ -187,6 +188,15 @@ const tenancy = object<Tenancy>("One stay of one attachment on one address", {
   to: nullable(instant("When it ended; null while it lasts")),
 });
 
+const nodeUsage = object<NodeUsage>("A node as far as the leases tell of it", {
+  name: text("Its name"),
+  networks: count("Networks that it has attachments on"),
+  attachments: count("Its attachments"),
+  addresses: count("Addresses that these hold"),
+  bootId: optional(text("Boot in which the newest of them was granted, where that is known")),
+  lastAcquiredAt: instant("When the newest of them was granted"),
+});
+
 const finding = object<Finding>("One contradiction", {
   severity: oneOf("How bad it is", ["error", "warning"]),
   object: text("What it is about"),
@@ -272,6 +282,10 @@ export const ANSWER_SCHEMAS = {
   Tenancy: tenancy,
   Tenancies: object<{ readonly tenancies: readonly Tenancy[] }>("Stays", {
     tenancies: array("Oldest first", ref("Tenancy")),
+  }),
+  NodeUsage: nodeUsage,
+  Nodes: object<{ readonly nodes: readonly NodeUsage[] }>("Nodes", {
+    nodes: array("By name", ref("NodeUsage")),
   }),
   Finding: finding,
   ConsistencyReport: consistencyReport,

@@ -2,6 +2,20 @@
 import type { LeaseState } from "./addresses.ts";
 import type { AttachmentKey } from "./attachments.ts";
 
+/** A node as far as the leases tell of it: one that holds no address is not known. */
+export interface NodeUsage {
+  readonly name: string;
+  /** Networks that it has attachments on. */
+  readonly networks: number;
+  readonly attachments: number;
+  /** Addresses that these hold. */
+  readonly addresses: number;
+  /** Boot in which the newest of them was granted. Absent where that is not known. */
+  readonly bootId?: string;
+  /** When the newest of them was granted. */
+  readonly lastAcquiredAt: string;
+}
+
 /** A contradiction found by `IpamService.checkConsistency`. */
 export interface Finding {
   readonly severity: "error" | "warning";

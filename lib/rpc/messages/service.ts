@@ -2,12 +2,33 @@
 import type * as api from "../../ipam/api.ts";
 import type * as proto from "../generated/fairlead/v1/ipam.ts";
 import { attachmentKey } from "./attachments.ts";
-import { flag, instant, list, number, optional, record, required, text, textMap, words } from "./codec.ts";
+import {
+  flag,
+  instant,
+  list,
+  number,
+  optional,
+  record,
+  required,
+  text,
+  textMap,
+  words,
+  wrapped,
+} from "./codec.ts";
 import { optionalTexts } from "./common.ts";
 
 const severity = words<api.Finding["severity"], proto.Severity>("severity", {
   error: "SEVERITY_ERROR",
   warning: "SEVERITY_WARNING",
+});
+
+const nodeUsage = record<api.NodeUsage, proto.NodeUsage>({
+  name: text,
+  networks: number,
+  attachments: number,
+  addresses: number,
+  bootId: optional(text),
+  lastAcquiredAt: required("last_acquired_at", instant),
 });
 
 export const consistencyReport = record<api.ConsistencyReport, proto.CheckConsistencyResponse>({
@@ -66,3 +87,5 @@ export const recoverAnswer = record<api.RecoverAnswer, proto.RecoverResponse>({
   quarantined: list(text),
   problems: list(text),
 });
+
+export const nodesAnswer = wrapped("nodes", list(nodeUsage));

@@ -22,6 +22,21 @@ export function addressCases(service: Service): void {
     expect(await found({ node: "n2" })).toEqual([]);
   });
 
+  test("nodes are told of by what they hold, each attachment once", async () => {
+    await makeWeb(service);
+    await service().createNetwork({ name: "db", subnets: [{ subnet: "10.9.0.0/24" }] }, caller);
+    expect(await service().listNodes()).toEqual([]);
+    await service().acquire({ key: keyOf("c1"), bootId: "b1" }, caller);
+    await service().acquire({ key: keyOf("c1", "db"), bootId: "b2" }, caller);
+    await service().acquire({ key: keyOf("c2", "db") }, caller);
+    await service().release({ key: keyOf("c2", "db") }, caller);
+    const [{ lastAcquiredAt = "", ...node } = {}, ...others] = await service().listNodes();
+    expect(node).toEqual({ name: "n1", networks: 2, attachments: 2, addresses: 3, bootId: "b2" });
+    expect(others).toEqual([]);
+    const [newest] = await service().listEndpoints({ networkName: "db" });
+    expect(lastAcquiredAt).toBe(newest?.acquiredAt);
+  });
+
   test("a list of many leases comes whole and in order", async () => {
     await service().createNetwork({ name: "web", subnets: [{ subnet: "10.1.0.0/21" }] }, caller);
     const keys = Array.from({ length: 1_234 }, (_, at) => keyOf(`c${at}`));

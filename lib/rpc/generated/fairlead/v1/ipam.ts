@@ -1209,6 +1209,34 @@ export interface WhoHadResponse {
   tenancies: Tenancy[];
 }
 
+/** Asks for all nodes. */
+export interface ListNodesRequest {
+}
+
+/** A part of the nodes. */
+export interface ListNodesResponse {
+  /** The next ones. */
+  nodes: NodeUsage[];
+}
+
+/** A node as far as the leases tell of it. */
+export interface NodeUsage {
+  /** Its name. */
+  name: string;
+  /** Networks that it has attachments on. */
+  networks: number;
+  /** Its attachments. */
+  attachments: number;
+  /** Addresses that these hold. */
+  addresses: number;
+  /** Boot in which the newest of them was granted, where that is known. */
+  bootId?:
+    | string
+    | undefined;
+  /** When the newest of them was granted. */
+  lastAcquiredAt: Timestamp | undefined;
+}
+
 /** Asks for a check of what is stored. */
 export interface CheckConsistencyRequest {
 }
@@ -6258,6 +6286,188 @@ export const WhoHadResponse: MessageFns<WhoHadResponse> = {
   },
 };
 
+function createBaseListNodesRequest(): ListNodesRequest {
+  return {};
+}
+
+export const ListNodesRequest: MessageFns<ListNodesRequest> = {
+  encode(_: ListNodesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListNodesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListNodesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseListNodesResponse(): ListNodesResponse {
+  return { nodes: [] };
+}
+
+export const ListNodesResponse: MessageFns<ListNodesResponse> = {
+  encode(message: ListNodesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.nodes) {
+      NodeUsage.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListNodesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListNodesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.nodes.push(NodeUsage.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseNodeUsage(): NodeUsage {
+  return { name: "", networks: 0, attachments: 0, addresses: 0, bootId: undefined, lastAcquiredAt: undefined };
+}
+
+export const NodeUsage: MessageFns<NodeUsage> = {
+  encode(message: NodeUsage, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.networks !== 0) {
+      writer.uint32(16).uint32(message.networks);
+    }
+    if (message.attachments !== 0) {
+      writer.uint32(24).uint32(message.attachments);
+    }
+    if (message.addresses !== 0) {
+      writer.uint32(32).uint32(message.addresses);
+    }
+    if (message.bootId !== undefined) {
+      writer.uint32(42).string(message.bootId);
+    }
+    if (message.lastAcquiredAt !== undefined) {
+      Timestamp.encode(message.lastAcquiredAt, writer.uint32(50).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NodeUsage {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNodeUsage();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.networks = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.attachments = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.addresses = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.bootId = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.lastAcquiredAt = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseCheckConsistencyRequest(): CheckConsistencyRequest {
   return {};
 }
@@ -7548,6 +7758,16 @@ export const IpamServiceService = {
     responseSerialize: (value: WhoHadResponse): Buffer => Buffer.from(WhoHadResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): WhoHadResponse => WhoHadResponse.decode(value),
   },
+  /** Nodes that hold addresses, by name. */
+  listNodes: {
+    path: "/fairlead.v1.IpamService/ListNodes" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: ListNodesRequest): Buffer => Buffer.from(ListNodesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListNodesRequest => ListNodesRequest.decode(value),
+    responseSerialize: (value: ListNodesResponse): Buffer => Buffer.from(ListNodesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListNodesResponse => ListNodesResponse.decode(value),
+  },
   /** Looks for contradictions in what is stored. Changes nothing. */
   checkConsistency: {
     path: "/fairlead.v1.IpamService/CheckConsistency" as const,
@@ -7643,6 +7863,8 @@ export interface IpamServiceServer extends UntypedServiceImplementation {
   watchEvents: handleServerStreamingCall<WatchEventsRequest, WatchEventsResponse>;
   /** Who has had an address, and when; oldest stay first. */
   whoHad: handleUnaryCall<WhoHadRequest, WhoHadResponse>;
+  /** Nodes that hold addresses, by name. */
+  listNodes: handleServerStreamingCall<ListNodesRequest, ListNodesResponse>;
   /** Looks for contradictions in what is stored. Changes nothing. */
   checkConsistency: handleUnaryCall<CheckConsistencyRequest, CheckConsistencyResponse>;
   /** Takes in what is attached to the calling node, and ends a recovery. */
@@ -7928,6 +8150,13 @@ export interface IpamServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: WhoHadResponse) => void,
   ): ClientUnaryCall;
+  /** Nodes that hold addresses, by name. */
+  listNodes(request: ListNodesRequest, options?: Partial<CallOptions>): ClientReadableStream<ListNodesResponse>;
+  listNodes(
+    request: ListNodesRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<ListNodesResponse>;
   /** Looks for contradictions in what is stored. Changes nothing. */
   checkConsistency(
     request: CheckConsistencyRequest,
