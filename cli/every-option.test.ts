@@ -53,6 +53,7 @@ const LINES: Readonly<Record<string, readonly (readonly string[])[]>> = {
   "ipam networks": [[]],
   "ipam leases": [[]],
   "ipam endpoints": [[]],
+  "ipam nodes": [[]],
   "ipam history": [["10.0.0.1"]],
   "ipam check": [[]],
   "ipam release": [["10.0.0.1"]],

@@ -16,6 +16,7 @@ export type CliService = Pick<
   | "listEndpoints"
   | "streamEndpoints"
   | "streamTenancies"
+  | "listNodes"
   | "checkConsistency"
   | "reserve"
   | "unreserve"

@@ -5,6 +5,7 @@ import type {
   Lease,
   Network,
   NetworkStatus,
+  NodeUsage,
   PoolUsage,
   Tenancy,
 } from "../../lib/ipam/api.ts";
@@ -97,6 +98,15 @@ export const endpointColumns = (id: ShowId): readonly Column<Endpoint>[] => [
   { heading: "NODE", value: ({ node }) => node, cut: "text", drop: 1 },
   { heading: "MAC", value: ({ mac }) => mac, drop: 2 },
   { heading: "SINCE", value: ({ acquiredAt }) => formatInstant(acquiredAt), drop: 4 },
+];
+
+export const nodeColumns = (id: ShowId): readonly Column<NodeUsage>[] => [
+  { heading: "NODE", value: ({ name }) => name, cut: "text", least: 40 },
+  { heading: "NETWORKS", value: ({ networks }) => String(networks), align: "right", drop: 2 },
+  { heading: "ATTACHMENTS", value: ({ attachments }) => String(attachments), align: "right" },
+  { heading: "ADDRESSES", value: ({ addresses }) => String(addresses), align: "right" },
+  { heading: "NEWEST", value: ({ lastAcquiredAt }) => formatInstant(lastAcquiredAt), drop: 3 },
+  { heading: "BOOT", value: ({ bootId = "" }) => id(bootId), cut: "text", least: SHORT_ID, drop: 1 },
 ];
 
 /** A stay with the names of its holder, as far as they are known still. */

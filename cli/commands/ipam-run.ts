@@ -22,6 +22,7 @@ import {
   leaseColumns,
   type NamedTenancy,
   networkColumns,
+  nodeColumns,
   POOL_COLUMNS,
   type ShowId,
   showId,
@@ -141,6 +142,11 @@ export class IpamRun {
       columns: endpointColumns(this.#id),
       none: "No endpoints.",
     });
+  }
+
+  async nodes(): Promise<number> {
+    const nodes = await this.#service.listNodes();
+    return this.#list("nodes", nodes, { columns: nodeColumns(this.#id), none: "No node holds an address." });
   }
 
   async history(address: string, { at, since, addressSpace }: HistoryOptions): Promise<number> {

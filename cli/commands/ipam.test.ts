@@ -110,6 +110,26 @@ describe("ipam", () => {
     expect(await found("--node", "n2")).toEqual([]);
   });
 
+  test("nodes, with what each holds", async () => {
+    expect((await ipam("nodes")).out).toBe("No node holds an address.\n");
+    await populate();
+    const key = { networkName: "web", containerId: "c7", ifname: "eth0" };
+    const bootId = "0f5c1d9a-7c0e-4c1e-8f57-2f9a5e7d1b11";
+    await under.service.acquire({ key, bootId }, { ...caller, node: "n2" });
+    const { out } = await ipam("nodes");
+    expect(out).toBe(
+      [
+        "NODE  NETWORKS  ATTACHMENTS  ADDRESSES  NEWEST               BOOT",
+        "n1           1            1          1  2023-11-14 22:13:20  -",
+        `n2           1            1          1  2023-11-14 22:13:22  ${bootId}`,
+        "",
+      ].join("\n"),
+    );
+    expect(JSON.parse((await ipam("nodes", "--json")).out)).toEqual({
+      nodes: await under.service.listNodes(),
+    });
+  });
+
   test("status says nothing of networks that have no addresses, unless asked", async () => {
     await populate();
     await under.service.createNetwork({ name: "machine", driver: "host" }, caller);

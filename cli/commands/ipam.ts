@@ -166,6 +166,27 @@ name.`,
   },
 });
 
+const nodes = defineCommand({
+  name: "nodes",
+  summary: "List the nodes that hold addresses",
+  arguments: [],
+  options: LIST_OPTIONS,
+  manual: {
+    description: `
+NEWEST is when the newest of a node's attachments was made, in UTC; BOOT the boot ID that the node had then. A node that holds no
+address is not known.`,
+    examples: [
+      { text: "All nodes", command: "fairlead ipam nodes" },
+      {
+        text: "Nodes without a new attachment this year, for a script",
+        command: "fairlead ipam nodes --json | jq -r '.nodes[] | select(.lastAcquiredAt < \"2026\") | .name'",
+      },
+    ],
+    seeAlso: ["ipam endpoints", "ipam leases"],
+  },
+  run: ({ options }, io) => run(io, options, (ipam) => ipam.nodes()),
+});
+
 const history = defineCommand({
   name: "history",
   summary: "Show who has had an address, and when",
@@ -230,6 +251,7 @@ export const ipam: GroupSpec = {
     networks,
     leases,
     endpoints,
+    nodes,
     history,
     reserve,
     unreserve,
