@@ -255,7 +255,7 @@ class Service implements RunningService {
   ): AsyncGenerator<readonly T[]> {
     const snapshot = await this.#engine.read((state, nowMs) => new Snapshot(state, nowMs, networkName));
     try {
-      yield* inSlices(walk(snapshot));
+      yield* inSlices(walk(snapshot), this.#engine);
     } finally {
       snapshot.close();
     }

@@ -11,13 +11,13 @@ import type { ConsistencyReport, Finding } from "../../lib/ipam/api.ts";
 import type { EventRecord, LeaseRecord, LeaseStore, NetworkRecord } from "../../lib/ipam/store.ts";
 import { joinPieces } from "../../lib/rpc/pieces.ts";
 import type { Engine } from "../state/engine.ts";
-import { inSlices } from "../state/slices.ts";
+import { Breather, inSlices } from "../state/slices.ts";
 import { Snapshot } from "../state/snapshot.ts";
 import type { State } from "../state/state.ts";
 import { beginRules } from "./consistency-rules.ts";
 
-/** Leases compared without a pause; about a millisecond of work. */
-const PAGE = 100;
+/** Leases compared without a pause. */
+const PAGE = 16;
 const STORE_REMEDY = "restart the server, which reads the store afresh; if it stays, restore a backup";
 
 export interface ConsistencyOptions {
@@ -38,8 +38,8 @@ export async function checkConsistency(options: ConsistencyOptions): Promise<Con
     const findings = await checkNetworks(options);
     const seen: Seen = new Map();
     findings.push(...(await checkLeases(options, seen)));
-    findings.push(...(await joinPieces(inSlices(findUnstored(snapshot, seen)))));
-    findings.push(...(await joinPieces(inSlices(rules.walk(snapshot)))));
+    findings.push(...(await joinPieces(inSlices(findUnstored(snapshot, seen), engine))));
+    findings.push(...(await joinPieces(inSlices(rules.walk(snapshot), engine))));
     return await engine.read((state) => ({ ...sizeOf(state), findings }));
   } finally {
     snapshot.close();
@@ -107,6 +107,7 @@ async function checkNetworks({ engine, store }: ConsistencyOptions): Promise<Fin
 async function checkLeases(options: ConsistencyOptions, seen: Seen): Promise<Finding[]> {
   const { engine, store } = options;
   const findings: Finding[] = [];
+  const breather = new Breather(engine);
   for (let last: LeaseRecord | undefined; ; ) {
     const after = last === undefined ? {} : { after: last };
     const { asOf, pending } = await engine.read((state) => ({
@@ -118,7 +119,7 @@ async function checkLeases(options: ConsistencyOptions, seen: Seen): Promise<Fin
     findings.push(...(await compareEvents(options, page)));
     last = page.at(-1);
     if (last === undefined || page.length < PAGE) return findings;
-    await new Promise((resolve) => setImmediate(resolve));
+    await breather.breathe();
   }
 }
 

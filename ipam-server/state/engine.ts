@@ -65,10 +65,16 @@ export class Engine {
   #fatal: FairleadError | null = null;
   #failure: { readonly error: FairleadError; readonly retryAtMs: number } | null = null;
   #isClosed = false;
+  #groups = 0;
   #idle: (() => void)[] = [];
 
   constructor(options: EngineOptions) {
     this.#options = options;
+  }
+
+  /** Groups of changes that were begun, whatever came of them: long reads make way for them (slices.ts). */
+  get groups(): number {
+    return this.#groups;
   }
 
   /** Why changes are refused at present, or null. */
@@ -143,6 +149,7 @@ export class Engine {
   }
 
   #runGroup(): void {
+    this.#groups += 1;
     const staging = new Staging(this.#options.state);
     const start = staging.savepoint();
     const begunAt = performance.now();
