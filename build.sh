@@ -178,7 +178,16 @@ run_tests() {
   if ! is_built; then compile; fi
   wait "$linting"
   say "test"
-  "$NODE" --experimental-ffi --no-warnings node_modules/jest/bin/jest.js "$@"
+  jest "$@" || again "$@"
+}
+
+jest() { "$NODE" --experimental-ffi --no-warnings node_modules/jest/bin/jest.js "$@"; }
+
+again() { # [ARGUMENT...]: of a whole run what failed, one file at a time: a machine that has too much to do is no fault of ours
+  [ $# = 0 ] || return 1
+  say "once more, one file at a time: what failed"
+  jest --onlyFailures --maxWorkers=1 || return 1
+  say "passed the second time; a test that needs one is to be mended (CONTRIBUTING.md, Tests)"
 }
 
 model() { # 10,000 histories take an hour
