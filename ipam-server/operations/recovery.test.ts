@@ -80,7 +80,10 @@ test("an older store is noticed: its log has another name, and nothing is grante
   const { logId } = await f.service.info();
   await loseTheLater();
   expect(await f.service.info()).toMatchObject({ recovering: true, logId: expect.not.stringMatching(logId) });
-  const refused = { code: "unavailable", hint: expect.stringContaining("fairlead ipam recover") };
+  const refused = {
+    ...{ code: "unavailable", details: { rule: "recovering" } },
+    hint: expect.stringContaining("fairlead ipam recover"),
+  };
   await expect(acquire("c")).rejects.toMatchObject(refused);
   await expect(acquire("a")).rejects.toMatchObject(refused);
   await expect(f.service.createNetwork({ name: "x" }, ADMIN)).rejects.toMatchObject(refused);
