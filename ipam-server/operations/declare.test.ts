@@ -17,6 +17,8 @@ describe("declared networks", () => {
     expect(await declare("b", one("10.1.0.0/24"))).toEqual(["10.1.0.3"]);
     expect(await s.f.service.getNetwork({ name: "web" })).toMatchObject({
       origin: "conflist",
+      internal: false,
+      attachable: false,
       attachments: 2,
       coolingSeconds: 60,
     });

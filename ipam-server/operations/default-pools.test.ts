@@ -50,3 +50,23 @@ test("where the host uses all of it, a block of its widest use is taken, then of
     }
   }
 });
+
+test("a refusal tells what is in the pools: of networks how much, and of the host's uses the first", () => {
+  const pools = ["10.0.0.0/24", "10.9.0.0/24"].map((base) => parseDefaultPool({ base, size: 24 }));
+  const within = Array.from({ length: 25 }, (_, at) => `10.9.0.${at}-10.9.0.${at + 1}`);
+  const obstacles = {
+    taken: ["10.0.0.0/24", "10.9.0.0/24", "10.7.0.0/24"].map(parseRange),
+    avoided: ["192.0.2.0/24", ...within].map(parseRange),
+    resting: [],
+  };
+  const refused = () => freeBlock(pools, 4, obstacles);
+  expect(refused).toThrow(
+    expect.objectContaining({
+      ...{
+        code: "pool-exhausted",
+        reason: expect.stringMatching(/have 2 subnets there, beside .*10\.9\.0\.4-10\.9\.0\.5\)$/),
+      },
+      details: expect.objectContaining({ subnets: 2, avoided: within.slice(0, 20) }),
+    }),
+  );
+});

@@ -66,6 +66,7 @@ describe("networks", () => {
   test("are refused when the default pools are used up", async () => {
     const defaults = { coolingSeconds: 60, defaultPools: [{ base: "10.0.0.0/23", size: 24 }] };
     const g = await newFixture({ defaults });
+    await g.service.createNetwork({ name: "other", subnets: [{ subnet: "10.8.0.0/24" }] }, ADMIN);
     await g.service.createNetwork({ name: "a" }, ADMIN);
     await g.service.createNetwork({ name: "b" }, ADMIN);
     await expect(g.service.createNetwork({ name: "c" }, ADMIN)).rejects.toMatchObject({
@@ -97,6 +98,30 @@ describe("networks", () => {
     expect(await made("d")).toBe("10.0.0.0/24");
     await g.service.close();
   });
+
+  test("nor on a host with a default route, which leads to no place of its own", async () => {
+    await s.f.service.createNetwork({ name: "a", ipv6: true }, ADMIN);
+    await s.f.service.removeNetwork({ name: "a" }, ADMIN);
+    const avoid = ["0.0.0.0/0", "::/0"];
+    const { pools } = await s.f.service.createNetwork({ name: "b", ipv6: true, avoid }, ADMIN);
+    expect(pools.map(({ subnets }) => subnets[0]?.subnet)).toEqual(["10.192.1.0/24", "fd00:f1:0:1::/64"]);
+  });
+
+  test.each([
+    ["0.0.0.0/1", "192.168.0.0/24"],
+    ["128.0.0.0/1", "10.0.0.0/24"],
+  ])(
+    "get a block of the other half of all addresses where %s is reached by another way",
+    async (half, got) => {
+      const bases =
+        half === "0.0.0.0/1" ? ["10.0.0.0/23", "192.168.0.0/23"] : ["192.168.0.0/23", "10.0.0.0/23"];
+      const defaultPools = bases.map((base) => ({ base, size: 24 }));
+      const g = await newFixture({ defaults: { coolingSeconds: 60, defaultPools } });
+      const { pools } = await g.service.createNetwork({ name: "a", avoid: [half] }, ADMIN);
+      expect(pools[0]?.subnets[0]?.subnet).toBe(got);
+      await g.service.close();
+    },
+  );
 
   test("a removal that is taken back lets nothing rest", async () => {
     const defaults = { coolingSeconds: 60, defaultPools: [{ base: "10.0.0.0/23", size: 24 }] };
@@ -139,6 +164,11 @@ describe("networks", () => {
       details: { otherNetwork: "a", otherSubnet: "10.1.0.0/16" },
     });
     await s.f.service.createNetwork({ ...inner, addressSpace: "lab" }, ADMIN);
+    const second = { name: "c", subnets: [{ subnet: "10.9.0.0/24" }, ...inner.subnets] };
+    await expect(s.f.service.createNetwork(second, ADMIN)).rejects.toMatchObject({
+      code: "subnet-overlap",
+      details: { subnet: "10.1.7.0/24", otherNetwork: "a" },
+    });
   });
 
   test("are found by name, by ID and by a prefix of it that fits one", async () => {
@@ -165,6 +195,7 @@ describe("networks", () => {
     const network = await s.f.service.createNetwork(SMALL, ADMIN);
     await expect(s.f.service.createNetwork(SMALL, ADMIN)).rejects.toMatchObject({
       code: "already-exists",
+      reason: `there is a network of that name, with ID ${network.id.slice(0, 12)}`,
       details: { rule: "network-exists", network: "web", networkId: network.id },
     });
     await acquire("a", { names: ["db", "data"] });
@@ -208,6 +239,13 @@ describe("networks", () => {
     ["cooling", { name: "a", coolingSeconds: -1 }],
     ["quota", { name: "a", maxAttachments: 0 }],
     ["address space", { name: "a", addressSpace: "x/y" }],
+    ["key of a label", { name: "a", labels: { ["x".repeat(2_000)]: "" } }],
+    ["label", { name: "a", labels: { x: "y".repeat(2_000) } }],
+    ["option", { name: "a", options: { x: "y".repeat(2_000) } }],
+    [
+      "number of labels",
+      { name: "a", labels: Object.fromEntries(Array.from({ length: 257 }, (_, at) => [at, ""])) },
+    ],
     [
       "overlap of its own subnets",
       { name: "a", subnets: [{ subnet: "10.0.0.0/24" }, { subnet: "10.0.0.0/25" }] },
@@ -215,5 +253,13 @@ describe("networks", () => {
   ])("refuse a bad %s", async (_, request) => {
     await expect(s.f.service.createNetwork(request, ADMIN)).rejects.toMatchObject({ code: "invalid-config" });
     expect(await s.f.service.listNetworks()).toEqual([]);
+  });
+
+  test("may have a name of 128 characters; one that is longer is refused by its name", async () => {
+    const name = "a".repeat(128);
+    expect(await s.f.service.createNetwork({ name }, ADMIN)).toMatchObject({ name });
+    await expect(s.f.service.createNetwork({ name: `${name}a` }, ADMIN)).rejects.toMatchObject({
+      details: { field: "name" },
+    });
   });
 });

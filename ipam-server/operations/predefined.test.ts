@@ -54,9 +54,13 @@ describe("the predefined networks", () => {
   test.each(["bridge", "host", "none", "default"])("%s can neither be made nor removed", async (name) => {
     const details = { rule: "network-predefined", network: name };
     const refusal = { code: "permission-denied", details };
-    await expect(f.service.createNetwork({ name }, ADMIN)).rejects.toMatchObject(refusal);
+    await expect(f.service.createNetwork({ name }, ADMIN)).rejects.toMatchObject({
+      ...{ ...refusal, hint: "choose another name" },
+    });
     if (name !== "default")
-      await expect(f.service.removeNetwork({ name }, ADMIN)).rejects.toMatchObject(refusal);
+      await expect(f.service.removeNetwork({ name }, ADMIN)).rejects.toMatchObject({
+        ...{ ...refusal, hint: expect.stringContaining("remove its containers") },
+      });
     expect(await f.service.listNetworks()).toHaveLength(3);
   });
 

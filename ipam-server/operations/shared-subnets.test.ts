@@ -50,7 +50,10 @@ describe("two networks with one subnet", () => {
 
   test("leave no room for a network of the service, nor for a block of the default pools", async () => {
     const wanted = { name: "web", subnets: [{ subnet: SUBNET, ipRange: "10.93.0.64/26" }] };
-    await expect(s.f.service.createNetwork(wanted, ADMIN)).rejects.toMatchObject({ code: "subnet-overlap" });
+    await expect(s.f.service.createNetwork(wanted, ADMIN)).rejects.toMatchObject({
+      code: "subnet-overlap",
+      reason: "network lan1 has 10.93.0.0/24 in address space default already",
+    });
     const defaults = { coolingSeconds: 60, defaultPools: [{ base: "10.93.0.0/23", size: 24 }] };
     s.f = await newFixture({ disk: s.f.disk, clock: s.f.clock, defaults });
     const { pools } = await s.f.service.createNetwork({ name: "auto" }, ADMIN);
@@ -120,6 +123,28 @@ describe("two networks with one subnet", () => {
     expect(await add("e", "lan3", { declaration: range(11, 13), stickyName: "db" })).toEqual(["10.93.0.12"]);
   });
 
+  test("what cooled is free where it comes to, and what cools goes on, also where it is set aside", async () => {
+    for (const containerId of ["c", "d"]) await add(containerId, "lan1", { declaration: LOW });
+    await release("c", "lan1");
+    s.f.clock.advance(60_000);
+    await release("d", "lan1");
+    await s.f.service.reserve({ networkName: "lan1", address: "10.93.0.12" }, ADMIN);
+    await add("a", "lan1", { declaration: range(10, 10) });
+    const since = (await s.f.service.info()).revision;
+    expect(await add("e", "lan3", { declaration: range(11, 13) })).toEqual(["10.93.0.11"]);
+    const told = await s.f.service.listEvents({ since });
+    expect(told.map(({ kind, networkName, address }) => `${kind} ${networkName} ${address}`)).toEqual([
+      "network-created lan3 ",
+      "lease-freed lan1 10.93.0.11",
+      "lease-freed lan1 10.93.0.12",
+      "lease-released lan3 10.93.0.12",
+      "lease-bound lan3 10.93.0.11",
+    ]);
+    expect(await leases()).toContain("10.93.0.12 lan3 cooling");
+    s.f.clock.advance(60_000);
+    expect(await leases()).toContain("10.93.0.12 lan3 reserved");
+  });
+
   test("of two parts that a network has of the subnet, what is left behind moves to either", async () => {
     await s.f.service.quarantine({ address: "10.93.0.12", reason: "seen" }, ADMIN);
     await add("a", "lan1", { declaration: range(10, 10) });
@@ -133,6 +158,7 @@ describe("two networks with one subnet", () => {
     await expect(add("c", "lan3", { declaration: range(5, 10) })).rejects.toMatchObject({
       code: "subnet-overlap",
       message: expect.stringContaining("container a of network lan1 holds 10.93.0.10 of the range"),
+      details: { networkName: "lan3", otherNetwork: "lan1", address: "10.93.0.10" },
     });
     await release("a", "lan1");
     expect(await add("c", "lan3", { declaration: range(5, 10) })).toEqual(["10.93.0.5"]);
@@ -171,6 +197,22 @@ describe("what cannot share a subnet", () => {
     const said = await refusal(declaration);
     expect(said).toContain(message);
     expect(said).toContain("lan1");
+  });
+
+  test.each([
+    [range(19, 29), { range: "10.93.0.19-10.93.0.29", otherRange: "10.93.0.10-10.93.0.19" }],
+    [range(20, 29, { gateway: "10.93.0.254" }), { gateway: "10.93.0.254", otherGateway: "10.93.0.1" }],
+    [range(45, 55), { address: "10.93.0.50-10.93.0.59" }],
+    [{ rangeSets: [[{ subnet: "10.93.0.0/23" }]] }, { subnet: "10.93.0.0/23" }],
+  ])("programs are told which network it is, and what of it: %#", async (declaration, facts) => {
+    const [networks, subnets] = [
+      { networkName: "lan2", otherNetwork: "lan1" },
+      { subnet: SUBNET, otherSubnet: SUBNET },
+    ];
+    await expect(add("x", "lan2", { declaration })).rejects.toMatchObject({
+      code: "subnet-overlap",
+      details: { rule: "subnet-overlap", addressSpace: "default", ...networks, ...subnets, ...facts },
+    });
   });
 
   test("a network of the service, whose subnet is its own", async () => {
