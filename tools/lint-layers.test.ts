@@ -39,7 +39,13 @@ test.each([
     "imports no package",
   ],
   ["a lazy import too", "lib/cni/a.ts", 'const x = await import("../host/b.ts");', "may not import lib/host"],
-  ["the server from the agent", "agent/a.ts", 'import "../ipam-server/b.ts";', "may not import ipam-server"],
+  [
+    "the server's start from the agent",
+    "agent/a.ts",
+    'import "../ipam-server/start.ts";',
+    "may not import ipam-server/start.ts",
+  ],
+  ["a room of the server from the command line", "cli/a.ts", 'import "../ipam-server/state/b.ts";', "may not"],
   ["a plugin from the agent", "agent/a.ts", 'import "../plugins/main/b/c.ts";', "may not import plugins"],
   ["test code", "lib/addr/a.ts", 'import { x } from "../../test/b.ts";', "test code"],
   ["a higher layer from layer 0", "lib/a.ts", 'export { x } from "./cni/b.ts";', "layer 0"],
@@ -57,6 +63,8 @@ test.each([
     'const x = await import("../ipam-server/main.ts");',
   ],
   ["the agent, lazily, from the command line", "cli/a.ts", 'const x = await import("../agent/main.ts");'],
+  ["fronts of the server from the agent", "agent/a.ts", 'import { x } from "../ipam-server/fronts/b.ts";'],
+  ["the server's store from the agent", "agent/a.ts", 'import "../ipam-server/store/sqlite/b.ts";'],
   ["the kernel from the agent", "agent/a.ts", 'import { x } from "../lib/host/b.ts";'],
 ])("%s are allowed", (_name, file, text) => {
   expect(lint({ [file]: text })).toEqual([]);

@@ -20,6 +20,8 @@ interface Layer {
   readonly folder: string;
   /** Folders it may import values from, beside itself. `lib/*.ts` (layer 0 files) and `lib/addr` always. */
   readonly may: readonly string[];
+  /** Folders within others' that it may import values from: not all of what holds them. */
+  readonly mayRooms?: readonly string[];
   /** Folders it may import types from. */
   readonly mayTypes?: readonly string[];
   /** True: no npm package and no `node:` module, statically; such code is on the path of a plugin's start. */
@@ -31,6 +33,9 @@ const KERNEL = ["lib/netlink", "lib/linux", "lib/host"];
 
 /** What speaks to the IPAM service. */
 const SERVICE = ["lib/ipam", "lib/rpc"];
+
+/** The server without its start: an agent may answer, and keep, what the server would. */
+const SERVER_ROOMS = ["fronts", "state", "operations", "store"].map((room) => `ipam-server/${room}`);
 
 const LAYERS: readonly Layer[] = [
   { folder: "lib/addr", may: [], bare: true },
@@ -50,6 +55,7 @@ const LAYERS: readonly Layer[] = [
   {
     folder: "agent",
     may: [...KERNEL, ...SERVICE, "lib/cni", "lib/dns", "lib/runtime", "lib/resident", "lib/daemon"],
+    mayRooms: SERVER_ROOMS,
   },
   { folder: "cli", may: [...KERNEL, ...SERVICE, "lib/cni", "lib/runtime", "lib/resident", "lib/daemon"] },
 ];
@@ -118,6 +124,7 @@ function checkOwn({ from, to, typeOnly }: Import, layer: Layer): string | null {
     return theirs && mine !== theirs && from !== PLUGIN_LIST ? `plugin imports another plugin's ${to}` : null;
   }
   if (target.folder === "lib/addr" || layer.may.includes(target.folder)) return null;
+  if (layer.mayRooms?.some((room) => to.startsWith(`${room}/`))) return null;
   if (typeOnly && layer.mayTypes?.includes(target.folder)) return null;
   return ALLOWED.has(`${layer.folder} -> ${to}`) ? null : `layer ${layer.folder} may not import ${to}`;
 }
