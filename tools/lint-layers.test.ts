@@ -45,7 +45,12 @@ test.each([
     'import "../ipam-server/start.ts";',
     "may not import ipam-server/start.ts",
   ],
-  ["a room of the server from the command line", "cli/a.ts", 'import "../ipam-server/state/b.ts";', "may not"],
+  [
+    "a room of the server from the command line",
+    "cli/a.ts",
+    'import "../ipam-server/state/b.ts";',
+    "may not",
+  ],
   ["a plugin from the agent", "agent/a.ts", 'import "../plugins/main/b/c.ts";', "may not import plugins"],
   ["test code", "lib/addr/a.ts", 'import { x } from "../../test/b.ts";', "test code"],
   ["a higher layer from layer 0", "lib/a.ts", 'export { x } from "./cni/b.ts";', "layer 0"],
