@@ -1,22 +1,10 @@
 import { readFileSync } from "node:fs";
-import {
-  Client,
-  credentials,
-  loadPackageDefinition,
-  Metadata,
-  type ServiceError,
-  status as StatusCode,
-} from "@grpc/grpc-js";
-import * as protoLoader from "@grpc/proto-loader";
+import { Client, credentials, Metadata, type ServiceError, status as StatusCode } from "@grpc/grpc-js";
 import { FairleadError } from "../../../lib/errors.ts";
 import type { IpamService } from "../../../lib/ipam/api.ts";
 import { IpamServiceService } from "../../../lib/rpc/generated/fairlead/v1/ipam.ts";
 import { HealthClient } from "../../../lib/rpc/generated/grpc/health/v1/health.ts";
-import {
-  ServerReflectionClient,
-  type ServerReflectionRequest,
-  type ServerReflectionResponse,
-} from "../../../lib/rpc/generated/grpc/reflection/v1/reflection.ts";
+import { ServerReflectionClient } from "../../../lib/rpc/generated/grpc/reflection/v1/reflection.ts";
 import { createGrpcClient } from "../../../lib/rpc/grpc-client.ts";
 import {
   frontParts,
@@ -155,10 +143,10 @@ describe("with a token", () => {
       health.check({ service: "" }, (error) => resolve(error?.code)),
     );
     expect(code).toBe(StatusCode.UNAUTHENTICATED);
-    const reflection = closing(new ServerReflectionClient(target, plain));
-    await expect(reflect(reflection, { $case: "listServices", value: "" })).rejects.toMatchObject({
-      code: StatusCode.UNAUTHENTICATED,
-    });
+    const reflection = closing(new ServerReflectionClient(target, plain)).serverReflectionInfo();
+    const refused = new Promise((resolve) => reflection.on("error", resolve).on("data", resolve));
+    reflection.write({ host: "h", messageRequest: { $case: "listServices", value: "" } });
+    expect(await refused).toMatchObject({ code: StatusCode.UNAUTHENTICATED });
   });
 
   test("with it, all are", async () => {
@@ -215,160 +203,6 @@ test("closing lets calls under way finish", async () => {
   expect((await answer).version).toBe("1.2.3");
   await closed;
 });
-
-describe("health", () => {
-  function check(service: string): Promise<string> {
-    const client = closing(new HealthClient(target, plain));
-    return new Promise((resolve) => {
-      client.check({ service }, (error, answer) =>
-        resolve(error ? (StatusCode[error.code] ?? "") : answer.status),
-      );
-    });
-  }
-
-  test("of the server and of the service", async () => {
-    await open();
-    expect([await check(""), await check("fairlead.v1.IpamService"), await check("nope")]).toEqual([
-      "SERVING",
-      "SERVING",
-      "NOT_FOUND",
-    ]);
-  });
-
-  test("follows the service", async () => {
-    let serving = false;
-    await open({ isServing: async () => serving });
-    expect(await check("")).toBe("NOT_SERVING");
-    const client = closing(new HealthClient(target, plain));
-    const stream = client.watch({ service: "" });
-    const seen: string[] = [];
-    const changed = new Promise<void>((resolve) => {
-      stream.on("data", ({ status }) => {
-        seen.push(status);
-        if (seen.length === 1) serving = true;
-        else resolve();
-      });
-    });
-    await changed;
-    expect(seen).toEqual(["NOT_SERVING", "SERVING"]);
-    const ended = new Promise((resolve) => stream.on("end", resolve));
-    await front.close();
-    await ended;
-    expect(seen.at(-1)).toBe("NOT_SERVING");
-  });
-
-  test("lists all", async () => {
-    await open();
-    const client = closing(new HealthClient(target, plain));
-    const answer = await new Promise<object>((resolve) =>
-      client.list({}, (_error, list) => resolve(list.statuses)),
-    );
-    expect(answer).toEqual({ "": { status: "SERVING" }, "fairlead.v1.IpamService": { status: "SERVING" } });
-  });
-});
-
-type Wish = NonNullable<ServerReflectionRequest["messageRequest"]>;
-
-function reflect(client: ServerReflectionClient, messageRequest: Wish): Promise<ServerReflectionResponse> {
-  return new Promise((resolve, reject) => {
-    const call = client.serverReflectionInfo();
-    call.on("data", resolve).on("error", reject);
-    call.write({ host: "h", messageRequest });
-    call.end();
-  });
-}
-
-describe("reflection", () => {
-  let client: ServerReflectionClient;
-  beforeEach(async () => {
-    await open();
-    client = closing(new ServerReflectionClient(target, plain));
-  });
-
-  test("lists the services", async () => {
-    const { messageResponse, originalRequest } = await reflect(client, { $case: "listServices", value: "*" });
-    expect(originalRequest?.messageRequest).toEqual({ $case: "listServices", value: "*" });
-    if (messageResponse?.$case !== "listServicesResponse") throw new Error("no list");
-    expect(messageResponse.value.service.map(({ name }) => name)).toContain("fairlead.v1.IpamService");
-  });
-
-  test.each([
-    ["fileContainingSymbol", "fairlead.v1.IpamService"],
-    ["fileContainingSymbol", "fairlead.v1.IpamService.Acquire"],
-    ["fileContainingSymbol", "fairlead.v1.LeaseState"],
-    ["fileContainingSymbol", "fairlead.v1.VerifyRequest.Expected"],
-    ["fileByFilename", "fairlead/v1/ipam.proto"],
-  ] as const)("%s %s hands out a file that a client can use, with all it needs", async ($case, value) => {
-    const { messageResponse } = await reflect(client, { $case, value });
-    if (messageResponse?.$case !== "fileDescriptorResponse") throw new Error("no file");
-    const files = messageResponse.value.fileDescriptorProto;
-    expect(files).toHaveLength(3);
-    // An independent reader makes a working client of it.
-    const loaded = protoLoader.loadFileDescriptorSetFromBuffer(asDescriptorSet(files));
-    const Service = (loadPackageDefinition(loaded) as never as Loaded).fairlead.v1.IpamService;
-    const stub = closing(new Service(target, plain));
-    const info = await new Promise<{ version: string }>((resolve, reject) => {
-      stub.GetInfo({}, (error, answer) => (error ? reject(error) : resolve(answer)));
-    });
-    expect(info.version).toBe("1.2.3");
-  });
-
-  test.each([
-    ["fileContainingSymbol", "fairlead.v2.Nope"],
-    ["fileContainingSymbol", ""],
-    ["fileByFilename", "../../etc/passwd"],
-  ] as const)("%s %j is not found", async ($case, value) => {
-    const { messageResponse } = await reflect(client, { $case, value });
-    expect(messageResponse).toMatchObject({
-      $case: "errorResponse",
-      value: { errorCode: StatusCode.NOT_FOUND },
-    });
-  });
-
-  test("the name from before it was stable is served too", async () => {
-    const raw = closing(new Client(target, plain));
-    const path = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo";
-    const answer = await new Promise<Buffer>((resolve, reject) => {
-      const call = raw.makeBidiStreamRequest(
-        path,
-        (value: Buffer) => value,
-        (value: Buffer) => value,
-      );
-      call.on("data", resolve).on("error", reject);
-      // ServerReflectionRequest{list_services: "*"}
-      call.write(Buffer.from([0x3a, 0x01, 0x2a]));
-      call.end();
-    });
-    expect(answer.toString("latin1")).toContain("fairlead.v1.IpamService");
-  });
-});
-
-interface Loaded {
-  readonly fairlead: {
-    readonly v1: {
-      readonly IpamService: new (
-        address: string,
-        creds: unknown,
-      ) => {
-        close(): void;
-        GetInfo(request: object, callback: (error: Error | null, answer: { version: string }) => void): void;
-      };
-    };
-  };
-}
-
-/** google.protobuf.FileDescriptorSet: field 1, repeated, length-delimited. */
-function asDescriptorSet(files: readonly Buffer[]): Buffer {
-  return Buffer.concat(files.flatMap((file) => [Buffer.from([0x0a]), varint(file.length), file]));
-}
-
-function varint(value: number): Buffer {
-  const bytes: number[] = [];
-  for (let rest = value; ; rest >>>= 7) {
-    if (rest < 0x80) return Buffer.from([...bytes, rest]);
-    bytes.push((rest & 0x7f) | 0x80);
-  }
-}
 
 test("the protocol as it is published is the one that is served", async () => {
   await open();
