@@ -10,6 +10,11 @@ import { SCHEMAS } from "../schema/validation.ts";
 
 const KEY = { networkName: "web", containerId: "c1", ifname: "eth0" };
 
+interface Tag {
+  readonly name: string;
+  readonly description: string;
+}
+
 const s = useHttpFront();
 const { call, acquire, openOther } = s;
 
@@ -200,6 +205,47 @@ describe("the OpenAPI document", () => {
     expect(
       body.paths["/v1/attachments/acquire"].post.requestBody.content["application/json"].schema.$ref,
     ).toBe("#/components/schemas/AcquireRequest");
+  });
+
+  test("says what it is of, which version, and how to be let in", async () => {
+    const { body } = await call({ url: "/v1/openapi.json" });
+    expect(body.info).toMatchObject({
+      title: "Fairlead IPAM service",
+      version: "1.2.3",
+      license: { name: "Apache-2.0" },
+    });
+    expect(body.security).toEqual([{}, { token: [] }]);
+    expect(body.components.securitySchemes.token).toMatchObject({ type: "http", scheme: "bearer" });
+    const tags = body.tags.map(({ name, description }: Tag) => [name, description === ""]);
+    const described = new Map<string, boolean>(tags);
+    for (const [name, { tag }] of Object.entries(OPERATIONS))
+      expect([name, described.get(tag)]).toEqual([name, false]);
+  });
+
+  test("says of each operation where its fields go, what it answers, and to whom", async () => {
+    const { body } = await call({ url: "/v1/openapi.json" });
+    const operation = (path: string, method: string) => body.paths[path][method];
+    const [made, gone, named] = [
+      operation("/v1/networks", "post"),
+      operation("/v1/networks/{name}", "delete"),
+      operation("/v1/networks/{name}", "get"),
+    ];
+    expect(made.responses["201"].content["application/json"].schema.$ref).toBe(
+      "#/components/schemas/Network",
+    );
+    expect([Object.keys(made.responses).includes("403"), made.description]).toEqual([
+      true,
+      expect.stringContaining("operators"),
+    ]);
+    expect([gone.responses["204"].description, "content" in gone.responses["204"]]).toEqual(["Done", false]);
+    expect(named.parameters).toMatchObject([{ in: "path", name: "name", required: true }]);
+    expect([Object.keys(named.responses).includes("403"), named.description]).toEqual([false, undefined]);
+    const inQuery = operation("/v1/leases", "get").parameters.map((each: { in: string }) => each.in);
+    expect(new Set(inQuery)).toEqual(new Set(["query"]));
+    const stream = operation("/v1/events/stream", "get");
+    expect(Object.keys(stream.responses["200"].content)).toEqual(["text/event-stream"]);
+    expect([stream.tags, "410" in stream.responses]).toEqual([["history"], true]);
+    expect(stream.parameters.map(({ name }: Tag) => name)).toContain("since");
   });
 
   test("refers to nothing that it does not hold, and its schemas are JSON Schema", async () => {
