@@ -16,6 +16,15 @@ test("an address is asked for by each of the ways, and by nothing else", () => {
   expect(asks({ ipam: { type: "fairlead-static" } })).toBe(true);
 });
 
+test("an IPv6 address is asked for by each of the ways, and perhaps by static addresses", () => {
+  const asksForIpv6 = (...asked: Parameters<typeof wishes>) => wishes(...asked).asksForIpv6;
+  expect(asksForIpv6({ ipam: { type: "fairlead-ipam" } })).toBe(false);
+  expect(asksForIpv6({ runtimeConfig: { ips: ["10.1.0.2/24"] } }, [["IP", "10.1.0.3"]])).toBe(false);
+  expect(asksForIpv6({ runtimeConfig: { ips: ["10.1.0.2/24", "fd00::2/64"] } })).toBe(true);
+  expect(asksForIpv6({}, [["IP", "fd00::2"]])).toBe(true);
+  expect(asksForIpv6({ ipam: { type: "fairlead-static" } })).toBe(true);
+});
+
 test.each<[JsonObject, unknown]>([
   [{}, null],
   [{ domain: "" }, null],
@@ -25,4 +34,10 @@ test.each<[JsonObject, unknown]>([
   [{ domain: "example.com" }, { nameservers: [], domain: "example.com", search: [], options: [] }],
 ])("the configuration's dns %j says: %j", (dns, expected) => {
   expect(wishes({ dns }).dns).toEqual(expected);
+});
+
+test("a dns that is no object is refused by its name", () => {
+  expect(() => wishes({ dns: "10.1.0.53" })).toThrow(
+    expect.objectContaining({ code: "invalid-config", object: "dns" }),
+  );
 });

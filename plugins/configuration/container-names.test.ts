@@ -23,3 +23,9 @@ test("a container without a name is called by its ID, unless that is 64 hexadeci
   expect(namesOrId([], "ab".repeat(32))).toEqual([]);
   expect(namesOrId([], "a.b")).toEqual([]);
 });
+
+test("a message about a name is no longer than it helps", () => {
+  expect(() => joinNames([{ path: "args.cni.names", names: ["a".repeat(5000)] }])).toThrow(
+    expect.objectContaining({ reason: expect.stringMatching(/^"a{80}": /) }),
+  );
+});

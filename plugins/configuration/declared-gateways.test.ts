@@ -1,8 +1,10 @@
 import { formatPrefix } from "../../lib/addr/prefix.ts";
 import type { JsonObject } from "../../lib/cni/json.ts";
+import { readAttachmentConfig } from "./attachment.ts";
 import { declaredGateways } from "./declared-gateways.ts";
 
 const shown = (raw: JsonObject) => declaredGateways(raw).map(formatPrefix);
+const attachment = (ipam: JsonObject) => readAttachmentConfig({ raw: { ipam }, networkName: "net" });
 
 test("of every range, wherever it is named: its own, or the first host", () => {
   const raw = {
@@ -29,4 +31,18 @@ test.each<JsonObject>([
   { ipam: [], runtimeConfig: 7 },
 ])("there are none in %j", (raw) => {
   expect(shown(raw)).toEqual([]);
+});
+
+test.each<[JsonObject, boolean]>([
+  [{}, false],
+  [{ subnet: "10.1.0.0/24", gateway: "10.1.0.1" }, false],
+  [{ subnet: "10.1.0.0/24", rangeStart: "10.1.0.9" }, true],
+  [{ subnet: "10.1.0.0/24", rangeEnd: "10.1.0.9" }, true],
+  [{ ranges: [[{ subnet: "10.1.0.0/24" }], [{ subnet: "10.2.0.0/24", rangeEnd: "10.2.0.9" }]] }, true],
+])("whether %j leaves a part of a subnet to others: %s", (ipam, expected) => {
+  expect(attachment(ipam).declaresParts()).toBe(expected);
+});
+
+test("an attachment's configuration tells its gateways", () => {
+  expect(attachment({ subnet: "10.1.0.0/24" }).declaredGateways().map(formatPrefix)).toEqual(["10.1.0.1/24"]);
 });

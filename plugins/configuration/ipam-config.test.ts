@@ -27,6 +27,7 @@ test("range sets come in host-local's order: the runtime's, the single one, the 
       type: "fairlead-ipam",
       subnet: "10.2.0.0/24",
       rangeStart: "10.2.0.9",
+      rangeEnd: "10.2.0.99",
       gateway: "10.2.0.1",
       ranges: [[{ subnet: "10.3.0.0/24" }, { subnet: "10.4.0.0/24" }], [{ subnet: "fd00::/64" }]],
       addressSpace: "lab",
@@ -36,7 +37,7 @@ test("range sets come in host-local's order: the runtime's, the single one, the 
   expect(declaration).toEqual({
     rangeSets: [
       [{ subnet: "10.1.0.0/24" }],
-      [{ subnet: "10.2.0.0/24", rangeStart: "10.2.0.9", gateway: "10.2.0.1" }],
+      [{ subnet: "10.2.0.0/24", rangeStart: "10.2.0.9", rangeEnd: "10.2.0.99", gateway: "10.2.0.1" }],
       [{ subnet: "10.3.0.0/24" }, { subnet: "10.4.0.0/24" }],
       [{ subnet: "fd00::/64" }],
     ],
@@ -88,6 +89,7 @@ test("pods of one name in two namespaces have a name each that the other has not
     "web-0.team1",
   ]);
   expect(read({}, { K8S_POD_NAME: "db", K8S_POD_NAMESPACE: "db" }).names).toEqual(["db"]);
+  expect(read({}, { K8S_POD_NAMESPACE: "team1" }).names).toEqual([]);
 });
 
 test("an alias, which several containers may share, makes no sticky name", () => {
@@ -122,6 +124,7 @@ test.each([
   [{ runtimeConfig: { ips: ["10.1.0.5", "10.1.0.300"] } }, {}, "runtimeConfig.ips[1]"],
   [{ args: { cni: { ips: ["ten"] } } }, {}, "args.cni.ips[0]"],
   [{}, { IP: "10.1.0.5/24,::ffff:10.1.0.6" }, "CNI_ARGS IP"],
+  [{ runtimeConfig: { ips: ["10.1.0/16.5"] } }, {}, "runtimeConfig.ips[0]"],
 ])("a requested address that is none is refused with its place: %j %j", (raw, args, place) => {
   expect(() => read(raw, args)).toThrow(`read network configuration ${place}: the string`);
 });

@@ -80,6 +80,12 @@ test("the same mapping twice is one", () => {
   expect(published([mapping, mapping])).toEqual(BOTH);
 });
 
+test("an attachment may publish 4096 ports, and none more", () => {
+  const mapping = { hostPort: 1, containerPort: 1, range: 4096 };
+  expect(published([mapping], {}, [V4])).toHaveLength(4096);
+  expect(() => published([{ ...mapping, range: 4097 }], {}, [V4])).toThrow("more than 4096 ports");
+});
+
 test.each([
   ["a protocol without ports", { protocol: "icmp" }, "unsupported-field", "portMappings[1].protocol"],
   ["an address that is none", { hostIP: "localhost" }, "invalid-config", "portMappings[1].hostIP"],

@@ -43,7 +43,7 @@ describe("sources", () => {
   });
 
   test("GATEWAY of CNI_ARGS is that of each address whose subnet it is in, unless that names its own", () => {
-    expect(ips(OWN, {}, { GATEWAY: "10.1.0.254,fd00::1" })).toEqual([
+    expect(ips(OWN, {}, { GATEWAY: "10.1.0.254, fd00::1" })).toEqual([
       { address: "10.1.0.5/24", gateway: "10.1.0.1" },
       { address: "fd00::5/64", gateway: "fd00::1" },
     ]);
@@ -58,6 +58,7 @@ test.each([
   ["ipam.addresses[0].address", () => ips({ addresses: [{}] })],
   ["ipam.addresses[0].gateway", () => ips({ addresses: [{ address: "10.1.0.5/24", gateway: "x" }] })],
   ["ipam.addresses[0].gateway", () => ips({ addresses: [{ address: "10.1.0.5/24", gateway: "fd00::1" }] })],
+  ["ipam.addresses", () => ips({ addresses: "10.1.0.5/24" })],
   ["CNI_ARGS IP", () => ips(OWN, {}, { IP: "10.1.0.5" })],
   ["CNI_ARGS GATEWAY", () => ips(OWN, {}, { GATEWAY: "10.1.0.1/24" })],
   ["args.cni.ips[0]", () => ips(OWN, metadata("10.3.0.5"))],
