@@ -327,6 +327,15 @@ describe("a requested address that somebody holds", () => {
     expect(mockScene.service.whats).toEqual(["attachments/acquire", "attachments/acquire"]);
   });
 
+  test("is no matter where the service refuses for something else", () => {
+    const { asked, releaseIfGone } = gone();
+    mockScene.service.answers(refused("pool-exhausted"));
+    expect(() => wished("10.1.0.2").beginAcquire(key, MAC, releaseIfGone).finish()).toThrow(
+      expect.objectContaining({ code: "pool-exhausted" }),
+    );
+    expect(asked).toEqual([]);
+  });
+
   test("is asked for again once for each that was wished for, and once more", () => {
     const { asked, releaseIfGone } = gone();
     for (let round = 0; round < 4; round += 1) mockScene.service.answers(inUse(), released("10.1.0.2"));

@@ -42,6 +42,11 @@ function scene(taken: number, refuses: boolean | "never" = true, isWarm?: boolea
 const given = (plan: ReturnType<ReturnType<typeof askForAddresses>>) =>
   plan?.ips.map(({ address }) => formatAddress(address.address));
 
+test("a layer 2 network has none to wait for", () => {
+  const question = { ipam: null, request: {} as AddRequest, mac: "", complete: () => ({}) as never };
+  expect(askForAddresses(question, new UndoStack())()).toBeNull();
+});
+
 test("nobody is asked without a probe", () => {
   const { awaitAddresses, told } = scene(9);
   expect(given(awaitAddresses())).toEqual(["10.0.0.1"]);
@@ -74,6 +79,7 @@ test.each([false, "never"] as const)(
         object: "10.0.0.1",
         reason: `a machine on the network with MAC address ${MAC} has it`,
         details: { address: "10.0.0.1", mac: MAC },
+        hint: expect.stringContaining("ask for another address"),
       }),
     );
     expect(told).toEqual([]);
@@ -82,7 +88,8 @@ test.each([false, "never"] as const)(
 
 test("after five in a row it is an error, and all five are in quarantine", () => {
   const { awaitAddresses, probe, told } = scene(9);
+  const hint = expect.stringContaining("give the network a range");
   const reason = expect.stringContaining("and so were the 4 addresses before it");
-  expect(() => awaitAddresses(probe)).toThrow(expect.objectContaining({ object: "10.0.0.5", reason }));
+  expect(() => awaitAddresses(probe)).toThrow(expect.objectContaining({ object: "10.0.0.5", reason, hint }));
   expect(told).toHaveLength(5);
 });

@@ -28,6 +28,7 @@ test("what was granted is undone by its sequences, whether anybody waited for it
   const awaited = grantOf(() => granted(true));
   awaited.finish();
   expect(awaited.undoing()).toEqual(undoing);
+  expect(awaited.isSilent).toBe(false);
   expect(grantOf(() => granted(true)).undoing()).toEqual(undoing);
 });
 
@@ -48,6 +49,9 @@ test("unless the interface was made for it: a service that was started anew call
 
 test("a question that was refused leaves nothing to undo", () => {
   expect(grantOf(failing("pool-exhausted")).undoing()).toBeNull();
+  const made = grantOf(failing("pool-exhausted"), true);
+  expect(() => made.finish()).toThrow(expect.objectContaining({ code: "pool-exhausted" }));
+  expect([made.undoing(), made.isSilent]).toEqual([null, false]);
 });
 
 test("neither does one that nobody heard", () => {

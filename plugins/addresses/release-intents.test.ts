@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ReleaseRequest } from "../../lib/ipam/api.ts";
@@ -23,7 +32,9 @@ afterEach(() => {
 /** The plugin's own client over a transport that writes down what was asked. */
 function recordingClient(status = 200, done = '{"released":["10.1.0.2"],"kept":[]}', onAsked = () => {}) {
   const asked: ReleaseRequest[] = [];
-  const client = new IpamClient((request) => {
+  const client = new IpamClient((request, isRepeatable) => {
+    // Nobody acquires for the attachment meanwhile.
+    expect(isRepeatable).toBe(true);
     asked.push(JSON.parse(new TextDecoder().decode(request).split("\r\n\r\n")[1] ?? "") as ReleaseRequest);
     onAsked();
     const body = status === 200 ? done : '{"error":{"code":"unavailable","reason":"busy"}}';
@@ -51,6 +62,12 @@ function replay(client: IpamClient, own?: string): string[] {
   replayReleaseIntents(context, own === undefined ? undefined : key(own));
   return log;
 }
+
+test("an intent says what its release was given, and no more", () => {
+  writeReleaseIntent(stateDir, intent("a"));
+  const [name = ""] = readdirSync(directory);
+  expect(JSON.parse(readFileSync(join(directory, name), "utf8"))).toEqual(intent("a"));
+});
 
 test("an intent is replayed once, by its name, and its directory goes with the last one", () => {
   writeReleaseIntent(stateDir, intent("a", "first"));
