@@ -1,5 +1,8 @@
+import { parseAddress } from "../../lib/addr/address.ts";
+import { parseInterfaceAddress } from "../../lib/addr/prefix.ts";
 import { EMPTY_DNS, EMPTY_RESULT } from "../../lib/cni/result.ts";
-import { appendResult } from "./attachment-result.ts";
+import type { LinkState } from "../../lib/host/links.ts";
+import { appendResult, interfaceOf, resultOf } from "./attachment-result.ts";
 
 const BEFORE = {
   ...EMPTY_RESULT,
@@ -32,5 +35,42 @@ test("interfaces come behind those before, and addresses follow theirs; one of n
   });
   expect(appendResult(BEFORE, { ...ours, dns: { ...EMPTY_DNS, domain: "x" } }).dns).toMatchObject({
     domain: "x",
+  });
+});
+
+test("a link of the host is told without a sandbox, one of the container with it", () => {
+  const link = { ifname: "eth0", mac: "02:00:00:00:00:01", mtu: 1500, kind: "veth" } as LinkState;
+  const told = { name: "eth0", mac: "02:00:00:00:00:01", mtu: 1500 };
+  expect(interfaceOf(link)).toStrictEqual(told);
+  expect(interfaceOf(link, "/run/netns/a")).toStrictEqual({ ...told, sandbox: "/run/netns/a" });
+});
+
+describe("what an attachment has come to", () => {
+  const interfaces = [{ name: "br0" }, { name: "eth0", sandbox: "/run/netns/a" }];
+  const dns = { ...EMPTY_DNS, domain: "example.com" };
+
+  test("is told with its addresses on the container's interface", () => {
+    const ips = [
+      { address: parseInterfaceAddress("10.1.0.2/24"), gateway: parseAddress("10.1.0.1") },
+      { address: parseInterfaceAddress("fd00::2/64"), gateway: undefined },
+    ];
+    const routes = [{ dst: "0.0.0.0/0" }];
+    const addresses = { ips, routes, dns: { ...EMPTY_DNS, nameservers: ["10.1.0.1"] } };
+    expect(resultOf({ interfaces, containerInterface: 1, addresses, dns })).toStrictEqual({
+      interfaces,
+      ips: [
+        { address: "10.1.0.2/24", gateway: "10.1.0.1", interface: 1 },
+        { address: "fd00::2/64", interface: 1 },
+      ],
+      routes,
+      dns: addresses.dns,
+    });
+  });
+
+  test("is told with the configuration's dns on layer 2", () => {
+    const told = { interfaces, ips: [], routes: [] };
+    const outcome = { interfaces, containerInterface: 1, addresses: null };
+    expect(resultOf({ ...outcome, dns })).toStrictEqual({ ...told, dns });
+    expect(resultOf({ ...outcome, dns: null })).toStrictEqual({ ...told, dns: EMPTY_DNS });
   });
 });
