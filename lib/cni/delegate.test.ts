@@ -21,7 +21,7 @@ type Program = Parameters<Exec["execFile"]>[0];
 type Ending = ExecOutcome | FairleadError;
 
 /** A delegate at /b/host-local that ends in the given ways, one after the other. */
-function setup(outcomes: readonly Ending[], type = "host-local") {
+function setup(outcomes: readonly Ending[], type = "host-local", own = "fairlead-bridge") {
   const programs: Program[] = [];
   const pauses: number[] = [];
   const logs: string[] = [];
@@ -29,7 +29,7 @@ function setup(outcomes: readonly Ending[], type = "host-local") {
   const delegation: Delegation = {
     type,
     request: {
-      config: readRequestConfig({ name: "net1", cniVersion: "1.0.0" }, STDIN, CNI_VERSIONS),
+      config: readRequestConfig({ name: "net1", cniVersion: "1.0.0", type: own }, STDIN, CNI_VERSIONS),
       environment: {
         verb: "ADD",
         containerId: "c1",
@@ -157,4 +157,26 @@ test.each(["../host-local", "/b/host-local", ".."])("the type %j is refused", (t
     expect.objectContaining({ code: "invalid-config", object: "ipam.type" }),
   );
   expect(programs).toEqual([]);
+});
+
+test.each([
+  ["bridge", "fairlead-bridge"],
+  ["fairlead-macvlan", "fairlead-bridge"],
+  ["host-local", "host-local"],
+])("%s is asked for no addresses by %s: it would call itself without end", (type, own) => {
+  const { delegation, programs } = setup([], type, own);
+  const refusal = {
+    code: "invalid-config",
+    object: "ipam.type",
+    reason: expect.stringContaining("without end"),
+  };
+  expect(() => delegateAdd(delegation)).toThrow(expect.objectContaining(refusal));
+  expect(programs).toEqual([]);
+});
+
+test("a type that stands elsewhere is refused by its place", () => {
+  const { delegation } = setup([], "../static");
+  expect(() => delegateAdd({ ...delegation, key: "delegate.type" })).toThrow(
+    expect.objectContaining({ object: "delegate.type" }),
+  );
 });

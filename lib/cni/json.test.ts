@@ -1,5 +1,12 @@
 import fc from "fast-check";
-import { decodeJson, type Json, MAX_JSON_BYTES, MAX_JSON_DEPTH, requireObject } from "./json.ts";
+import {
+  decodeJson,
+  describeJson,
+  type Json,
+  MAX_JSON_BYTES,
+  MAX_JSON_DEPTH,
+  requireObject,
+} from "./json.ts";
 
 const READING = { operation: "read thing", fault: "invalid-config" } as const;
 const bytes = (text: string) => new TextEncoder().encode(text);
@@ -70,6 +77,10 @@ describe("decodeJson", () => {
     expect(decodeJson(bytes(text), READING)).toEqual(JSON.parse(text));
   });
 
+  test("takes what is as large as may be", () => {
+    expect(decodeJson(bytes("7".padEnd(MAX_JSON_BYTES)), READING)).toBe(7);
+  });
+
   test("refuses what is too large before looking at it", () => {
     expect(() => decodeJson(new Uint8Array(MAX_JSON_BYTES + 1), READING)).toThrow(
       expect.objectContaining({ code: "invalid-config", message: expect.stringContaining("larger than") }),
@@ -91,4 +102,16 @@ describe("requireObject", () => {
       expect.objectContaining({ code: "decode-failure" }),
     );
   });
+});
+
+test.each<[Json, string]>([
+  [null, "null"],
+  [[1, 2], "an array of 2"],
+  [{ a: 1 }, "an object"],
+  [true, "the boolean true"],
+  [7, "the number 7"],
+  ["x".repeat(78), `the string "${"x".repeat(78)}"`],
+  ["x".repeat(79), `the string "${"x".repeat(79)}…`],
+])("%j is described as %s", (value, expected) => {
+  expect(describeJson(value)).toBe(expected);
 });

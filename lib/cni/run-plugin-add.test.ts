@@ -88,6 +88,18 @@ describe("ADD", () => {
     expect(way === "deliver" ? done.stdout : done.stderr).toContain("EPIPE");
   });
 
+  test("what was opened is closed after what is undone, the last one first", () => {
+    const steps: string[] = [];
+    const add = ({ undo, atEnd }: AddRequest): Result => {
+      atEnd(() => steps.push("first closed"));
+      atEnd(() => steps.push("second closed"));
+      undo.push("delete link", () => steps.push("deleted"));
+      throw new FairleadError({ code: "timeout", operation: "acquire", reason: "no answer" });
+    };
+    expectError(run({ verb: "ADD", handlers: { add } }), 11, "no answer");
+    expect(steps).toEqual(["deleted", "second closed", "first closed"]);
+  });
+
   test("what was told stays", () => {
     const steps: string[] = [];
     expect(run({ verb: "ADD", handlers: made(steps) }).status).toBe(0);

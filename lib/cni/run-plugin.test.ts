@@ -140,6 +140,33 @@ describe("DEL", () => {
     expect(done).toMatchObject({ status: 0, calls: [{ request: { netns: null } }] });
   });
 
+  test("does not take a netns for gone that cannot be looked at: what is in it would stay", () => {
+    const done = run({ verb: "DEL", netns: "not to be read" });
+    expectError(done, 5, "EIO");
+    expect(done.calls).toEqual([]);
+  });
+
+  test("in our own netns only when the runtime says so", () => {
+    const done = run({ verb: "DEL", netns: "own", env: { CNI_NETNS_OVERRIDE: "1" } });
+    expect(done).toMatchObject({ status: 0, calls: [{ request: { netns: NETNS } }] });
+  });
+
+  test("hands the attachment and its result to the handler", () => {
+    const stdin = { ...CONFIG, prevResult: { ips: [{ address: "10.9.0.1/24" }] } };
+    const done = run({ verb: "DEL", stdin, env: { CNI_ARGS: "MAC=a" }, argKeys: ["MAC"] });
+    const key = { networkName: "net1", containerId: "c1", ifname: "eth0" };
+    const prevResult = { ips: [{ address: "10.9.0.1/24" }] };
+    expect(done.calls).toMatchObject([{ request: { key, args: new Map([["MAC", "a"]]), prevResult } }]);
+    expect(done.stderr).toBe("");
+  });
+
+  test("goes on without CNI_ARGS that nobody understands, and says so", () => {
+    const done = run({ verb: "DEL", env: { CNI_ARGS: "X=y" }, argKeys: ["MAC"] });
+    const key = { networkName: "net1", containerId: "c1", ifname: "eth0" };
+    expect(done).toMatchObject({ status: 0, calls: [{ request: { key, args: new Map() } }] });
+    expect(done.stderr).toContain("going on without CNI_ARGS");
+  });
+
   test("never in our own netns", () => {
     const done = run({ verb: "DEL", netns: "own" });
     expectError(done, 8, "should not be the same");
@@ -156,6 +183,15 @@ describe("DEL", () => {
 describe("CHECK", () => {
   test("needs prevResult", () => {
     expectError(run({ verb: "CHECK" }), 7, "Required prevResult missing");
+  });
+
+  test("hands the attachment and its result to the handler", () => {
+    const stdin = { ...CONFIG, prevResult: { ips: [{ address: "10.9.0.1/24" }] } };
+    const done = run({ verb: "CHECK", stdin, env: { CNI_ARGS: "MAC=a" }, argKeys: ["MAC"] });
+    const key = { networkName: "net1", containerId: "c1", ifname: "eth0" };
+    const prevResult = { ips: [{ address: "10.9.0.1/24" }] };
+    const request = { key, netns: NETNS, args: new Map([["MAC", "a"]]), prevResult };
+    expect(done).toMatchObject({ status: 0, stdout: "", calls: [{ request }] });
   });
 
   test("needs a netns", () => {

@@ -17,7 +17,7 @@ interface Run {
   readonly verb?: string;
   readonly env?: Record<string, string>;
   readonly stdin?: string | JsonObject;
-  readonly netns?: NetnsIdentity | "a file";
+  readonly netns?: NetnsIdentity | "a file" | "not to be read";
   readonly handlers?: Partial<PluginHandlers>;
   readonly argKeys?: readonly string[];
   readonly writeStdout?: PluginIo["writeStdout"];
@@ -54,6 +54,8 @@ export function run(setup: Run) {
     ...(setup.deliver && { deliver: setup.deliver }),
     ...(setup.inOrder && { inOrder: setup.inOrder }),
     identifyNetns: (path) => {
+      if (setup.netns === "not to be read")
+        throw new FairleadError({ code: "io-failure", operation: "open", object: path, reason: "EIO" });
       if (setup.netns !== "a file") return setup.netns ?? "other";
       const reason = "it is a regular file";
       throw new FairleadError({ code: "invalid-netns", operation: "open", object: path, reason });
