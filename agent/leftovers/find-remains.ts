@@ -37,23 +37,43 @@ export function remainText(remain: Remain): string {
   return remain.kind === "ports" ? `ports ${keyText(remain.key)}` : remain.name;
 }
 
+/** Where the finder looks. */
+export interface NodeEvidence {
+  /** Names of the words that ADDs left. */
+  words(): readonly string[];
+  /** Those of these words whose ADD runs no more. */
+  ended(words: readonly string[]): readonly string[];
+  publishers(): Publishers;
+}
+
+interface Publishers {
+  /** Whoever published with a link of its own, and that link's name then. */
+  readonly holders: ReturnType<typeof readHolderLinks>;
+  /** Links of attachments that are there, by name. */
+  readonly links: ReadonlyMap<string, { readonly alias: string }>;
+}
+
+const THIS_NODE: NodeEvidence = { words: listWords, ended: endedAdds, publishers: readPublishers };
+
 const HASH = /^[0-9a-f]{16}$/;
 
 export class RemainsFinder {
   readonly #service: Pick<NodeService, "listEndpoints">;
+  readonly #node: NodeEvidence;
   /** Of the runtimes' records. */
   readonly #records: string;
   /** Ports whose holders looked gone the last time: an ADD or DEL that was under way has gone on since. */
   #suspects: ReadonlySet<string> = new Set();
 
-  constructor(service: Pick<NodeService, "listEndpoints">, cacheDir: string) {
+  constructor(service: Pick<NodeService, "listEndpoints">, cacheDir: string, node = THIS_NODE) {
     this.#service = service;
+    this.#node = node;
     this.#records = resultsFolder(cacheDir);
   }
 
   /** @throws unavailable, or what the kernel says: then nothing is known, and nothing gone. */
   async find(): Promise<FoundRemains> {
-    const words = listWords().filter((name) => HASH.test(name));
+    const words = this.#node.words().filter((name) => HASH.test(name));
     const remains = [...this.#unfinished(words), ...(await this.#ports())];
     return { remains, all: new Set([...words, ...remains.map(remainText)]) };
   }
@@ -61,19 +81,12 @@ export class RemainsFinder {
   /** ADDs that run no more, of those that have left word. */
   #unfinished(names: readonly string[]): Remain[] {
     if (names.length === 0) return [];
-    const locks = openAttachmentLocks();
-    try {
-      return names
-        .filter((name) => locks.tryLock(attachmentLockOffsetOfHash(name)))
-        .map((name) => ({ kind: "unfinished-add", name, records: this.#records }));
-    } finally {
-      locks.close();
-    }
+    return this.#node.ended(names).map((name) => ({ kind: "unfinished-add", name, records: this.#records }));
   }
 
   /** Of holders that had a link of their own which is gone, and of which the service has no lease. */
   async #ports(): Promise<Remain[]> {
-    const gone = new Map(holdersWithoutLink().map((key) => [keyText(key), key]));
+    const gone = new Map(withoutLink(this.#node.publishers()).map((key) => [keyText(key), key]));
     const sure = [...gone].filter(([text]) => this.#suspects.has(text)).map(([, key]) => key);
     this.#suspects = new Set(gone.keys());
     const remains: Remain[] = [];
@@ -88,19 +101,30 @@ export class RemainsFinder {
   }
 }
 
-/** Whoever published with a link of its own, and has no link of that name or alias now. */
-function holdersWithoutLink(): AttachmentKey[] {
+/** Whoever has no link of that name or alias now. */
+function withoutLink({ holders, links }: Publishers): AttachmentKey[] {
+  const aliases = new Set([...links.values()].map(({ alias }) => alias));
+  return holders.flatMap(({ holder, link }) => {
+    const key = parseHolder(holder);
+    return key === null || links.has(link) || aliases.has(aliasOf(key)) ? [] : [key];
+  });
+}
+
+function endedAdds(words: readonly string[]): readonly string[] {
+  const locks = openAttachmentLocks();
+  try {
+    return words.filter((name) => locks.tryLock(attachmentLockOffsetOfHash(name)));
+  } finally {
+    locks.close();
+  }
+}
+
+function readPublishers(): Publishers {
   const netfilter = new NetlinkConnection(openNetlinkSocket(NETLINK_NETFILTER));
   const route = new NetlinkConnection(openNetlinkSocket(NETLINK_ROUTE));
   try {
     const holders = readHolderLinks(new NFTables(netfilter));
-    if (holders.length === 0) return [];
-    const ports = listAttachmentPorts(route);
-    const aliases = new Set([...ports.values()].map(({ alias }) => alias));
-    return holders.flatMap(({ holder, link }) => {
-      const key = parseHolder(holder);
-      return key === null || ports.has(link) || aliases.has(aliasOf(key)) ? [] : [key];
-    });
+    return { holders, links: holders.length === 0 ? new Map() : listAttachmentPorts(route) };
   } finally {
     netfilter.close();
     route.close();
