@@ -126,6 +126,20 @@ test.each<[string, TypeName | number, readonly string[] | string]>([
   expect(ask(reverse(address), type)).toEqual(expected);
 });
 
+test("a dotted name on one of two networks whose names differ in case alone is ours", () => {
+  const cased = new Names();
+  const [lower, upper] = ["lab", "LAB"].map((name, at) =>
+    networkOf(name, { subnets: { [`10.${at + 5}.0.0/24`]: `10.${at + 5}.0.1` } }),
+  );
+  cased.setNetworks([lower, upper].flatMap((one) => one ?? []));
+  const endpoints = [withNames(endpointOf("LAB", "dotted", ["10.6.0.2/24"]), ["x.y"])];
+  cased.setEndpoints({ networkName: "LAB", containerId: "dotted", endpoints, links: [] });
+  const asker = cased.askerAt("lab", "10.5.0.1");
+  if (!asker) throw new Error("nobody asks");
+  const question = { name: "x.y.lab", type: "A" as const, class: CLASS_IN };
+  expect(decide(cased, asker, question)).toEqual({ kind: "no-name", zone: "lab" });
+});
+
 test("from an internal network nothing goes upstream, unless the asker is on another one too", () => {
   expect(ask("example.com", "A", SAFE)).toBe("refused");
   expect(ask("safe", "A", SAFE)).toEqual(["10.4.0.2"]);

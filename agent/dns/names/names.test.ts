@@ -187,6 +187,21 @@ test("networks without addresses are none; a removed one takes its names with it
   expect([names.memberCount, names.containerCount]).toEqual([2, 2]);
 });
 
+test("whoever asked before a network went finds nobody on it, by name or by address", () => {
+  const before = asker("backend", "10.2.0.3");
+  names.setNetworks([FRONTEND]);
+  expect(names.find(before, "ins02")).toEqual([]);
+  expect(names.holderOf(before, parseAddress("10.2.0.2"))).toBeUndefined();
+});
+
+test("on a network without a gateway containers are known, and nobody is the host", () => {
+  names.setNetworks([FRONTEND, networkOf("alone", { subnets: { "10.6.0.0/24": null } })]);
+  attach("alone", "ins04", { addresses: ["10.6.0.2/24"] });
+  expect(find("alone", "10.6.0.2", "ins04")).toEqual(["10.6.0.2"]);
+  expect([names.askerAt("alone", "10.6.0.1"), names.isInside("alone", "10.6.0.1")]).toEqual([null, true]);
+  expect(names.sharing("alone")).toEqual(["alone"]);
+});
+
 test("of networks whose names differ in their case alone, each is found until it goes", () => {
   const upper = networkOf("BackEnd", { subnets: { "10.5.0.0/24": "10.5.0.1" } });
   const found = () => names.networksNamed("backend").map(({ name }) => name);

@@ -60,6 +60,34 @@ test("a network that has as much as another takes nothing from it", () => {
   expect(outstanding.count).toBe(6);
 });
 
+test("one that has a single question more than another keeps it, of networks and within one", () => {
+  many("a", "x", 3);
+  many("b", "y", 2);
+  many("c", "z", 1);
+  expect(begin("b", "y")).toBeNull();
+  outstanding = new Outstanding({ outstanding: 5, perClient: 5 });
+  many("a", "x", 3);
+  many("a", "y", 2);
+  expect(begin("a", "y")).toBeNull();
+});
+
+test("what is over counts no more: a network that had much gives up nothing for it", () => {
+  const loud = many("a", "x", 4);
+  for (const ticket of loud.slice(0, 3)) ticket?.done();
+  const busy = many("b", "y", 4);
+  many("c", "z", 1);
+  expect(begin("d", "w")).not.toBeNull();
+  expect([...loud.slice(3), ...busy].map(isAborted)).toEqual([false, true, false, false, false]);
+});
+
+test("of what a network had, the rest still counts when some is over", () => {
+  const loud = many("a", "x", 5);
+  loud[0]?.done();
+  many("b", "y", 2);
+  expect(begin("b", "y")).not.toBeNull();
+  expect(loud.map(isAborted)).toEqual([false, true, false, false, false]);
+});
+
 test("of those who have as much as each other, the first to ask gives way", () => {
   const [first, second] = [many("a", "x", 3), many("b", "y", 3)];
   expect(begin("c", "z")).not.toBeNull();
