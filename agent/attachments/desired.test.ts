@@ -187,7 +187,7 @@ test("a port that names no address is bound to the configuration's, and one that
   const plugins = [{ ...BRIDGE, publishPorts: true, hostBinding: "127.0.0.1", capabilities }];
   const portMappings = [
     { hostPort: 80, containerPort: 80 },
-    { hostPort: 81, containerPort: 81, hostIP: "::1" },
+    { hostPort: 81, containerPort: 81, hostIP: "::1", protocol: "" },
   ];
   expect(needed({ plugins, capabilityArgs: { portMappings } }).ports).toEqual([
     { protocol: "tcp", family: 4, hostPort: 80 },
@@ -263,6 +263,55 @@ test("only what is bound here with the same addresses, or is not the service's, 
   expect(await bound("n1", ["10.1.0.2/24", "fd00::2/64"])).toEqual([true, true]);
   expect(await bound("n2", ["10.1.0.2/24", "fd00::2/64"])).toEqual([false, true]);
   expect(await bound("n1", ["10.1.0.2/24"])).toEqual([false, true]);
+});
+
+describe("of several attachments", () => {
+  const here = (containerId: string, isLeased = true): DesiredAttachment => ({
+    ...needed(),
+    key: { ...KEY, containerId },
+    isLeased,
+  });
+  /** A service that knows these containers, with their addresses, on this node. */
+  const knowing = (asked: object[], ...containers: readonly string[]) => {
+    const addresses = needed().addresses.map((address) => ({ address, gateway: null }));
+    const endpoints = containers.map((containerId) => ({ ...KEY, containerId, node: "n1", addresses }));
+    const listEndpoints = async (filter: { containerId?: string }) => {
+      asked.push(filter);
+      return endpoints.filter(({ containerId }) => containerId === (filter.containerId ?? containerId));
+    };
+    return { listEndpoints } as unknown as Parameters<typeof boundHere>[0];
+  };
+
+  test("each may be touched by what the service says of it alone, and not where it says nothing", async () => {
+    const asked: object[] = [];
+    const [known, unknown, free] = [here("c1"), here("c2"), here("c3", false)];
+    const bound = await boundHere(knowing(asked, "c1"), "n1", [known, unknown, free]);
+    expect([...bound]).toEqual([known, free]);
+    // Of what is not the service's it is not asked.
+    expect(asked).toEqual([{ containerId: "c1" }, { containerId: "c2" }]);
+  });
+
+  test("up to sixteen containers are asked about one by one; of more everything is listed", async () => {
+    const containers = Array.from({ length: 17 }, (_, at) => `c${at}`);
+    for (const [count, questions] of [
+      [16, containers.slice(0, 16).map((containerId) => ({ containerId }))],
+      [17, [{}]],
+    ] as const) {
+      const asked: object[] = [];
+      const wanted = containers.slice(0, count).map((containerId) => here(containerId));
+      expect(await boundHere(knowing(asked, ...containers), "n1", wanted)).toEqual(new Set(wanted));
+      expect(asked).toEqual(questions);
+    }
+  });
+
+  test("names are asked for from a container of each network, of 64 at most", () => {
+    const many = Array.from({ length: 70 }, (_, at) => ({
+      ...needed(),
+      nameServer: "10.1.0.1",
+      key: { ...KEY, networkName: `net${at}` },
+    }));
+    expect(askers(many)).toEqual(many.slice(0, 64));
+  });
 });
 
 test("who asks this network's gateway for names is asked once a network, and only silence is a problem", () => {
