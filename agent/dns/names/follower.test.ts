@@ -1,3 +1,4 @@
+import { parseAddress } from "../../../lib/addr/address.ts";
 import type { Endpoint, Event, Network } from "../../../lib/ipam/api.ts";
 import { silentLogger } from "../../../lib/log.ts";
 import type { ContainerUpstream } from "../../../lib/runtime/container-upstreams.ts";
@@ -85,6 +86,7 @@ test("a reset lists everything, and forgets what is not there any more", async (
   follower.onReset();
   await follower.settled();
   expect([found("a"), found("b")]).toEqual([1, 1]);
+  expect(changed).toEqual([["networks", "net"]]);
   endpoints = [endpointOf("net", "b", ["10.1.0.3/24"])];
   follower.onReset();
   await follower.settled();
@@ -161,6 +163,38 @@ test("networks come and go by their events, or with the first attachment to one 
   expect(names.network("net")).toBeUndefined();
 });
 
+test("what came before an event, while something was listed, is not lost by it", async () => {
+  const gate = Promise.withResolvers<void>();
+  follower.onReset();
+  await follower.settled();
+  held = { networks: gate.promise };
+  event("network-changed");
+  await settleTurns();
+  // Of these nothing is told by an event.
+  endpoints = [endpointOf("net", "missed", ["10.1.0.2/24"]), endpointOf("net", "a", ["10.1.0.3/24"])];
+  follower.onReset();
+  event("lease-bound", "a");
+  gate.resolve();
+  await follower.settled();
+  expect([found("missed"), found("a")]).toEqual([1, 1]);
+});
+
+test("a network's event is not lost by one about a container that comes right after it", async () => {
+  const gate = Promise.withResolvers<void>();
+  follower.onReset();
+  await follower.settled();
+  held = { place: gate.promise };
+  event("lease-bound", "a");
+  await settleTurns();
+  networks = [networkOf("net", { subnets: { "10.4.0.0/24": "10.4.0.1" } })];
+  event("network-changed");
+  event("lease-bound", "a");
+  gate.resolve();
+  await follower.settled();
+  expect(names.network("net")?.gateways).toEqual([parseAddress("10.4.0.1")]);
+  expect(changed.at(-1)).toEqual(["networks", "net"]);
+});
+
 test("events about no container need nothing", async () => {
   follower.onReset();
   await follower.settled();
@@ -191,14 +225,18 @@ test("why the service cannot be asked is said once, and again after it could be"
     broken = true;
     const before = asked.length;
     event("network-created");
+    await settleTurns();
+    warningsAtFirst.push(warnings);
     expect(await waitUntil(async () => asked.length > before + 1, 30_000)).toBe(true);
   };
+  const warningsAtFirst: number[] = [];
   await fail();
   expect(warnings).toBe(1);
   broken = false;
   await follower.settled();
   await fail();
   expect(warnings).toBe(2);
+  expect(warningsAtFirst).toEqual([1, 2]);
 });
 
 test("links are read for the predefined bridge; a file that cannot be read costs the links only", async () => {
@@ -248,6 +286,10 @@ test("of a container that is gone nothing is read", async () => {
   await follower.settled();
   event("lease-released", "broken", "bridge");
   await follower.settled();
+  const gone = [endpointOf("net", "broken", ["10.1.0.2/24"])];
+  names.setEndpoints({ networkName: "net", containerId: "broken", endpoints: gone, links: [] });
+  follower.onReset();
+  await follower.settled();
   expect(warnings).toBe(0);
 });
 
@@ -267,7 +309,8 @@ test("a container's own name servers are read with its attachments, on whatever 
   await follower.settled();
   const own = (source: string) => names.askerAt("net", source)?.upstreams;
   expect([own("10.1.0.2"), own("10.1.0.3")]).toEqual([[server], []]);
-  await warned.promise;
+  // Links are not even looked for there.
+  expect(warnings).toBe(1);
   upstreams = {};
   event("lease-bound", "a");
   await follower.settled();
