@@ -75,6 +75,8 @@ test("of those of one address that are left, each goes on counting", () => {
   const gone = connect("a1", "a");
   connect("a2", "a");
   clients.remove(gone);
+  clients.active(gone);
+  expect(clients.count).toBe(1);
   connect("a3", "a");
   connect("a4", "a");
   expect(closed).toEqual(["a2"]);
