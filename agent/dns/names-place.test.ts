@@ -14,6 +14,8 @@ test.each([
   "xnames-12.sock",
   "names-1e3.sock",
   "names-12",
+  "names-1200000",
+  "worker12.sock",
 ])("%s is nobody's", (name) => {
   expect(agentOfNamesSocket(name)).toBeNull();
 });

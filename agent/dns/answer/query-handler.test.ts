@@ -191,7 +191,9 @@ test("a long answer that cannot be read is marked as truncated, and no more", as
 
 test("without recursion nobody else is asked", async () => {
   const flags = { ...NO_FLAGS, recursionDesired: false };
-  expect(await answer(queryOf("example.com", "A", { flags }))).toMatchObject({ flags: { responseCode: 5 } });
+  expect(await answer(queryOf("example.com", "A", { flags }))).toMatchObject({
+    flags: { responseCode: 5, authoritative: false, truncated: false, recursionDesired: false },
+  });
   expect(addresses(await answer(queryOf("web", "A", { flags })))).toHaveLength(1);
   expect(forwarded).toEqual([]);
 });
