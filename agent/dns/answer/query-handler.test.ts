@@ -189,6 +189,17 @@ test("a long answer that cannot be read is marked as truncated, and no more", as
   expect(await answer(queryOf("example.com"))).toMatchObject({ flags: { truncated: true }, answers: [] });
 });
 
+test("an answer from upstream that just fits is passed on as it is", async () => {
+  for (const [sizeBytes, isWhole] of [
+    [512, true],
+    [513, false],
+  ] as const) {
+    upstream = new Uint8Array(sizeBytes).fill(0xff);
+    const reply = await handler.handle(queryOf("example.com"), UDP);
+    expect([reply?.length === sizeBytes, reply?.[0] === 0xff]).toEqual([isWhole, isWhole]);
+  }
+});
+
 test("without recursion nobody else is asked", async () => {
   const flags = { ...NO_FLAGS, recursionDesired: false };
   expect(await answer(queryOf("example.com", "A", { flags }))).toMatchObject({
@@ -312,6 +323,27 @@ test.each([
   ["more than 4,096 bytes", Uint8Array.from([...queryOf("web"), ...new Uint8Array(4_096)])],
 ])("a query with %s is refused by its header, unread", async (_what, bytes) => {
   expect(await answer(bytes)).toMatchObject({ id: 0x1234, flags: { responseCode: 1 }, answers: [] });
+});
+
+/** With padding, to so many bytes. */
+function padded(sizeBytes: number): Uint8Array {
+  const withPadding = (length: number) => {
+    const options = [{ code: 12, data: new Uint8Array(length) }];
+    return queryOf("web", "A", { additional: [ednsRecord({ udpBytes: 1232, options })] });
+  };
+  return withPadding(sizeBytes - withPadding(0).length);
+}
+
+test.each([
+  ["one authority record, as for IXFR", queryOf("web", "A", { authority: [record] })],
+  ["three additional records", queryOf("web", "A", { additional: [record, record, record] })],
+  ["4,096 bytes", padded(4_096)],
+])("a query with %s is answered", async (_what, bytes) => {
+  expect(addresses(await answer(bytes))).toEqual([parseAddress("10.1.0.2")]);
+});
+
+test("a query of one byte more than is read is refused, however well formed", async () => {
+  expect(await answer(padded(4_097))).toMatchObject({ flags: { responseCode: 1 }, answers: [] });
 });
 
 test("of a query of 65,000 bytes, all pointers, not even the question is read", async () => {
