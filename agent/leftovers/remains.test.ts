@@ -10,13 +10,15 @@ let found: Remain[] | Error;
 /** What a call is under way for. */
 let busy: string[];
 let outcomes: Record<string, RemainAnswer["outcome"]>;
+/** Of the last so many that are asked about nothing is said. */
+let unanswered: number;
 let asked: string[];
 let logged: string[];
 let part: AgentPart;
 
 beforeEach(() => {
   jest.useFakeTimers();
-  [found, busy, outcomes, asked, logged] = [[], [], {}, [], []];
+  [found, busy, outcomes, asked, logged, unanswered] = [[], [], {}, [], [], 0];
 });
 afterEach(async () => {
   await part.close();
@@ -45,7 +47,7 @@ async function start(): Promise<void> {
     },
     take: async (remains) => {
       asked.push(remains.map(nameOf).join(" "));
-      return remains.map((one) => {
+      return remains.slice(0, remains.length - unanswered).map((one) => {
         const outcome = outcomes[nameOf(one)] ?? "taken";
         return { outcome, attachment: `of ${nameOf(one)}`, reason: "why" };
       });
@@ -97,6 +99,33 @@ test("what is kept is a warning and what failed an error, until it is gone; both
   expect(await within(3 * INTERVAL_MS)).toEqual([]);
   expect(await within(INTERVAL_MS)).toEqual(["kept ports net/failing/eth0"]);
   expect(problems()).toEqual([]);
+});
+
+test("what is over by itself, or of which nothing was said, is neither taken nor a problem, and asked about again", async () => {
+  found = [word("over"), ports("unsaid")];
+  outcomes = { over: "over" };
+  unanswered = 1;
+  await start();
+  for (let round = 0; round < 3; round += 1)
+    expect(await within(round === 0 ? 0 : INTERVAL_MS)).toEqual(["over ports net/unsaid/eth0"]);
+  expect([part.figures?.(), problems(), logged]).toEqual([{ taken: 0 }, [], []]);
+});
+
+test("of many, 64 are given to one process; the rest waits for the next round", async () => {
+  found = Array.from({ length: 70 }, (_, at) => word(`w${at}`));
+  await start();
+  expect((await within(0)).map((names) => names.split(" ").length)).toEqual([64]);
+  found = found.slice(64);
+  expect(await within(INTERVAL_MS)).toEqual(["w64 w65 w66 w67 w68 w69"]);
+});
+
+test("a failure is logged each time, what is kept once", async () => {
+  found = [word("kept"), ports("failing")];
+  outcomes = { kept: "kept", "ports net/failing/eth0": "failed" };
+  await start();
+  await within(INTERVAL_MS);
+  const again = "agent: what is left of an attachment cannot be taken back yet";
+  expect(logged).toEqual(["agent: problem", again, "agent: problem", again]);
 });
 
 test("what somebody else took away is no problem any more", async () => {

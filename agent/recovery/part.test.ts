@@ -108,6 +108,25 @@ test("what fails is told of, and tried again", async () => {
   expect([recoveries, part.problems?.()]).toEqual([2, []]);
 });
 
+test("after each failure there is a pause", async () => {
+  jest.useFakeTimers({ doNotFake: ["setImmediate", "nextTick", "queueMicrotask"] });
+  let attempts = 0;
+  const recover = async (): Promise<void> => {
+    attempts += 1;
+    throw new Error("no kernel");
+  };
+  const slow = await startRecovery(context, { recover, retryMs: 1_000 });
+  const after = async (ms: number): Promise<number> => {
+    jest.advanceTimersByTime(ms);
+    await settleTurns();
+    return attempts;
+  };
+  reset();
+  expect([await after(0), await after(999), await after(1), await after(1_000)]).toEqual([1, 1, 2, 3]);
+  await slow.close();
+  jest.useRealTimers();
+});
+
 test("where there is no command to tell the service with, the problem says what to run", async () => {
   const without = await startRecovery(context, { retryMs: 1 });
   reset();
