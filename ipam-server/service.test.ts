@@ -1,3 +1,4 @@
+import type { LeaseFilter } from "../lib/ipam/api.ts";
 import type { LeaseStore } from "../lib/ipam/store.ts";
 import type { LogFields, Logger } from "../lib/log.ts";
 import {
@@ -37,24 +38,25 @@ describe("time", () => {
 });
 
 test("leases are listed by network, then by address", async () => {
-  for (const name of ["zoo", "ant"]) {
-    const subnet = name === "zoo" ? "10.1.0.0/24" : "10.2.0.0/24";
+  const subnets = { mid: "10.3.0.0/24", zoo: "10.1.0.0/24", ant: "10.2.0.0/24" };
+  for (const [name, subnet] of Object.entries(subnets)) {
     await s.f.service.createNetwork({ name, subnets: [{ subnet }] }, ADMIN);
     for (const [containerId, host] of [
       ["b", 9],
       ["a", 3],
     ] as const) {
-      const request = {
-        key: { networkName: name, containerId, ifname: "eth0" },
-        requestedAddresses: [subnet.replace("0/24", `${host}`)],
-      };
-      await s.f.service.acquire(request, ADMIN);
+      const requestedAddresses = [subnet.replace("0/24", `${host}`)];
+      await s.f.service.acquire({ key: keyOf(containerId, name), requestedAddresses }, ADMIN);
     }
   }
-  const addresses = (await s.f.service.listLeases({})).map(({ address }) => address);
-  expect(addresses).toEqual(["10.2.0.3", "10.2.0.9", "10.1.0.3", "10.1.0.9"]);
-  const ofOne = (await s.f.service.listLeases({ containerId: "b" })).map(({ address }) => address);
-  expect(ofOne).toEqual(["10.2.0.9", "10.1.0.9"]);
+  const addresses = async (filter: LeaseFilter) =>
+    (await s.f.service.listLeases(filter)).map(({ address }) => address);
+  const [ant, mid, zoo] = ["10.2.0", "10.3.0", "10.1.0"];
+  expect(await addresses({})).toEqual([ant, mid, zoo].flatMap((start) => [`${start}.3`, `${start}.9`]));
+  expect(await addresses({ containerId: "b" })).toEqual([ant, mid, zoo].map((start) => `${start}.9`));
+  expect(await addresses({ containerId: "b", networkName: "mid" })).toEqual([`${mid}.9`]);
+  expect(await addresses({ containerId: "b", networkName: "nothing" })).toEqual([]);
+  expect(await addresses({ address: `${zoo}.9`, networkName: "mid" })).toEqual([]);
 });
 
 test("leases of one container are listed by address, those that it holds among those that it left", async () => {

@@ -216,6 +216,24 @@ test("leases of this node's earlier boots are released at the start, free at onc
   ]);
 });
 
+test("of an earlier boot, what is in doubt stays out of use, and who has an address of no known boot keeps all", async () => {
+  await acquire("a");
+  await f.service.quarantine({ address: "10.1.0.2", reason: "doubt" }, ADMIN);
+  const sets = ["10.7.0.0/24", "10.8.0.0/24"].map((subnet) => ({ rangeSets: [[{ subnet }]] }));
+  for (const [declaration, bootId] of [
+    [sets[0], ""],
+    [sets[1], "one"],
+  ] as const)
+    await f.service.acquire({ key: keyOf("b", "lan"), declaration, bootId }, NODE1);
+  await f.service.close();
+  f = await start("two", { disk: f.disk, clock: f.clock });
+  expect(brief(await f.service.listLeases({}))).toEqual([
+    "10.7.0.2 bound",
+    "10.8.0.2 bound",
+    "10.1.0.2 quarantined",
+  ]);
+});
+
 test("what a backup says of an earlier boot is released when the node has told what is attached, and not if it is", async () => {
   for (const containerId of ["a", "b"]) await acquire(containerId, "zero");
   const { logId, revision } = await f.service.info();
