@@ -120,3 +120,37 @@ test("a network of the service that has no gateway is not given one by a conflis
   await s.f.service.createNetwork(own, ADMIN);
   await expect(declare("a", [set("10.1.0.0/24")])).rejects.toMatchObject({ code: "invalid-config" });
 });
+
+describe("what is taken back of a grant takes its declaration back", () => {
+  const key = keyOf("a");
+  const names = async () => (await s.f.service.listNetworks()).map(({ name }) => name);
+  const ask = (attempt?: string) =>
+    s.f.service.acquire(
+      { key, declaration: { rangeSets: [set("10.1.0.0/24")] }, ...(attempt !== undefined && { attempt }) },
+      NODE1,
+    );
+
+  test("where an attempt is given up, too", async () => {
+    await ask("one");
+    await s.f.service.release({ key, attempts: ["one"], onlyAttempts: true }, NODE1);
+    expect(await names()).toEqual([]);
+  });
+
+  test("and not that of an earlier one, though nobody else is there", async () => {
+    await ask();
+    s.f.clock.advance(1_000);
+    const sequences = (await ask()).addresses.map(({ sequence }) => sequence);
+    const undo = { key, sequences };
+    expect(await s.f.service.release(undo, NODE1)).toEqual({ released: ["10.1.0.2"], kept: [] });
+    expect(await names()).toEqual(["web"]);
+  });
+
+  test("and none where nothing was taken back", async () => {
+    // Its address is the network's own, so that the network is all that is made of it.
+    const found = { key, addresses: ["10.1.0.0/24"] };
+    await s.f.service.recover({ bootId: "", networks: [], attachments: [found], addresses: [] }, NODE1);
+    expect([await names(), await s.f.service.listLeases({})]).toEqual([["web"], []]);
+    await s.f.service.release({ key, sequences: [1] }, NODE1);
+    expect(await names()).toEqual(["web"]);
+  });
+});

@@ -20,7 +20,8 @@ describe("release", () => {
     expect(await release("a")).toEqual(["10.1.0.2"]);
     expect(await release("a")).toEqual([]);
     expect(await release("never")).toEqual([]);
-    expect((await s.f.service.release({ key: keyOf("a", "nowhere") }, NODE1)).released).toEqual([]);
+    const nothing = { released: [], kept: [] };
+    expect(await s.f.service.release({ key: keyOf("a", "nowhere") }, NODE1)).toEqual(nothing);
   });
 
   test("takes what the same boot of the machine was granted under another name, and nothing of another boot", async () => {
@@ -80,6 +81,21 @@ describe("release", () => {
     expect(await release("a", ofAttempt("two"))).toEqual([]);
     expect(await release("a", ofAttempt("three"))).toHaveLength(1);
     expect(await usage()).toMatchObject({ bound: 0 });
+  });
+
+  test("of any node takes what another node holds, where that is said", async () => {
+    await acquire("a");
+    expect(await release("a", { anyNode: false }, NODE2)).toEqual([]);
+    expect(await release("a", { anyNode: true }, NODE2)).toEqual(["10.1.0.2"]);
+  });
+
+  test("that gives an attempt up ends it, also where what it was granted is kept for the moment", async () => {
+    const late = (attempt: string) => s.f.service.acquire(asking("a", { attempt }), NODE1);
+    await late("one");
+    expect(await release("a", { attempts: ["one", "never"], sequences: [] })).toEqual([]);
+    for (const attempt of ["one", "never"])
+      await expect(late(attempt)).rejects.toMatchObject({ code: "unavailable" });
+    expect(await release("a", { attempts: ["one"], onlyAttempts: true })).toEqual(["10.1.0.2"]);
   });
 
   test("under one name is carried out once, however often it arrives", async () => {
@@ -160,6 +176,21 @@ describe("gc", () => {
     expect(released.map(({ containerId }) => containerId)).toEqual(
       Array.from({ length: 65 }, (_, at) => `old-${at}`),
     );
+  });
+
+  test("spares whole an attachment of which one address was acquired again", async () => {
+    const [first, second] = [[{ subnet: "10.7.0.0/24" }], [{ subnet: "fd00:7::/64" }]];
+    const declared = (containerId: string, rangeSets: (typeof first)[]) =>
+      acquire("", { key: keyOf(containerId, "lan"), declaration: { rangeSets } });
+    for (let at = 0; at < 65; at++) await declared(`old-${at}`, [first, second]);
+    const collecting = s.f.service.gc({ networkName: "lan", validAttachments: [] }, NODE1);
+    const again = declared("old-64", [first]);
+    expect((await collecting).released).toHaveLength(64);
+    await again;
+    expect(brief(await s.f.service.listLeases({ containerId: "old-64" }))).toEqual([
+      "10.7.0.66 bound",
+      "fd00:7::42 bound",
+    ]);
   });
 
   test("ends with a network that is removed between two steps of it", async () => {

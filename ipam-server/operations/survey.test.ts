@@ -109,6 +109,34 @@ test("an attachment that seems to hold two addresses of one pool has the first, 
   );
 });
 
+test("a holder has what was found of it in each pool", async () => {
+  const rangeSets = [...DECLARATION.rangeSets, [{ subnet: "fd00:1::/64" }]];
+  const found = ["10.1.0.2", "fd00:1::2"].map((address) => ({ ...FOUND[0], address, seen: "host-local" }));
+  await ask("a", { declaration: { rangeSets }, survey: { found } });
+  expect((await leases()).filter((text) => text.includes("old1"))).toEqual([
+    "10.1.0.2 bound old1",
+    "fd00:1::2 bound old1",
+  ]);
+});
+
+test("whoever is known by half only is no holder", async () => {
+  const [container, interfaceOnly] = [
+    { address: "10.1.0.2", seen: "x", containerId: "old1" },
+    { address: "10.1.0.3", seen: "x", ifname: "eth0" },
+  ];
+  await ask("a", { survey: { found: [container, interfaceOnly] } });
+  expect(await leases()).toEqual([
+    "10.1.0.2 quarantined in use before the network was declared: x",
+    "10.1.0.3 quarantined in use before the network was declared: x",
+    "10.1.0.4 bound a",
+  ]);
+});
+
+test("as much as may be found is taken over", async () => {
+  const found = Array(MOST_FOUND).fill(FOUND[1]);
+  expect(await addressOf(ask("a", { survey: { found } }))).toBe("10.1.0.2/28");
+});
+
 test("two first requests at once get two addresses, and neither one that was found", async () => {
   const survey = { found: FOUND };
   const answers = await Promise.all(["a", "b"].map((id) => addressOf(ask(id, { canSurvey: true, survey }))));
