@@ -65,13 +65,38 @@ describe("store against memory", () => {
     ["a number", { acquiredAtMs: 5 }],
     ["what is null", { quarantine: "seen twice" }],
     ["a part of it", { names: ["b", "a"] }],
+    ["the length of a list", { names: ["a", "b", "c"] }],
+    ["the kind of a list", { names: "ab" }],
+    ["the kind of a text", { mac: [] }],
+    ["what is none in memory", { reservation: { reason: "", stickyName: "" } }],
   ])("finds a lease of which %s differs", async (_what, over) => {
     const findings = await findingsWith(() => {
       const lease = leaseOf();
-      s.f.disk.leases.set(key, { ...lease, ...over });
+      s.f.disk.leases.set(key, { ...lease, ...(over as object) });
       return () => s.f.disk.leases.set(key, lease);
     });
     expect(findings).toEqual(["lease 10.1.0.2: memory and store differ"]);
+  });
+
+  test("finds nothing where the store has it all in records of its own", async () => {
+    await s.f.service.reserve({ networkName: "web", address: "10.1.0.6", reason: "printer" }, ADMIN);
+    const copyAll = <T>(map: Map<string, T>) => {
+      for (const [key, value] of map) map.set(key, structuredClone(value));
+    };
+    const copied = await findingsWith(() => {
+      copyAll(s.f.disk.leases);
+      copyAll(s.f.disk.networks);
+      return () => {};
+    });
+    expect(copied).toEqual([]);
+    const reserved = "default/10.1.0.6";
+    const lease = s.f.disk.leases.get(reserved);
+    if (lease === undefined) throw new Error(`there is no ${reserved}`);
+    const lost = await findingsWith(() => {
+      s.f.disk.leases.set(reserved, { ...lease, reservation: null });
+      return () => s.f.disk.leases.set(reserved, lease);
+    });
+    expect(lost).toEqual(["lease 10.1.0.6: memory and store differ"]);
   });
 
   test("finds a difference in the record that was changed last", async () => {
@@ -141,6 +166,7 @@ describe("store against memory", () => {
   });
 
   test("finds networks that differ, are lost, or come from nowhere", async () => {
+    await s.f.service.createNetwork({ name: "last" }, ADMIN);
     const findings = await findingsWith(() => {
       const { networks } = s.f.disk;
       const [web] = networks.values();
@@ -153,6 +179,7 @@ describe("store against memory", () => {
     expect(findings).toEqual([
       "network ghost: it is in the store, but not in memory",
       "network web: it is in memory, but not in the store",
+      "network last: it is in memory, but not in the store",
     ]);
   });
 
