@@ -219,12 +219,10 @@ test("leases of this node's earlier boots are released at the start, free at onc
 test("of an earlier boot, what is in doubt stays out of use, and who has an address of no known boot keeps all", async () => {
   await acquire("a");
   await f.service.quarantine({ address: "10.1.0.2", reason: "doubt" }, ADMIN);
-  const sets = ["10.7.0.0/24", "10.8.0.0/24"].map((subnet) => ({ rangeSets: [[{ subnet }]] }));
-  for (const [declaration, bootId] of [
-    [sets[0], ""],
-    [sets[1], "one"],
-  ] as const)
-    await f.service.acquire({ key: keyOf("b", "lan"), declaration, bootId }, NODE1);
+  const declare = (subnet: string, bootId: string) =>
+    f.service.acquire({ key: keyOf("b", "lan"), declaration: { rangeSets: [[{ subnet }]] }, bootId }, NODE1);
+  await declare("10.7.0.0/24", "");
+  await declare("10.8.0.0/24", "one");
   await f.service.close();
   f = await start("two", { disk: f.disk, clock: f.clock });
   expect(brief(await f.service.listLeases({}))).toEqual([
