@@ -4,7 +4,7 @@ import { formatAddress } from "../../lib/addr/address.ts";
 import { comparePrefixes, formatPrefix, prefixesOverlap } from "../../lib/addr/prefix.ts";
 import type { Finding, LeaseState } from "../../lib/ipam/api.ts";
 import type { Pool } from "../../lib/ipam/pool.ts";
-import type { LeaseRecord } from "../../lib/ipam/store.ts";
+import type { LeaseRecord, NetworkRecord } from "../../lib/ipam/store.ts";
 import { attachmentKey, type NetworkState } from "../state/network-state.ts";
 import { type NetworkSnapshot, Snapshot } from "../state/snapshot.ts";
 import type { State } from "../state/state.ts";
@@ -19,13 +19,14 @@ export interface Rules {
   walk(snapshot: Snapshot): Generator<Finding | undefined>;
 }
 
-/** Notes the counters of `state`, at the moment that the snapshot to be walked is begun. */
+/** Notes what networks are and what is counted in `state`, at the moment that the snapshot to be walked is begun. */
 export function beginRules(state: State, nowMs: number): Rules {
   const atOnce = [...checkIndex(state), ...checkSubnets(state)];
-  const counted = new Map([...state.networks()].map((network) => [network, countersOf(network, nowMs)]));
+  const noted = new Map([...state.networks()].map((network) => [network, noteOf(network, nowMs)]));
   return {
     *walk({ networks }) {
-      for (const each of networks) yield* new NetworkWalk(each, nowMs).run(counted.get(each.network) ?? []);
+      for (const each of networks)
+        yield* new NetworkWalk(each, nowMs).run(noted.get(each.network) ?? noteOf(each.network, nowMs));
       yield* atOnce;
     },
   };
@@ -58,11 +59,18 @@ interface Counters {
   readonly counts: Readonly<Record<LeaseState, number>>;
 }
 
-function countersOf(network: NetworkState, nowMs: number): Counters[] {
-  return network.pools.map((pool) => {
+/** A network as it was when the walk began. */
+interface Noted {
+  readonly definition: NetworkRecord;
+  readonly counters: readonly Counters[];
+}
+
+function noteOf(network: NetworkState, nowMs: number): Noted {
+  const counters = network.pools.map((pool) => {
     pool.settle(nowMs);
     return { pool, counts: pool.counts };
   });
+  return { definition: network.record, counters };
 }
 
 /** One pass over the records of one network. */
@@ -79,7 +87,7 @@ class NetworkWalk {
     this.#nowMs = nowMs;
   }
 
-  *run(counters: readonly Counters[]): Generator<Finding | undefined> {
+  *run({ definition, counters }: Noted): Generator<Finding | undefined> {
     const records = counters.map((each) => ({
       ...each,
       found: { bound: 0, cooling: 0, quarantined: 0, reserved: 0 },
@@ -88,7 +96,8 @@ class NetworkWalk {
       const at = records.find(({ pool }) => pool.contains(record.address));
       const state = stateAt(record, this.#nowMs);
       if (at !== undefined && state !== null) at.found[state] += 1;
-      yield this.#checkPlace(record, at === undefined);
+      // Subnets and ranges that were changed meanwhile are not those of the records of before.
+      yield this.#network.record === definition ? this.#checkPlace(record, at === undefined) : undefined;
       if (record.state === "bound") yield* this.#checkOwner(record);
     }
     yield* this.#checkIndexed();

@@ -1,5 +1,5 @@
 import { parseAddress } from "../../lib/addr/address.ts";
-import type { LeasePage } from "../../lib/ipam/store.ts";
+import type { EventRecord } from "../../lib/ipam/store.ts";
 import { poolsOfSubnets, subnetOfSpec } from "../../lib/ipam/subnet-spec.ts";
 import { ADMIN, SMALL, useService } from "../../test/support/ipam/ipam-fixture.ts";
 import { leaseRecord, networkRecord } from "../../test/support/ipam/store-records.ts";
@@ -150,19 +150,36 @@ describe("store against memory", () => {
     ]);
   });
 
-  test("finds an event that is of another address", async () => {
+  const missing = "lease 10.1.0.2: event 3, which should have made it, is missing or of another address";
+  const notGranted = "lease 10.1.0.2: event 3 does not grant it to its holder a";
+  test.each<[string, Partial<EventRecord>, string[]]>([
+    ["another address", { address: parseAddress("10.1.0.6") }, [missing, notGranted]],
+    ["no address", { address: null }, [missing, notGranted]],
+    ["another address space", { addressSpace: "lab" }, [missing, notGranted]],
+    ["another kind", { kind: "address-reserved" }, [notGranted]],
+  ])("finds an event that is of %s", async (_what, over, expected) => {
     const findings = await findingsWith(() => {
       const { events } = s.f.disk;
-      const elsewhere = parseAddress("10.1.0.6");
-      s.f.disk.events = events.map((event, at) => (at === 2 ? { ...event, address: elsewhere } : event));
+      s.f.disk.events = events.map((event, at) => (at === 2 ? { ...event, ...over } : event));
       return () => {
         s.f.disk.events = events;
       };
     });
-    expect(findings).toEqual([
-      "lease 10.1.0.2: event 3, which should have made it, is missing or of another address",
-      "lease 10.1.0.2: event 3 does not grant it to its holder a",
-    ]);
+    expect(findings).toEqual(expected);
+  });
+
+  test("finds that the store has lost all leases of a network", async () => {
+    const findings = await findingsWith(() => {
+      const { leases } = s.f.disk;
+      s.f.disk.leases = new Map();
+      return () => {
+        s.f.disk.leases = leases;
+      };
+    });
+    const lost = "it is in memory, but not in the store";
+    expect(findings).toEqual(
+      ["10.1.0.2", "10.1.0.3", "10.1.0.4"].map((address) => `lease ${address}: ${lost}`),
+    );
   });
 
   test("finds networks that differ, are lost, or come from nowhere", async () => {
@@ -217,53 +234,6 @@ test("of a check that is over nothing is left that is told of changes, however i
   jest.restoreAllMocks();
 });
 
-describe("a store that answers late", () => {
-  /** Does something between what the store reads of one kind and the comparison with memory. */
-  function meanwhile(read: "readLeases" | "readNetworks", act: () => Promise<unknown>): void {
-    const { store } = s.f;
-    const plain = store[read].bind(store) as (page: LeasePage) => unknown;
-    let isDone = false;
-    const late = async (page: LeasePage): Promise<unknown> => {
-      const found = await plain(page);
-      if (!isDone) {
-        isDone = true;
-        await act();
-      }
-      return found;
-    };
-    jest.spyOn(store, read).mockImplementation(late as never);
-  }
-  afterEach(() => jest.restoreAllMocks());
-
-  const findings = async () =>
-    (await s.f.service.checkConsistency()).findings.map(({ object, problem }) => `${object}: ${problem}`);
-
-  beforeEach(async () => {
-    await s.f.service.createNetwork(SMALL, ADMIN);
-    for (const containerId of ["a", "b"]) await s.acquire(containerId);
-  });
-
-  test("leases that were changed, came or went meanwhile are memory's to know", async () => {
-    const reserve = () => s.f.service.reserve({ networkName: "web", address: "10.1.0.6" }, ADMIN);
-    await reserve();
-    meanwhile("readLeases", async () => {
-      await s.release("a");
-      await s.acquire("c");
-      await s.f.service.unreserve({ networkName: "web", address: "10.1.0.6" }, ADMIN);
-    });
-    expect(await findings()).toEqual([]);
-  });
-
-  test("networks that were made or removed meanwhile are memory's to know", async () => {
-    await s.f.service.createNetwork({ name: "old" }, ADMIN);
-    meanwhile("readNetworks", async () => {
-      await s.f.service.createNetwork({ name: "new" }, ADMIN);
-      await s.f.service.removeNetwork({ name: "old" }, ADMIN);
-    });
-    expect(await findings()).toEqual([]);
-  });
-});
-
 test("leases of many pages are each compared once, and the last of them too", async () => {
   await s.f.service.createNetwork({ name: "web", subnets: [{ subnet: "10.1.0.0/16" }] }, ADMIN);
   for (let at = 0; at < 250; at += 1) await s.acquire(`c${at}`);
@@ -293,6 +263,20 @@ describe("rules among the records in memory", () => {
       }
       expect(checkRules(all, 0).map(({ object }) => object)).toEqual(["subnet 10.1.0.128/25"]);
     }
+  });
+
+  test("of several pairs of networks that share addresses, each is found", () => {
+    const all = new State();
+    const subnets = ["10.1.0.0/24", "10.1.0.0/25", "10.2.0.0/24", "10.2.0.0/25", "10.3.0.0/24"];
+    for (const [at, subnet] of subnets.entries()) {
+      const pools = poolsOfSubnets([subnetOfSpec({ subnet })]);
+      const id = `${at}`.repeat(64);
+      all.insertNetwork(new NetworkState({ ...networkRecord(`n${at}`, at + 1), id, pools }));
+    }
+    expect(checkRules(all, 0).map(({ object }) => object)).toEqual([
+      "subnet 10.1.0.0/25",
+      "subnet 10.2.0.0/25",
+    ]);
   });
 
   const record = {
@@ -326,6 +310,21 @@ describe("rules among the records in memory", () => {
       "warning lease 10.1.0.200: it is outside the ranges of network web",
       "error lease 10.9.0.1: no subnet of network web holds it",
     ]);
+  });
+
+  test("an address that was asked for outside the ranges, which may be", () => {
+    const pools = poolsOfSubnets([subnetOfSpec({ subnet: "10.1.0.0/24", ipRange: "10.1.0.128/25" })]);
+    const network = new NetworkState({ ...record, pools }, state.attachments);
+    network.replaceLease(null, leaseRecord(network.record, "10.1.0.9", {}));
+    expect(problemsOf(network)).toEqual([]);
+  });
+
+  test("an attachment that the index does not have", () => {
+    const network = stateWith(["10.1.0.2", { containerId: "a" }]);
+    const slot = network.slotAt(parseAddress("10.1.0.2"));
+    if (slot === undefined) throw new Error("there is no slot");
+    slot.record = { ...slot.record, containerId: "b" };
+    expect(problemsOf(network)).toEqual(["error attachment b/eth0: the index does not have it"]);
   });
 
   test("a counter that is wrong", () => {

@@ -11,6 +11,7 @@ import type { ConsistencyReport, Finding } from "../../lib/ipam/api.ts";
 import type { EventRecord, LeaseRecord, LeaseStore, NetworkRecord } from "../../lib/ipam/store.ts";
 import { joinPieces } from "../../lib/rpc/pieces.ts";
 import type { Engine } from "../state/engine.ts";
+import type { NetworkState } from "../state/network-state.ts";
 import { Breather, inSlices } from "../state/slices.ts";
 import { Snapshot } from "../state/snapshot.ts";
 import type { State } from "../state/state.ts";
@@ -30,7 +31,8 @@ type Seen = Map<string, Set<bigint>>;
 
 export async function checkConsistency(options: ConsistencyOptions): Promise<ConsistencyReport> {
   const { engine } = options;
-  const { rules, snapshot } = await engine.read((state, nowMs) => ({
+  const { isThere, rules, snapshot } = await engine.read((state, nowMs) => ({
+    isThere: (network: NetworkState) => state.networkById(network.record.id) === network,
     rules: beginRules(state, nowMs),
     snapshot: new Snapshot(state, nowMs),
   }));
@@ -38,7 +40,7 @@ export async function checkConsistency(options: ConsistencyOptions): Promise<Con
     const findings = await checkNetworks(options);
     const seen: Seen = new Map();
     findings.push(...(await checkLeases(options, seen)));
-    findings.push(...(await joinPieces(inSlices(findUnstored(snapshot, seen), engine))));
+    findings.push(...(await joinPieces(inSlices(findUnstored(snapshot, { seen, isThere }), engine))));
     findings.push(...(await joinPieces(inSlices(rules.walk(snapshot), engine))));
     return await engine.read((state) => ({ ...sizeOf(state), findings }));
   } finally {
@@ -178,13 +180,19 @@ function isAbout(event: EventRecord | undefined, { address, addressSpace }: Leas
   return event.addressSpace === addressSpace && addressEquals(event.address, address);
 }
 
+interface Known {
+  readonly seen: Seen;
+  /** False for a network that was removed meanwhile: its leases went with it. */
+  readonly isThere: (network: NetworkState) => boolean;
+}
+
 /** Records that were there when the check began, are there still, and that the store does not have. */
-function* findUnstored(snapshot: Snapshot, seen: Seen): Generator<Finding | undefined> {
+function* findUnstored(snapshot: Snapshot, { seen, isThere }: Known): Generator<Finding | undefined> {
   for (const each of snapshot.networks) {
     const stored = seen.get(each.network.record.id);
     for (const record of each.records()) {
       const { address } = record;
-      const isUnchanged = each.network.slotAt(address)?.record === record;
+      const isUnchanged = isThere(each.network) && each.network.slotAt(address)?.record === record;
       yield isUnchanged && !stored?.has(address.value)
         ? differs(`lease ${formatAddress(address)}`, "it is in memory, but not in the store")
         : undefined;
