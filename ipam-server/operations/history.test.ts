@@ -56,6 +56,40 @@ describe("history", () => {
     expect(stays).toMatchObject([{ containerId: "a", to: end }]);
   });
 
+  test("tells of stays of an address that has more events than are read at once, each once", async () => {
+    const wish = { requestedAddresses: ["10.1.0.4"] };
+    const holders = Array.from({ length: 200 }, (_, at) => `c${at}`);
+    const expected: object[] = [];
+    for (const containerId of holders) {
+      const from = isoIn(0);
+      await acquire(containerId, wish);
+      // So that what is read at once ends inside of a stay.
+      if (containerId === "c0") await acquire(containerId, wish);
+      s.f.clock.advance(1_000);
+      await release(containerId);
+      expected.push({ containerId, from, to: isoIn(0) });
+    }
+    await acquire("last", wish);
+    expected.push({ containerId: "last", from: isoIn(0), to: null });
+    const pieces = await piecesOf(s.f.service.streamTenancies({ address: "10.1.0.4" }));
+    expect(pieces.flat()).toMatchObject(expected);
+    expect(pieces.flat()).toHaveLength(expected.length);
+    expect(pieces.map(({ length }) => length)).toEqual([127, 73, 1]);
+    const now = await piecesOf(s.f.service.streamTenancies({ address: "10.1.0.4", at: isoIn(0) }));
+    expect(now).toMatchObject([[{ containerId: "last" }]]);
+  });
+
+  test("tells of stays of an address that has as many events as are read at once, and one more", async () => {
+    const wish = { requestedAddresses: ["10.1.0.4"] };
+    for (let at = 0; at < 128; at++) {
+      await acquire(`c${at}`, wish);
+      await release(`c${at}`);
+    }
+    await acquire("last", wish);
+    const stays = await s.f.service.whoHad({ address: "10.1.0.4" });
+    expect([stays.length, stays.at(-1)?.containerId]).toEqual([129, "last"]);
+  });
+
   test("events have no gaps, and name who asked", async () => {
     await acquire("a");
     await release("a", {}, ADMIN);
@@ -123,3 +157,9 @@ describe("history", () => {
     s.f = g;
   });
 });
+
+async function piecesOf<T>(stream: AsyncIterable<readonly T[]>): Promise<(readonly T[])[]> {
+  const pieces: (readonly T[])[] = [];
+  for await (const piece of stream) pieces.push(piece);
+  return pieces;
+}

@@ -75,3 +75,13 @@ test("who had an address is told as far as the log goes, and the state does not 
   expect(await f.service.whoHad({ address: "10.1.0.2" })).toEqual([]);
   expect(await f.service.listLeases({ containerId: "a" })).toMatchObject([{ address: "10.1.0.2" }]);
 });
+
+test("of a stay whose grant is no longer in the log nothing is told, though its end is", async () => {
+  const key = { networkName: "web", containerId: "a", ifname: "eth0" };
+  await f.service.acquire({ key }, ADMIN);
+  await makeEvents(50);
+  await f.service.release({ key }, ADMIN);
+  const events = await reopenKeeping({ days: 90, events: 10 });
+  expect(events.map(({ kind }) => kind)).toContain("lease-released");
+  expect(await f.service.whoHad({ address: "10.1.0.2" })).toEqual([]);
+});
