@@ -100,6 +100,13 @@ test.each([
   ["http: {listen: 127.0.0.1}", "is not like 127.0.0.1:7410"],
   ["http: {listen: 127.0.0.1:70000}", "is not like 127.0.0.1:7410"],
   ["http: {listen: unix:/tmp/x}", "is not like 127.0.0.1:7410"],
+  ['http: {listen: "a[::1]:80"}', "is not like 127.0.0.1:7410"],
+  ["http: {listen: 127.0.0.1:80x}", "is not like 127.0.0.1:7410"],
+  ["http: {listen: 127.example.org:80}", "is not a loopback address"],
+  ["http: {listen: 10.0.0.127:80}", "is not a loopback address"],
+  ["http: {listen: 127.0.0.1:65536}", "is not like 127.0.0.1:7410"],
+  ["coolingSeconds: 31536001", "31536001 is not a whole number of seconds from 0 to 31536000"],
+  ["defaultPools: [{base: 10, size: 24}]", "is not like {base: 10.64.0.0/13, size: 24}"],
   ["grpc: {listen: unix:x}", '"x" is not an absolute path'],
   ["history: {keep: 5}", "5 is not like {days: 90"],
   ["history: {keep: {days: 0}}", "days: 0 is not a whole number from 1"],
@@ -118,6 +125,19 @@ test.each([
 test.each([1, 36_500])("of the history %i days may be kept, and as many events", (count) => {
   const { history } = parseConfig(`history: {keep: {days: ${count}, events: ${count}}}`, "f.yaml");
   expect(history.keep).toEqual({ days: count, events: count });
+});
+
+test.each([
+  ["localhost:80", { host: "localhost", port: 80 }],
+  ["127.0.0.1:65535", { host: "127.0.0.1", port: 65_535 }],
+  ["127.1.2.3:0", { host: "127.1.2.3", port: 0 }],
+])("%s is an address of this machine alone, which may be listened on", (text, listen) => {
+  expect(parseConfig(`http: {listen: "${text}"}`, "f.yaml").http).toEqual({ listen });
+  expect(parseConfig(`grpc: {listen: "${text}"}`, "f.yaml").grpc).toEqual({ listen });
+});
+
+test("an address may cool for as much as a year", () => {
+  expect(parseConfig("coolingSeconds: 31536000", "f.yaml").coolingSeconds).toBe(31_536_000);
 });
 
 test("all problems come at once, with their lines, and in the details", () => {

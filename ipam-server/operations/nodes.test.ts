@@ -17,3 +17,16 @@ test("nodes come by name, with the boot of what they got last", async () => {
   await s.release("a");
   expect((await s.f.service.listNodes()).map(({ name }) => name)).toEqual(["n2"]);
 });
+
+test("nodes are sorted, and tell when they got an address again", async () => {
+  await s.f.service.createNetwork(SMALL, ADMIN);
+  for (const node of ["m", "z", "a"]) await s.acquire(`c-${node}`, {}, { actor: `node:${node}`, node });
+  const before = s.isoIn(0);
+  s.f.clock.advance(5_000);
+  await s.acquire("c-m", {}, { actor: "node:m", node: "m" });
+  expect((await s.f.service.listNodes()).map(({ name, lastAcquiredAt }) => [name, lastAcquiredAt])).toEqual([
+    ["a", before],
+    ["m", s.isoIn(0)],
+    ["z", before],
+  ]);
+});
