@@ -1,10 +1,20 @@
-import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { FairleadError } from "../lib/errors.ts";
 import type { ReleaseRequest, ReleaseResponse, ServiceInfo } from "../lib/ipam/api.ts";
 import type { LogFields, Logger } from "../lib/log.ts";
 import { openTestService, TEST_CALLER, TemporaryDirectory } from "../test/support/ipam/ipam-fronts.ts";
 import { waitUntil } from "../test/support/lab/lab-process.ts";
+import { settleTurns } from "../test/support/turns.ts";
 import { createValidators } from "./fronts/schema/validation.ts";
 import { type IntentOptions, IntentReplay } from "./intents.ts";
 
@@ -218,6 +228,41 @@ test.each([
   ]);
 });
 
+test("several files that make no sense are set aside, where root alone reads them", async () => {
+  for (const name of ["a.json", "b.json"]) leave(name, "{");
+  expect(await replay().replay()).toBe(0);
+  expect(existsSync(dir)).toBe(false);
+  expect(readdirSync(`${dir}.bad`).sort()).toEqual(
+    [/^a\./, /^b\./].map((name) => expect.stringMatching(name)),
+  );
+  expect(statSync(`${dir}.bad`).mode & 0o777).toBe(0o700);
+});
+
+test("a link to a file is no intent, wherever it leads", async () => {
+  const elsewhere = directory.file("elsewhere");
+  writeFileSync(elsewhere, JSON.stringify({ key: key("c1"), attempt: "d1" }));
+  mkdirSync(dir);
+  symlinkSync(elsewhere, join(dir, "a.json"));
+  expect(await replay().replay()).toBe(0);
+  expect([released, readdirSync(`${dir}.bad`).length]).toEqual([[], 1]);
+});
+
+test("an intent has at most 64 KiB", async () => {
+  const text = (containerId: string, length: number) =>
+    JSON.stringify({ key: key(containerId), attempt: "d1" }).padEnd(length);
+  leave("a.json", text("c1", 65_536));
+  leave("b.json", text("c2", 65_537));
+  expect(await replay().replay()).toBe(1);
+  expect(released.map(({ key: { containerId } }) => containerId)).toEqual(["c1"]);
+  expect(readdirSync(`${dir}.bad`)).toEqual([expect.stringMatching(/^b\./)]);
+});
+
+test("an intent may have any name that ends as theirs do", async () => {
+  leave("a.taken.json", { key: key("c1"), attempt: "d1" });
+  expect(await replay().replay()).toBe(1);
+  expect(existsSync(dir)).toBe(false);
+});
+
 test("a file that may still be being written is given time", async () => {
   leave("bad.json", "{");
   const justNow = replay({ now: () => Date.now() });
@@ -264,4 +309,26 @@ test("new intents are found while it runs, and stop waits for the pass under way
   await intents.stop();
   expect(released).toHaveLength(1);
   rmSync(dir, { recursive: true, force: true });
+});
+
+test("stop waits for a pass that has begun", async () => {
+  leave("a.json", { key: key("c1"), attempt: "d1" });
+  const [asked, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const service = serviceWith(async () => {
+    asked.resolve();
+    await gate.promise;
+    return { released: [], kept: [] };
+  });
+  const intents = replay({ service });
+  const pass = intents.replay();
+  await asked.promise;
+  let isStopped = false;
+  const stopping = intents.stop().then(() => {
+    isStopped = true;
+  });
+  await settleTurns();
+  expect(isStopped).toBe(false);
+  gate.resolve();
+  await stopping;
+  expect(await pass).toBe(1);
 });

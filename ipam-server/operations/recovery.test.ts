@@ -95,6 +95,13 @@ test("an older store is noticed: its log has another name, and nothing is grante
   expect((await f.service.release({ key: keyOf("a") }, NODE1)).released).toEqual(["10.1.0.2"]);
 });
 
+test("another store is noticed by the name of its log, however much it holds", async () => {
+  memory.seen = { logId: "0".repeat(32), revision: 0, recovering: false };
+  await putBack(f);
+  expect(await recovering()).toBe(true);
+  await expect(acquire("c")).rejects.toMatchObject({ code: "unavailable" });
+});
+
 test("and stays so over a restart, until it is told what is attached", async () => {
   await loseTheLater();
   await putBack(f);
