@@ -94,7 +94,9 @@ describe("what is counted and logged", () => {
   test("a watch that fails by a fault is logged; one from a place that is gone is only refused", async () => {
     const { logId } = await s.service.info();
     const place = { since: 99, logId };
-    expect(await watchFrom(await s.open({ logger }), place)).toBe(StatusCode.OUT_OF_RANGE);
+    const front = await s.open({ logger });
+    for (const gone of [place, { since: 1, logId: "0".repeat(32) }])
+      expect(await watchFrom(front, gone)).toBe(StatusCode.OUT_OF_RANGE);
     expect(lines).toEqual([]);
     const target = await s.open({ logger, methods: { listEvents: fault } });
     expect(await watchFrom(target, { ...place, since: 1 })).toBe(StatusCode.INTERNAL);

@@ -25,6 +25,21 @@ test.each(["127.0.0.1", "[::1]"])("on %s with a token, on a port that is free", 
   });
 });
 
+test("who is closed lets nobody in any more", async () => {
+  const front = s.make({ token });
+  const port = await front.listen("127.0.0.1:0");
+  await front.close();
+  const outcome = await new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1");
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve("connected");
+    });
+    socket.once("error", ({ code }: NodeJS.ErrnoException) => resolve(code));
+  });
+  expect(outcome).toBe("ECONNREFUSED");
+});
+
 test("on a unix socket no connection is counted", async () => {
   const target = `unix:${directory.file("g.sock")}`;
   await s.make({ token, limits: { connections: 1, strangerMs: 60_000 } }).listen(target);

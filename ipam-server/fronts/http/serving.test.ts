@@ -203,9 +203,13 @@ describe("on a socket", () => {
   });
 
   test.each(["x", "-1", "1.5", "99999999999999999999"])("Last-Event-ID %s is refused", async (id) => {
-    const response = await openStream("/v1/events/stream", { "last-event-id": id });
-    expect(response.statusCode).toBe(400);
-    response.resume();
+    const { status, body } = await call({ url: "/v1/events/stream", headers: { "last-event-id": id } });
+    expect([status, body.error.code, body.error.object]).toEqual([400, "invalid-config", "Last-Event-ID"]);
+  });
+
+  test("an empty Last-Event-ID is none", async () => {
+    const response = await openStream("/v1/events/stream?since=1", { "last-event-id": "" });
+    expect(await ids(response, 1)).toEqual([2]);
   });
 
   test("a place that is no longer in the log is gone", async () => {
