@@ -87,6 +87,23 @@ test("then those released longest ago; of those that still cool, when nothing el
   expect(f.next()).toBeNull();
 });
 
+test("of those released at one instant, the one whose release was written first comes first", () => {
+  const f = new Fixture("10.1.0.0/29");
+  for (let count = 0; count < 5; count++) f.take();
+  const releases = {
+    "10.1.0.2": [1, 7],
+    "10.1.0.3": [1, 9],
+    "10.1.0.4": [1, 5],
+    "10.1.0.5": [0, 20],
+    "10.1.0.6": [2, 1],
+  };
+  for (const [address, [sinceMs = 0, version = 0]] of Object.entries(releases))
+    f.release(address, { sinceMs, version, untilMs: 3 });
+  f.pool.settle(3);
+  const order = Object.keys(releases).map(() => f.take());
+  expect(order).toEqual(["10.1.0.5", "10.1.0.4", "10.1.0.2", "10.1.0.3", "10.1.0.6"]);
+});
+
 test("whatever the order of their release, each cools for its own time", () => {
   const orders = [
     [10, 20, 30, 40],

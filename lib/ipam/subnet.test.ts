@@ -6,11 +6,13 @@ import type { RangeDeclaration } from "./api.ts";
 import type { PoolRecord, SubnetRecord } from "./store.ts";
 import {
   checkDisjointPools,
+  poolOf,
   poolsOfRangeSets,
   subnetOfDeclaration,
   usableRuns,
   withheldOf,
 } from "./subnet.ts";
+import { subnetOfSpec } from "./subnet-spec.ts";
 
 const show = ({ subnet, gateway, ranges }: SubnetRecord) => ({
   subnet: formatPrefix(subnet),
@@ -64,6 +66,12 @@ describe("a declared range", () => {
       ["10.1.0.2"],
     ],
     [
+      "may span the first address of IPv6, which is not handed out either",
+      { subnet: "fd00::/126", rangeStart: "fd00::", rangeEnd: "fd00::3" },
+      { subnet: "fd00::/126", gateway: "fd00::1", ranges: ["fd00::-fd00::3"] },
+      ["fd00::2-fd00::3"],
+    ],
+    [
       "may have its gateway in another subnet",
       { subnet: "10.1.0.0/30", gateway: "10.9.9.9" },
       { subnet: "10.1.0.0/30", gateway: "10.9.9.9", ranges: ["10.1.0.1-10.1.0.2"] },
@@ -101,6 +109,16 @@ describe("a declared range", () => {
       "has a gateway of the other family",
       { subnet: "10.1.0.0/24", gateway: "fd00::1" },
       "other address family",
+    ],
+    [
+      "excludes what ends outside",
+      { subnet: "10.1.0.0/24", exclude: ["10.1.0.250-10.1.1.5"] },
+      "10.1.0.250-10.1.1.5 is not in 10.1.0.0/24",
+    ],
+    [
+      "excludes what begins outside",
+      { subnet: "10.1.0.0/24", exclude: ["10.0.255.250-10.1.0.5"] },
+      "10.0.255.250-10.1.0.5 is not in 10.1.0.0/24",
     ],
   ])("is refused when it %s", (_, declaration, part) => {
     expect(messageOf(() => subnetOfDeclaration(declaration))).toContain(part);
@@ -286,5 +304,37 @@ test("declarations of one subnet are one, those of others stay apart, also behin
   expect(pool.subnets.map(show)).toEqual([
     { subnet: "10.1.0.0/24", gateway, ranges: ["10.1.0.10-10.1.0.19", "10.1.0.30-10.1.0.39"] },
     { subnet: "10.2.0.0/24", gateway, ranges: ["10.2.0.1-10.2.0.254"] },
+  ]);
+});
+
+test("what any declaration of a subnet excludes is withheld of all, and all of their ranges may be asked for", () => {
+  const pool = poolOfRangeSet([
+    { subnet: "10.1.0.0/24", rangeStart: "10.1.0.10", rangeEnd: "10.1.0.19", exclude: ["10.1.0.12"] },
+    { subnet: "10.1.0.0/24", rangeStart: "10.1.0.30", rangeEnd: "10.1.0.39", exclude: ["10.1.0.32"] },
+  ]);
+  const [subnet, ...others] = pool.subnets;
+  expect(others).toEqual([]);
+  expect(subnet?.exclusions.map(formatRange)).toEqual(["10.1.0.12", "10.1.0.32"]);
+  expect(subnet?.askable.map(formatRange)).toEqual(["10.1.0.10-10.1.0.19", "10.1.0.30-10.1.0.39"]);
+});
+
+test("subnets without a gateway are one, and none of those with one", () => {
+  const half = (gateway: string | null, ipRange: string) =>
+    subnetOfSpec({ subnet: "10.1.0.0/24", gateway, ipRange });
+  const [low, high] = ["10.1.0.0/25", "10.1.0.128/25"] as const;
+  const gateways = (...records: SubnetRecord[]) => poolOf(records).subnets.map((each) => show(each).gateway);
+  expect(gateways(half(null, low), half(null, high))).toEqual([null]);
+  expect(gateways(half(null, low), half("10.1.0.1", high))).toEqual([null, "10.1.0.1"]);
+  expect(gateways(half("10.1.0.1", low), half(null, high))).toEqual(["10.1.0.1", null]);
+});
+
+test("a declared range knows whether its gateway was given, and comes out of no default pool", () => {
+  const flags = [{}, { gateway: "10.1.0.1" }].map((more) => {
+    const { gatewayGiven, fromDefaultPool } = subnetOfDeclaration({ subnet: "10.1.0.0/24", ...more });
+    return [gatewayGiven, fromDefaultPool];
+  });
+  expect(flags).toEqual([
+    [false, false],
+    [true, false],
   ]);
 });
