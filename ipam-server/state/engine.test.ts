@@ -1,5 +1,6 @@
 import type { FairleadError } from "../../lib/errors.ts";
 import type { StoreFailure } from "../../lib/ipam/store.ts";
+import { type LogFields, silentLogger } from "../../lib/log.ts";
 import {
   ADMIN,
   asking,
@@ -110,6 +111,26 @@ describe("groups", () => {
     expect(f.store.commits).toBe(2);
   });
 
+  test("a status that is asked for during a commit tells nothing of it before it is durable", async () => {
+    const [begun, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    f.store.gate = () => {
+      begun.resolve();
+      return gate.promise;
+    };
+    const failing = acquire("a");
+    await begun.promise;
+    let isTold = false;
+    const status = f.service.networkStatus({ networkName: "web" }, NODE1).finally(() => {
+      isTold = true;
+    });
+    await settleTurns();
+    expect(isTold).toBe(false);
+    f.store.failure = "full";
+    gate.resolve();
+    await expect(failing).rejects.toMatchObject({ code: "unavailable" });
+    expect((await status).pools).toMatchObject([{ bound: 0 }]);
+  });
+
   test("an asynchronous commit that fails is taken back before anybody reads", async () => {
     f.store.gate = () => Promise.resolve();
     f.store.failure = "full";
@@ -197,6 +218,29 @@ describe("a commit that fails", () => {
     expect(results.map(({ status }) => status)).toEqual(["rejected", "rejected", "rejected"]);
     expect(f.store.commits).toBe(1);
   });
+});
+
+test("faults of ours and failing commits are logged, refusals are only answered", async () => {
+  await f.service.close();
+  const lines: unknown[] = [];
+  const error = ({ err, ...fields }: LogFields, message: string): void =>
+    void lines.push([message, (err as Error).message, fields]);
+  let fails = false;
+  const newNetworkId = (): string => {
+    if (fails) throw new TypeError("inside");
+    return "a".repeat(64);
+  };
+  await begin({ logger: { ...silentLogger, error }, newNetworkId });
+  fails = true;
+  await expect(f.service.createNetwork({ name: "db" }, ADMIN)).rejects.toMatchObject({ code: "internal" });
+  await expect(acquire("a", { requestedAddresses: ["10.9.9.9"] })).rejects.toMatchObject({
+    code: "invalid-config",
+  });
+  expect(lines).toEqual([["request failed", "inside", {}]]);
+  f.store.failure = "full";
+  await expect(acquire("a")).rejects.toMatchObject({ code: "unavailable" });
+  const reason = expect.stringContaining("told to fail");
+  expect(lines.slice(1)).toEqual([["commit failed", reason, { storeFailure: "full" }]]);
 });
 
 test("closing answers what was accepted, and refuses what comes later", async () => {

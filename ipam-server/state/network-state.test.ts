@@ -44,3 +44,11 @@ test("what attachments hold comes in the order of the pools after a restart, too
   s.f = await s.f.reopen();
   expect([before, await endpoints()]).toEqual([[["a", "fd00::2/64", "10.1.0.2/24"]], before]);
 });
+
+test("a network that gets further ranges says so in the log", async () => {
+  await acquire("a", of([LOW]));
+  await acquire("b", of([HIGH]));
+  const changes = (await s.f.service.listEvents({})).filter(({ kind }) => kind === "network-changed");
+  const reason = "declared: 10.1.0.0/24 (10.1.0.1-10.1.0.254); 10.2.0.0/24 (10.2.0.1-10.2.0.254)";
+  expect(changes).toMatchObject([{ networkName: "web", reason }]);
+});
