@@ -244,6 +244,17 @@ test("nobody need be told what becomes of a key", async () => {
   queue.forget("a");
 });
 
+test("without a way to merge them, of several wishes the last one counts", async () => {
+  const begun: string[] = [];
+  const queue = new WorkQueue<string>({
+    limits: { firstMs: 100, mostMs: 100 },
+    work: (_key, wish) => void begun.push(wish),
+  });
+  for (const wish of ["one", "two", "three"]) queue.want("a", wish);
+  await queue.idle();
+  expect(begun).toEqual(["one", "three"]);
+});
+
 test("idle is a queue in which nothing runs and nothing waits", () =>
   play(`
     idle?     > idle
@@ -255,6 +266,11 @@ test("idle is a queue in which nothing runs and nothing waits", () =>
     failed b x > b rests 100 ms
     idle?     >
     forget b  > idle
+    want a x  > begin a x
+    failed b x > b rests 100 ms
+    idle?     >
+    forget b  >
+    done a    > idle
   `));
 
 test("closing waits for what runs, begins nothing, and lets everybody go who waits", async () => {
