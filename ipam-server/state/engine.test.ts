@@ -243,6 +243,18 @@ test("faults of ours and failing commits are logged, refusals are only answered"
   expect(lines.slice(1)).toEqual([["commit failed", reason, { storeFailure: "full" }]]);
 });
 
+test("more requests than can be answered in time are refused at once, and those before them are served", async () => {
+  const most = 16_384;
+  const releases = Array.from({ length: most + 1 }, () => f.service.release({ key: keyOf("a") }, NODE1));
+  const results = await Promise.allSettled(releases);
+  const refused = results.flatMap((result, at) =>
+    result.status === "rejected" ? [[at, result.reason]] : [],
+  );
+  const reason = `${most} requests are waiting already`;
+  expect(refused).toEqual([[most, expect.objectContaining({ code: "unavailable", reason })]]);
+  expect(await acquire("a")).toEqual(["10.1.0.2"]);
+});
+
 test("closing answers what was accepted, and refuses what comes later", async () => {
   const accepted = acquire("a");
   const closing = f.service.close();
