@@ -266,6 +266,8 @@ export function leaseStoreContract(
       expect(await revisions({ fromMs: 1_700_000_002_000 })).toEqual([2, 3]);
       expect(await revisions({ toMs: 1_700_000_002_000 })).toEqual([1, 2]);
       expect(await revisions({ fromMs: 1_700_000_001_001, toMs: 1_700_000_002_999 })).toEqual([2]);
+      expect(await revisions({ since: 2, fromMs: 1_700_000_001_000 })).toEqual([3]);
+      expect(await revisions({ since: 1, fromMs: 1_700_000_003_000 })).toEqual([3]);
       expect(await revisions({ fromMs: 1_800_000_000_000 })).toEqual([]);
       expect(await revisions({ toMs: 5 })).toEqual([]);
     });
