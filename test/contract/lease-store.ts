@@ -303,6 +303,17 @@ export function leaseStoreContract(
       expect((await store.readEvents({ since: 1, limit: 9 })).map(({ revision }) => revision)).toEqual([2]);
     });
 
+    contractTest("trimming goes on where it ended, and what is left is found by its revision", async () => {
+      const store = await openWithLease();
+      for (const version of [3, 4])
+        await store.commit(batchOf(putLease(null, leaseRecord(network, `10.1.0.${version}`, { version }))));
+      for (const revision of [1, 2]) await store.trimEvents(revision);
+      expect((await store.readEvents({ since: 2, limit: 9 })).map(({ revision }) => revision)).toEqual([
+        3, 4,
+      ]);
+      expect((await store.eventsAt([1, 2, 3, 4])).map(({ revision }) => revision)).toEqual([3, 4]);
+    });
+
     contractTest("revisions go on where they were after everything was trimmed", async () => {
       const store = await openWithLease();
       await store.trimEvents(99);
