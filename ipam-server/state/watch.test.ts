@@ -71,6 +71,20 @@ test("who begins at the newest event asks the store nothing", async () => {
   expect([seen, store.asked]).toEqual([[4, 5], []]);
 });
 
+test("who begins at what was committed last gets what comes after it; a place beyond, or of another log, is none", async () => {
+  await openAt(3);
+  await publish(4, 5);
+  const one = watch(5);
+  await publish(6, 6);
+  const other = watch(6);
+  const refused = expect.objectContaining({ code: "compacted" });
+  expect(() => watch(7)).toThrow(refused);
+  expect(() => hub.watch({ revision: 6, logId: "0".repeat(32) }, () => {})).toThrow(refused);
+  await publish(7, 7);
+  await settleTurns();
+  expect([one.seen, other.seen, store.asked]).toEqual([[6, 7], [7], []]);
+});
+
 test("a watch that is stopped gets nothing more, also in the middle of a page", async () => {
   await openAt(3);
   const seen: number[] = [];
