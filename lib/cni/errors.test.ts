@@ -53,6 +53,8 @@ describe("delegateFailure", () => {
   test.each([
     [11, "unavailable"],
     [7, "invalid-config"],
+    [51, "plugin-limited"],
+    [100, "internal"],
     [102, "internal"],
     [999, "internal"],
     [42, "internal"],
@@ -78,6 +80,13 @@ describe("delegateFailure", () => {
       expect(error.message).toContain("exit status 2");
     },
   );
+
+  test.each([
+    ["", "no CNI error: nothing"],
+    [" ", 'no CNI error: " "'],
+  ])("of the output %j the message says what it is", (stdout, words) => {
+    expect(delegateFailure("x", bytes(stdout), "exit status 2").message).toContain(words);
+  });
 
   test("a long output is cut", () => {
     const error = delegateFailure("x", bytes("y".repeat(1_000_000)), "exit status 2");

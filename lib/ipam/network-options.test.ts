@@ -2,9 +2,11 @@ import {
   bridgeIfname,
   DRIVER_RULES,
   type Driver,
+  isolatedFamilies,
   OPTION,
   readBridgeOptions,
   readProbe,
+  rulesOf,
 } from "./network-options.ts";
 
 const NETWORK_ID = "ab".repeat(32);
@@ -44,6 +46,28 @@ test.each([
     ...(six !== undefined && { [OPTION.gatewayMode6]: six }),
   };
   expect(readBridgeOptions({ id: NETWORK_ID, options }).routedInto).toEqual(families);
+});
+
+test.each([
+  [undefined, undefined, false, []],
+  ["nat", "nat-unprotected", false, []],
+  ["isolated", undefined, true, [4]],
+  ["nat", "isolated", true, [6]],
+  ["isolated", "isolated", true, [4, 6]],
+])("with gateway modes %s and %s a bridge without addresses: %s, families %j", (...row) => {
+  const [four, six, isolated, families] = row;
+  const options = {
+    ...(four !== undefined && { [OPTION.gatewayMode4]: four }),
+    ...(six !== undefined && { [OPTION.gatewayMode6]: six }),
+  };
+  expect(readBridgeOptions({ id: NETWORK_ID, options }).isolated).toBe(isolated);
+  expect(isolatedFamilies(options)).toEqual(families);
+});
+
+test("of a driver that nobody knows here there are no rules", () => {
+  expect(rulesOf("ipvlan")).toBeNull();
+  expect(rulesOf("toString")).toBeNull();
+  expect(rulesOf("macvlan")).toBe(DRIVER_RULES.macvlan);
 });
 
 test("switches are read in any of their words, what is none counts as not given", () => {

@@ -20,6 +20,10 @@ test("the field is named by what is for programs, or else by the words for peopl
   expect(unknownField(new FairleadError({ ...told, details: { unknownField: "attempt" } }))).toBe("attempt");
   expect(unknownField(new FairleadError(told))).toBeNull();
   expect(unknownField(refusal("attempt", {}, "body.key"))).toBeNull();
+  for (const reason of ['no unknown field "attempt"', 'unknown field "attempt" or "x"', 'unknown field ""'])
+    expect(unknownField(new FairleadError({ ...told, reason }))).toBeNull();
+  const other = new FairleadError({ ...told, code: "internal", details: { unknownField: "attempt" } });
+  expect(unknownField(other)).toBeNull();
 });
 
 test("only what a request means the same without is left out, and only what it has", () => {
@@ -33,7 +37,10 @@ test("only what a request means the same without is left out, and only what it h
 });
 
 test("what cannot be left out is refused with what to do", () => {
-  expect(explained(refusal("sequences")).message).toMatch(/older than this program: start it anew/);
+  const refused = refusal("sequences", { unknownField: "sequences" });
+  const { code, operation, object, reason, details } = refused;
+  expect(explained(refused)).toMatchObject({ code, operation, object, reason, details, cause: refused });
+  expect(explained(refused).message).toMatch(/older than this program: start it anew/);
   const other = new FairleadError({ code: "pool-exhausted", operation: "acquire", reason: "full" });
   expect(explained(other)).toBe(other);
 });

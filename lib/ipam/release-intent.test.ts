@@ -19,18 +19,27 @@ test.each([
   ["what is held is newer", all, [], ["10.1.0.2"], "done"],
   ["by a clock nothing was meant", { key, at }, [], ["10.1.0.2"], "doubtful"],
   ["the attempt granted nothing", given, [], ["10.1.0.2"], "done"],
+  ["all was meant, and its interface was new", { ...all, wasNew: true }, [], ["10.1.0.2"], "done"],
+  ["something was released of what was new", { ...given, wasNew: true }, ["10.1.0.2"], ["10.1.0.3"], "done"],
   ["the attempt is unknown, and its interface was new", { ...given, wasNew: true }, [], ["10.1.0.2"], "all"],
 ] as const)("%s", (...[_, intent, released, kept, outcome]) => {
   expect(judge(intent, { released, kept })).toBe(outcome);
 });
 
+test("a service that does not say what is kept keeps nothing", () => {
+  expect(judge({ key, at }, { released: [] })).toBe("done");
+});
+
 test("the second question is for everything, and still ends the attempts", () => {
   expect(requestForAll({ ...given, wasNew: true })).toEqual({ key, attempts: ["add"] });
+  expect(requestForAll({ key, attempt: "undo", onlyAttempts: true, wasNew: true })).toStrictEqual({ key });
 });
 
 test("what is no intent is none", () => {
   for (const text of ["", "null", "{}", '{"at":1,"key":{}}', '{"attempt":"x"}', "[]"])
     expect(parseReleaseIntent(text)).toBeNull();
+  const nameless = [{ key }, { key, at: 1, attempt: null }, { at, key: { networkName: 1 } }];
+  for (const intent of nameless) expect(parseReleaseIntent(JSON.stringify(intent))).toBeNull();
   for (const named of [all, { key, at }, { key, attempt: "del" }])
     expect(parseReleaseIntent(JSON.stringify(named))).toEqual(named);
 });
