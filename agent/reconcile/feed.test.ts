@@ -107,6 +107,18 @@ test("a listener that comes late lists at once", async () => {
   expect(late.seen).toEqual(["reset 8", "event 9"]);
 });
 
+test("who does not listen any more is told nothing", async () => {
+  const gone = new Recorder();
+  const leave = feed.subscribe(gone);
+  feed.start();
+  await feed.reached(7);
+  log.emit(8);
+  leave();
+  log.emit(9);
+  expect(gone.seen).toEqual(["reset 7", "event 8"]);
+  expect(recorder.seen).toEqual(["reset 7", "event 8", "event 9"]);
+});
+
 test("a place that is lost makes everyone list anew, also when the log now is another, shorter one", async () => {
   feed.start();
   await feed.reached(7);
@@ -186,6 +198,28 @@ test("a newest revision of another log means: list anew, although it is higher; 
   expect(recorder.seen).toEqual(["reset 7", "reset 40"]);
   log.emit(41);
   expect(recorder.seen).toEqual(["reset 7", "reset 40", "event 41"]);
+});
+
+test("a service whose log is another time and again is followed anew after a pause each time", async () => {
+  jest.useFakeTimers();
+  const paused = new ServiceFeed({
+    info: log.info,
+    watch: log.watch,
+    logger: silentLogger,
+    retry: { firstMs: 1_000, mostMs: 60_000 },
+  });
+  paused.start();
+  await paused.reached(7);
+  for (const [at, logId] of ["two", "three"].entries()) {
+    Object.assign(log, { logId });
+    const newest = paused.newest();
+    await jest.advanceTimersByTimeAsync(999);
+    expect([log.watches, paused.logId]).toEqual([at + 1, ["one", "two"][at]]);
+    await jest.advanceTimersByTimeAsync(1);
+    expect([await newest, log.watches, paused.logId]).toEqual([7, at + 2, logId]);
+  }
+  paused.close();
+  jest.useRealTimers();
 });
 
 test("after closing nothing is handed over", async () => {

@@ -58,8 +58,29 @@ test("looking takes a twentieth of the time, whatever changes, and a long look m
   // It rests for 950 ms after its 50.
   changed = true;
   expect(await within(1_150)).toEqual(["look at 1250"]);
+  await within(100);
   lastsMs = 1_000;
-  await loop.close();
+  changed = true;
+  // Nineteen times as long would be nineteen seconds.
+  expect(await within(2_100)).toEqual(["look at 2250"]);
+  changed = true;
+  expect(await within(1_549)).toEqual([]);
+  expect(await within(1)).toEqual(["look at 5250"]);
+  await within(1_000);
+});
+
+test("the next round begins ten seconds after the last one began, however long that was", async () => {
+  lastsMs = 50;
+  expect(await within(10_249)).toEqual(["look at 250"]);
+  expect(await within(1)).toEqual(["look at 10250"]);
+  await within(100);
+});
+
+test("who wants to know now waits for two looks at most, though more follows soon each time", async () => {
+  answers = [true, true, true];
+  const knownAfter = loop.now().then(() => looks.length);
+  await within(0);
+  expect(await Promise.race([knownAfter, "waiting"])).toBe(2);
 });
 
 test("a wish waits until it has rested; who wants to know now does not wait, and sees what follows soon", async () => {

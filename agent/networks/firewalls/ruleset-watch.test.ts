@@ -71,6 +71,17 @@ test("looking takes a twentieth of the time at most, and nothing is missed", () 
   expect(world.looks).toBe(before + 1);
 });
 
+test("after a look of 10 ms nobody looks for 190 ms, and then at once", () => {
+  const { world, watch } = watched(10);
+  watch.look();
+  const lookAt = (now: number): number => {
+    Object.assign(world, { now, generation: world.generation + 1 });
+    watch.look();
+    return world.looks;
+  };
+  expect([lookAt(199), lookAt(200)]).toEqual([1, 2]);
+});
+
 test("while rules are being made nobody looks; afterwards somebody does", () => {
   const { world, watch } = watched();
   world.isBusy = true;
