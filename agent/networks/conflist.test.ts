@@ -4,6 +4,7 @@ import { openTestService, type TestService } from "../../test/support/ipam/ipam-
 import { conflistOf } from "./conflist.ts";
 import { planBridge } from "./drivers/bridge/plan.ts";
 import type { ConflistSettings } from "./drivers/driver.ts";
+import { NodeNetlink } from "./drivers/node-netlink.ts";
 import { onThisNode } from "./drivers.ts";
 
 const SETTINGS: ConflistSettings = {
@@ -196,6 +197,42 @@ test("macvlan has its parent, and IPAM where there are subnets", async () => {
   const unasked = { ...given, options: { ...given.options, "com.fairlead.probe": "off" } };
   expect(plugins(unasked)[0]).toMatchObject({ probe: false });
   expect(plugins({ ...given, internal: true })[0]).toMatchObject({ isDefaultGateway: false });
+});
+
+test("macvlan has the size of packets that its options say, as a number", async () => {
+  const network = await create({
+    name: "mv3",
+    driver: "macvlan",
+    options: { parent: "eth9", "com.docker.network.driver.mtu": "1400" },
+  });
+  expect(plugins(network)[0]).toMatchObject({ mtu: 1400 });
+});
+
+test("a macvlan network is usable where its parent is, and one that has none always is", async () => {
+  const host = new NodeNetlink("test", () => {});
+  const network = await create({ name: "mv4", driver: "macvlan", options: { parent: "lo" } });
+  const over = (options: Network["options"]) => (): void =>
+    onThisNode({ ...network, options }).requireUsable(host);
+  try {
+    over({ parent: "lo" })();
+    over({})();
+    expect(over({ parent: "nosuchlink" })).toThrow(
+      expect.objectContaining({
+        code: "not-found",
+        object: "mv4",
+        reason: "this host has no link nosuchlink, so no container can be attached",
+      }),
+    );
+  } finally {
+    host.close();
+  }
+});
+
+test("a bridge network is routed, with IPv6 as soon as one of its subnets is of it", async () => {
+  const subnets = [{ subnet: "10.15.0.0/24" }, { subnet: "fd00:15::/64" }];
+  const both = await create({ name: "both", subnets });
+  const one = await create({ name: "one", subnets: [{ subnet: "10.16.0.0/24" }] });
+  expect([both, one].map((network) => onThisNode(network).routed?.hasIpv6)).toEqual([true, false]);
 });
 
 test("the predefined bridge comes first, host, none and drivers that nobody here knows are no conflists, declared networks have their own", async () => {
