@@ -71,6 +71,31 @@ describe("on the socket", () => {
     expect(lines).toEqual([[{ err, url: "/v1/agent/status" }, "agent: request failed"]]);
   });
 
+  test("what there is not is not found, by path and by method, and is no fault to be logged", async () => {
+    const lines: LogFields[] = [];
+    const logger = { ...silentLogger, error: (fields: LogFields) => void lines.push(fields) };
+    await start([], { logger });
+    const asked = [
+      ["GET", "/v1/agent"],
+      ["POST", "/v1/agent/status"],
+      ["GET", "/v1/agent/sync"],
+      ["GET", `/${"x".repeat(300)}`],
+    ] as const;
+    for (const [method, path] of asked) {
+      const { status, text } = await send(method, path);
+      expect([status, JSON.parse(text).error]).toEqual([
+        404,
+        expect.objectContaining({
+          code: "not-found",
+          operation: `serve ${method}`,
+          object: path.slice(0, 200),
+          hint: expect.stringContaining("GET /v1/agent/status"),
+        }),
+      ]);
+    }
+    expect(lines).toEqual([]);
+  });
+
   test("what was not read of a request ends its connection", async () => {
     await start([]);
     const { status, headers } = await send("POST", "/v1/agent/sync", Buffer.alloc(4_000_000, 32));

@@ -179,6 +179,21 @@ describe("a sync", () => {
     expect(await expired).toMatchObject({ details: { revision: 99, pending: ["events of the service"] } });
   });
 
+  test("of the revision that was seen last, in the log that is followed, needs no word of the service; any other does", async () => {
+    let isAway = false;
+    const info = () =>
+      isAway
+        ? Promise.reject(new FairleadError({ code: "unavailable", operation: "ask", reason: "away" }))
+        : under.service.info();
+    const agent = await start([], { service: withMethods(under.service, { info }) });
+    const { revision } = await agent.sync();
+    const { logId } = await under.service.info();
+    isAway = true;
+    expect(await agent.sync({ revision, logId })).toEqual({ revision, problems: [] });
+    for (const other of [{ revision: revision - 1, logId }, { revision, logId: "other" }, { revision }])
+      await expect(agent.sync(other)).rejects.toMatchObject({ code: "unavailable" });
+  });
+
   test("that gets no answer from the service names it", async () => {
     let isAway = false;
     const info = () => (isAway ? new Promise<never>(() => {}) : under.service.info());
