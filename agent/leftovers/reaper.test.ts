@@ -1,4 +1,13 @@
-import { lstatSync, mkdirSync, readdirSync, readlinkSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { silentLogger } from "../../lib/log.ts";
 import { evidenceNotes } from "../../lib/runtime/stale.ts";
@@ -19,9 +28,13 @@ const context = {
   logger: silentLogger,
 } as unknown as AgentContext;
 
-function putEntry(containerId: string, netns: string, ours = true): string {
+function putEntry(
+  containerId: string,
+  netns: string,
+  { isOurs = true, links = ["nosuchveth"] }: { isOurs?: boolean; links?: string[] } = {},
+): string {
   const file = join(results, `net-${containerId}-eth1`);
-  const notes = { ...evidenceNotes("/proc/self/ns/net", ["nosuchveth"]) };
+  const notes = { ...evidenceNotes("/proc/self/ns/net", links) };
   writeFileSync(
     file,
     JSON.stringify({
@@ -32,7 +45,7 @@ function putEntry(containerId: string, netns: string, ours = true): string {
       networkName: "net",
       netns,
       result: { cniVersion: "1.0.0" },
-      ...(ours && { fairlead: notes }),
+      ...(isOurs && { fairlead: notes }),
     }),
   );
   return file;
@@ -41,7 +54,7 @@ function putEntry(containerId: string, netns: string, ours = true): string {
 test("finds containers that are gone, and no others", async () => {
   const gone = putEntry("gone", "/nosuch/netns");
   putEntry("alive", "/proc/self/ns/net");
-  putEntry("of-another-runtime", "/nosuch/netns", false);
+  putEntry("of-another-runtime", "/nosuch/netns", { isOurs: false });
   writeFileSync(join(results, "broken"), "{");
   expect((await findGone(results)).map(({ file }) => file)).toEqual([gone]);
 });
@@ -60,6 +73,73 @@ test("a file that is being written is no entry, and nothing is left open", async
 function linkOf(path: string): string {
   return lstatSync(path, { throwIfNoEntry: false }) ? readlinkSync(path) : "";
 }
+
+test("a container whose link is there is not gone, though its namespace cannot be found", async () => {
+  putEntry("there", "/nosuch/netns", { links: ["nosuchveth", "lo"] });
+  const gone = putEntry("gone", "/nosuch/netns");
+  expect((await findGone(results)).map(({ file }) => file)).toEqual([gone]);
+});
+
+test("nothing is handed over where nothing is gone", async () => {
+  const handed: (readonly string[])[] = [];
+  const twice = Promise.withResolvers<void>();
+  putEntry("alive", "/proc/self/ns/net");
+  let looks = 0;
+  const config = {
+    ...context.config,
+    get cniCacheDir() {
+      looks++;
+      if (looks === 3) twice.resolve();
+      return directory.file("cache");
+    },
+  };
+  const reap = async (files: readonly string[]): Promise<void> => void handed.push(files);
+  const part = await startReaper({ ...context, config } as AgentContext, { reap, intervalMs: 1 });
+  await twice.promise;
+  await part.close();
+  expect(handed).toEqual([]);
+});
+
+describe("without wishes", () => {
+  const { execPath } = process;
+  afterEach(() => {
+    process.execPath = execPath;
+  });
+
+  test("fairlead reap is what takes back, with the agent's places, and says it of who was gone", async () => {
+    const said = directory.file("said");
+    const program = directory.file("fairlead-test");
+    writeFileSync(program, `#!/bin/sh\nprintf '%s\\n' "$@" > ${said}.part && mv ${said}.part ${said}\n`, {
+      mode: 0o755,
+    });
+    process.execPath = program;
+    const gone = putEntry("gone", "/nosuch/netns");
+    const told = Promise.withResolvers<unknown>();
+    const logger = { ...silentLogger, info: (fields: unknown) => told.resolve(fields), warn: told.reject };
+    const part = await startReaper({ ...context, logger } as unknown as AgentContext);
+    expect(await told.promise).toEqual({ container: "gone", network: "net" });
+    await part.close();
+    expect(readFileSync(said, "utf8").trim().split("\n")).toEqual([
+      "reap",
+      "--socket",
+      directory.file("s"),
+      "--cni-cache-dir",
+      directory.file("cache"),
+      "--",
+      gone,
+    ]);
+  });
+
+  test("what is no executable of ours takes nothing back, and says so", async () => {
+    const warned: unknown[] = [];
+    const logger = { ...silentLogger, warn: (...line: unknown[]) => void warned.push(line) };
+    const part = await startReaper({ ...context, logger } as unknown as AgentContext);
+    await part.close();
+    expect(warned).toEqual([
+      [{ executable: execPath }, "agent: nothing is taken back: this is not the compiled executable"],
+    ]);
+  });
+});
 
 test("a cache that does not exist holds nothing; one that cannot be read is no empty one", async () => {
   expect(await findGone(`${results}/nosuch`)).toEqual([]);
@@ -97,11 +177,18 @@ test("hands over what is gone, at the start and again, and goes on when that fai
   expect(warned).toEqual([warning, warning]);
 });
 
-test("looks again when the interval is over, and no sooner", async () => {
+test.each([
+  ["it was taken back", async () => {}],
+  ["taking it back failed", () => Promise.reject(new Error("the service is away"))],
+])("looks again when the interval is over, and no sooner: %s", async (_what, end) => {
   jest.useFakeTimers({ doNotFake: ["setImmediate", "nextTick", "queueMicrotask"] });
   putEntry("gone", "/nosuch/netns");
   let handed = Promise.withResolvers<void>();
-  const part = await startReaper(context, { reap: async () => handed.resolve(), intervalMs: 5_000 });
+  const reap = (): Promise<void> => {
+    handed.resolve();
+    return end();
+  };
+  const part = await startReaper(context, { reap, intervalMs: 5_000 });
   await handed.promise;
   await settleTurns();
   handed = Promise.withResolvers<void>();
