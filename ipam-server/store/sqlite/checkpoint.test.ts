@@ -91,6 +91,43 @@ test("a log that is too long is not copied any more by one that was closed meanw
   expect(databaseKiB()).toBe(before);
 });
 
+test("what fails is told, and neither the commit nor the next occasion suffers from it", () => {
+  jest.useFakeTimers();
+  try {
+    const path = join(directory, "elsewhere.db");
+    checkpointer.close();
+    checkpointer = new Checkpointer({ database, path, onError: (error) => errors.push(error) });
+    // Its log cannot be measured; the estimate counts instead.
+    for (let n = 0; n < 9; n++) write(KIB);
+    expect(errors.splice(0)).toEqual([expect.objectContaining({ code: "ENOENT" })]);
+    database.exec("BEGIN");
+    database.exec("INSERT INTO t VALUES (NULL)");
+    jest.advanceTimersByTime(50);
+    expect(errors.splice(0)).toEqual([expect.objectContaining({ message: "database table is locked" })]);
+    database.exec("COMMIT");
+    for (let n = 0; n < 5; n++) write(KIB);
+    jest.advanceTimersByTime(50);
+    expect(databaseKiB()).toBeGreaterThan(13 * KIB);
+  } finally {
+    jest.useRealTimers();
+  }
+});
+
+test("a pause begins with the last commit", () => {
+  jest.useFakeTimers();
+  try {
+    for (let n = 0; n < 7; n++) write(KIB);
+    jest.advanceTimersByTime(40);
+    write(1);
+    jest.advanceTimersByTime(40);
+    expect(databaseKiB()).toBeLessThan(KIB);
+    jest.advanceTimersByTime(10);
+    expect(databaseKiB()).toBeGreaterThan(7 * KIB);
+  } finally {
+    jest.useRealTimers();
+  }
+});
+
 test("of a log that was begun anew in a long file, what is new counts", () => {
   const path = join(directory, "x.db");
   for (let n = 0; n < 8; n++) write(KIB);

@@ -18,6 +18,7 @@ import { storeFailureOf } from "../../../lib/ipam/store.ts";
 import { leaseStoreContract } from "../../../test/contract/lease-store.ts";
 import { contentOf } from "../../../test/support/ipam/store-batches.ts";
 import { eventRecord, leaseRecord, networkRecord } from "../../../test/support/ipam/store-records.ts";
+import { MIGRATIONS } from "./schema.ts";
 import { openSqliteStore } from "./store.ts";
 
 function newDirectory(): string {
@@ -66,6 +67,16 @@ describe("openSqliteStore", () => {
     throw new Error("it did not fail");
   };
 
+  /** What somebody else does to the file. */
+  const alter = (sql: string): void => {
+    const database = new DatabaseSync(path);
+    try {
+      database.exec(sql);
+    } finally {
+      database.close();
+    }
+  };
+
   const network = networkRecord("web", 1);
   const create: Change = { kind: "network", before: null, after: network };
   const firstBatch = { changes: [create], events: [eventRecord(1, network)] };
@@ -76,6 +87,7 @@ describe("openSqliteStore", () => {
       failure: "io",
       message: expect.stringContaining("unable to open database file"),
     });
+    expect(statSync(path).mode & 0o777).not.toBe(0o600);
   });
 
   test("what large commits put into the log is copied back in the next pause", async () => {
@@ -101,6 +113,20 @@ describe("openSqliteStore", () => {
     } finally {
       jest.useRealTimers();
     }
+  });
+
+  test("a search that trimming overtakes says so, and the next one is answered", async () => {
+    const store = open();
+    await store.commit(firstBatch);
+    const many = Array.from({ length: 10_000 }, (_, index) => eventRecord(index + 2, network));
+    await store.commit({ changes: [], events: many });
+    const search = (since: number) =>
+      Promise.resolve(store.readEvents({ since, limit: 10, containerId: "nosuch" }));
+    const overtaken = expect(search(0)).rejects.toMatchObject({ code: "compacted" });
+    const next = search(5);
+    await store.trimEvents(5);
+    await overtaken;
+    expect(await next).toEqual([]);
   });
 
   test("a search through many events lets commits pass, and finds what is there", async () => {
@@ -188,13 +214,47 @@ describe("openSqliteStore", () => {
 
   test("refuses a layout of a newer program", async () => {
     await open().close();
-    const newer = new DatabaseSync(path);
-    newer.exec("PRAGMA user_version = 99");
-    newer.close();
+    alter("PRAGMA user_version = 99");
     expect(errorOf(open)).toMatchObject({
       failure: "corrupt",
       message: expect.stringContaining("version 99"),
     });
+  });
+
+  test("refuses an empty database that another program has marked as its own", () => {
+    alter("PRAGMA application_id = 77");
+    expect(errorOf(open)).toMatchObject({
+      failure: "corrupt",
+      message: expect.stringContaining("not a database of Fairlead"),
+    });
+  });
+
+  test("a file that is refused is let go: others can repair it", async () => {
+    await open().close();
+    alter("PRAGMA user_version = 99");
+    expect(errorOf(open).failure).toBe("corrupt");
+    alter(`PRAGMA user_version = ${MIGRATIONS.length}; ALTER TABLE lease RENAME TO lost`);
+    expect(errorOf(open).message).toContain("no such table: lease");
+    alter("ALTER TABLE lost RENAME TO lease");
+    expect(open().epoch).toBe(2);
+  });
+
+  test("state without its newest event is damaged: what came last is unknown", async () => {
+    const store = open();
+    await store.commit(firstBatch);
+    await store.close();
+    alter("DELETE FROM event");
+    expect(errorOf(() => open().load())).toMatchObject({
+      failure: "corrupt",
+      message: expect.stringContaining("event 1, the newest, is missing"),
+    });
+  });
+
+  test("takes a whole database when asked to check", async () => {
+    const store = open();
+    await store.commit(firstBatch);
+    await store.close();
+    expect((await contentOf(open({ quickCheck: true }))).networks).toEqual([network]);
   });
 
   test("refuses a damaged page when asked to check", async () => {
