@@ -51,6 +51,13 @@ describe("requests are taken as the schemas say, and no other", () => {
     expect(body.error.hint).not.toBe("");
   });
 
+  test("a client that is newer learns which field it can do without", async () => {
+    const unknown = await acquire({ key: { ...KEY, pod: "x" } });
+    expect(unknown.body.error.details).toEqual({ field: "body.key", unknownField: "pod" });
+    const missing = await acquire({});
+    expect(missing.body.error.details).toEqual({ field: "body" });
+  });
+
   test.each([
     ["no JSON", "{", 400],
     ["nothing", "", 400],
@@ -114,6 +121,43 @@ describe("answers", () => {
     ]);
   });
 
+  test.each([
+    ["DELETE", "/v1/leases", 405],
+    ["GET", "/nope", 404],
+    ["GET", "/v1/networks/%zz", 400],
+  ])("%s %s with a very long query answers %i, and repeats little of it", async (method, path, status) => {
+    const url = `${path}?q=${"x".repeat(1_000)}`;
+    const answer = await call({ method, url });
+    expect([answer.status, answer.body.error.object]).toEqual([status, url.slice(0, 200)]);
+  });
+
+  test("a name may have 255 characters of four bytes each, as a path writes them; more is told apart", async () => {
+    const named = await call({ url: `/v1/networks/${encodeURIComponent("😀".repeat(255))}` });
+    expect([named.status, named.body.error.code]).toEqual([404, "not-found"]);
+    const long = await call({ url: `/v1/networks/${"x".repeat(4_000)}` });
+    expect([long.status, long.body.error.code]).toEqual([414, "decode-failure"]);
+    expect(long.body.error.object).toHaveLength(200);
+  });
+
+  test("a request without a body may say that it would be JSON", async () => {
+    const { status } = await call({
+      method: "DELETE",
+      url: "/v1/networks/web",
+      headers: { "content-type": "application/json" },
+    });
+    expect([status, await s.under.service.listNetworks()]).toEqual([204, []]);
+  });
+
+  test("every request is logged for who looks for faults", async () => {
+    const lines: [object, string][] = [];
+    const debug = (fields: object, text: string) => void lines.push([fields, text]);
+    const other = await openOther({ logger: { ...silentLogger, debug } });
+    await other.call({ url: "/nope?x=1" });
+    await other.close();
+    const ms = expect.any(Number);
+    expect(lines).toEqual([[{ method: "GET", url: "/nope?x=1", status: 404, ms }, "request"]]);
+  });
+
   test("every error of the service has the status of the table", async () => {
     for (const code of ["pool-exhausted", "check-failed", "compacted", "unavailable", "internal"] as const) {
       const service = withMethods(s.under.service, {
@@ -144,6 +188,15 @@ describe("answers", () => {
     expect((await failing.call({ url: "/nope" })).status).toBe(404);
     expect((await failing.call({ url: "/v1/networks/absent" })).status).toBe(404);
     expect(lines).toHaveLength(1);
+    await failing.close();
+  });
+
+  test.each([399, 500])("a fault that calls itself %i is ours", async (statusCode) => {
+    const info = () => Promise.reject(Object.assign(new Error("secret"), { statusCode }));
+    const failing = await openOther({ service: withMethods(s.under.service, { info }) });
+    const answer = await failing.call({ url: "/v1/info" });
+    expect([answer.status, answer.body.error.code]).toEqual([500, "internal"]);
+    expect(answer.text).not.toContain("secret");
     await failing.close();
   });
 

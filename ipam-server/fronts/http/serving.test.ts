@@ -1,14 +1,18 @@
+import { once } from "node:events";
 import { request as httpRequest, type IncomingMessage } from "node:http";
-import { connect } from "node:net";
+import { type AddressInfo, connect, type Socket } from "node:net";
 import { FairleadError } from "../../../lib/errors.ts";
 import { useHttpFront } from "../../../test/support/ipam/http-front.ts";
 import {
+  frontParts,
   ListeningFront,
   openHttpFront,
   type TestService,
   withMethods,
 } from "../../../test/support/ipam/ipam-fronts.ts";
+import { settleTurns } from "../../../test/support/turns.ts";
 import { tokenFrom } from "../token.ts";
+import { createHttpFront } from "./front.ts";
 
 const KEY = { networkName: "web", containerId: "c1", ifname: "eth0" };
 const SECRET = "0123456789abcdef0123456789abcdef";
@@ -32,6 +36,12 @@ describe("with a token", () => {
     },
   );
 
+  test("what is asked without it is not repeated at length", async () => {
+    const url = `/v1/info?q=${"x".repeat(1_000)}`;
+    const { status, body } = await guarded.call({ url });
+    expect([status, body.error.operation, body.error.object]).toEqual([401, "serve GET", url.slice(0, 200)]);
+  });
+
   test("a body is not even read without it", async () => {
     const answer = await guarded.call({ method: "POST", url: "/v1/attachments/acquire", payload: "{" });
     expect(answer.status).toBe(401);
@@ -43,6 +53,24 @@ describe("with a token", () => {
       headers: { authorization: `Bearer ${SECRET}` },
     });
     expect(answer.status).toBe(200);
+  });
+
+  test("over TCP who showed the token is not put out for others, and of those one is left", async () => {
+    const limits = { connections: 2, strangerMs: 60_000 };
+    const front = await createHttpFront({ ...frontParts(s.under.service), token: tokenFrom(SECRET), limits });
+    await front.app.listen({ host: "127.0.0.1", port: 0 });
+    const { port } = front.server.address() as AddressInfo;
+    const known = connect(port, "127.0.0.1");
+    const ask = async (): Promise<string> => {
+      known.write(`GET /v1/info HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${SECRET}\r\n\r\n`);
+      return String(await once(known, "data"));
+    };
+    expect(await ask()).toMatch(/^HTTP\/1\.1 200 /);
+    const strangers = [connect(port, "127.0.0.1"), connect(port, "127.0.0.1")];
+    await Promise.race(strangers.map((socket) => once(socket.resume(), "close")));
+    expect(await ask()).toMatch(/^HTTP\/1\.1 200 /);
+    for (const socket of [known, ...strangers]) socket.destroy();
+    await front.close();
   });
 
   test("the health of the process is open", async () => {
@@ -107,6 +135,12 @@ describe("on a socket", () => {
     });
   }
 
+  function requestText(path: string, request: object): string {
+    const body = JSON.stringify(request);
+    const head = `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n`;
+    return `${head}Content-Length: ${body.length}\r\n\r\n${body}`;
+  }
+
   test("a release is carried out also when its client has gone", async () => {
     const released = Promise.withResolvers<string>();
     const release: TestService["service"]["release"] = (request, caller) => {
@@ -114,13 +148,28 @@ describe("on a socket", () => {
       return s.under.service.release(request, caller);
     };
     const other = await openOther({ service: withMethods(s.under.service, { release }) });
-    const body = JSON.stringify({ key: KEY });
-    const head = `POST /v1/attachments/release HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n`;
     const socket = connect(other.socket, () => {
-      socket.write(`${head}Content-Length: ${body.length}\r\n\r\n${body}`, () => socket.destroy());
+      socket.write(requestText("/v1/attachments/release", { key: KEY }), () => socket.destroy());
     });
     expect(await released.promise).toBe(KEY.containerId);
     await other.close();
+  });
+
+  test("an attachment whose client has gone before it was looked at gets nothing", async () => {
+    const acquired = jest.fn(s.under.service.acquire.bind(s.under.service));
+    const other = await openOther({ service: withMethods(s.under.service, { acquire: acquired }) });
+    const gone = new Promise<unknown>((resolve) =>
+      other.front.server.once("connection", (socket: Socket) => socket.once("close", resolve)),
+    );
+    const arrived = once(other.front.server, "request");
+    const socket = connect(other.socket, () => {
+      socket.write(requestText("/v1/attachments/acquire", { key: KEY }));
+      socket.destroy();
+    });
+    await Promise.all([arrived, gone]);
+    await settleTurns();
+    await other.close();
+    expect(acquired).not.toHaveBeenCalled();
   });
 
   test("a plugin's request is answered with a length, and the connection is closed", async () => {
@@ -232,6 +281,11 @@ describe("on a socket", () => {
     await expect(openStream("/v1/info")).rejects.toThrow("ENOENT");
   });
 
+  test("who is slow to send is cut off, and silence between two requests may be longer", () => {
+    const { requestTimeout, headersTimeout, keepAliveTimeout } = s.front.front.server;
+    expect([requestTimeout, headersTimeout, keepAliveTimeout]).toEqual([10_000, 10_000, 60_000]);
+  });
+
   test("closing finishes the calls under way", async () => {
     const gate = Promise.withResolvers<void>();
     const arrived = Promise.withResolvers<void>();
@@ -247,7 +301,8 @@ describe("on a socket", () => {
     await arrived.promise;
     const closed = slow.close();
     gate.resolve();
-    expect((await answer).status).toBe(200);
+    const { status, headers } = await answer;
+    expect([status, headers.connection]).toEqual([200, "close"]);
     await closed;
     idle.destroy();
   });
