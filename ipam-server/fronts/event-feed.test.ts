@@ -78,6 +78,50 @@ test("a reader that falls far behind loses nothing and costs a bounded backlog",
   stop.abort();
 });
 
+test("a page that is full is followed by the next, and the watch begins behind the last", async () => {
+  const log = new Log();
+  const stop = new AbortController();
+  log.append(1_000);
+  const feed = followEvents({ service: log, since: { revision: 0 }, signal: stop.signal });
+  expect(await take(feed, 1_000)).toEqual(upTo(1_000));
+  const later = take(feed, 1_001);
+  log.append(1);
+  expect(await later).toEqual([1_001]);
+  stop.abort();
+});
+
+test("a place in a log is asked for in that log, each time", async () => {
+  const log = new Log();
+  log.append(1);
+  const stop = new AbortController();
+  const asked: unknown[] = [];
+  const service = {
+    listEvents: (filter: { since?: number; limit?: number; logId?: string }) => {
+      asked.push(filter.logId);
+      return log.listEvents(filter);
+    },
+    watchEvents: (place: EventPlace, onEvent: (event: Event) => void) => {
+      asked.push(place.logId);
+      return log.watchEvents(place, onEvent);
+    },
+  };
+  const feed = followEvents({ service, since: { revision: 0, logId: "l1" }, signal: stop.signal });
+  const taken = take(feed, 2);
+  await new Promise(setImmediate);
+  log.append(1);
+  expect(await taken).toEqual([1, 2]);
+  expect(asked).toEqual(["l1", "l1"]);
+  stop.abort();
+});
+
+test("a feed that was ended before it began reads nothing", async () => {
+  const log = new Log();
+  log.append(1);
+  const feed = followEvents({ service: log, since: { revision: 0 }, signal: AbortSignal.abort() });
+  expect((await feed.next()).done).toBe(true);
+  expect(log.lists).toBe(0);
+});
+
 test("an abort while waiting ends the feed and its watch", async () => {
   const log = new Log();
   const stop = new AbortController();
