@@ -36,7 +36,7 @@ afterEach(() => directory.remove());
 
 function recorder(): Logger {
   const record = (level: string) => (fields: LogFields, message: string) => {
-    logged.push(`${level} ${message} ${fields["file"] ?? fields["path"] ?? ""}`);
+    logged.push(`${level} ${message} ${fields["file"] ?? fields["path"] ?? fields["releases"] ?? ""}`);
   };
   const [debug, info, warn, error] = ["debug", "info", "warn", "error"].map(record);
   if (!debug || !info || !warn || !error) throw new Error("no logger");
@@ -89,6 +89,7 @@ test("intents are carried out, then file and directory are gone", async () => {
     { key: key("c2"), acquiredBefore: "2026-01-31T12:00:01.000Z", upToSequence: REVISION },
   ]);
   expect(existsSync(dir)).toBe(false);
+  expect(logged).toEqual(["info replayed releases that plugins could not deliver 2"]);
 });
 
 test("no clock decides: an intent from after the clock was set back releases what was held when it was found", async () => {

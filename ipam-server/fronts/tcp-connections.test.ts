@@ -1,5 +1,5 @@
 import { EventEmitter } from "node:events";
-import type { Socket } from "node:net";
+import type { Server, Socket } from "node:net";
 import { connectionLimits, descriptorLimit, peerOf, TcpConnections } from "./tcp-connections.ts";
 
 class FakeSocket extends EventEmitter {
@@ -28,8 +28,8 @@ beforeEach(() => {
 });
 afterEach(() => jest.useRealTimers());
 
-function take(): FakeSocket {
-  const socket = new FakeSocket(++ports);
+function take(port = ++ports): FakeSocket {
+  const socket = new FakeSocket(port);
   connections.take(socket as unknown as Socket);
   return socket;
 }
@@ -69,6 +69,29 @@ test("nothing is left of those that are closed", () => {
   expect(jest.getTimerCount()).toBe(0);
   connections.know("127.0.0.1 1");
   expect(connections.count).toBe(0);
+});
+
+test.each([
+  ["that shows the token", true],
+  ["that does not", false],
+])(
+  "the late end of a connection does not count for the next from the same port, one %s",
+  (_name, isKnown) => {
+    const first = take(7);
+    const second = take(7);
+    if (isKnown) know(second);
+    first.destroy();
+    expect(connections.count).toBe(1);
+    second.destroy();
+    expect(connections.count).toBe(0);
+  },
+);
+
+test("who connects to a server that is watched is counted", () => {
+  const server = new EventEmitter();
+  connections.watch(server as unknown as Server);
+  server.emit("connection", new FakeSocket(1));
+  expect(connections.count).toBe(1);
 });
 
 test("the limit leaves descriptors to others", () => {

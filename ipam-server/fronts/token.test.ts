@@ -32,6 +32,11 @@ test.each([
   expect(tokenFrom("0123456789abcdef0123456789abcdef").accepts(header)).toBe(false);
 });
 
+test.each(["Bearer  ", "Bearer   "])("%j before the token, and space behind it, are allowed", (scheme) => {
+  const secret = "0123456789abcdef0123456789abcdef";
+  expect(tokenFrom(secret).accepts(`${scheme}${secret} `)).toBe(true);
+});
+
 test("the scheme may be written in any case", () => {
   expect(
     tokenFrom("0123456789abcdef0123456789abcdef").accepts("bearer 0123456789abcdef0123456789abcdef"),
@@ -53,6 +58,27 @@ test.each(["", "short", "two words that are long enough to be one"])(
     expect(() => openTokenFile(path)).toThrow("does not hold one word");
   },
 );
+
+test("a word of 32 characters is long enough, one of 31 is not", () => {
+  const path = directory.file("length");
+  writeFileSync(path, `${"x".repeat(32)}\n`, { mode: 0o600 });
+  expect(openTokenFile(path).accepts(`Bearer ${"x".repeat(32)}`)).toBe(true);
+  writeFileSync(path, `${"x".repeat(31)}\n`);
+  expect(() => openTokenFile(path)).toThrow("does not hold one word");
+});
+
+test("a token that could not be put in its place leaves nothing, and says why", () => {
+  const path = directory.file("race");
+  const temporary = `${path}.${process.pid}.tmp`;
+  writeFileSync(temporary, "of a process that was killed");
+  const refused = expect.objectContaining({
+    code: "io-failure",
+    cause: expect.objectContaining({ code: "EEXIST" }),
+  });
+  expect(() => openTokenFile(path)).toThrow(refused);
+  expect(existsSync(temporary)).toBe(false);
+  expect(openTokenFile(path).accepts(`Bearer ${readFileSync(path, "utf8").trim()}`)).toBe(true);
+});
 
 test("a directory that is not there is named", () => {
   const path = directory.file("absent/token");

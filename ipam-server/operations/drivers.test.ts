@@ -37,7 +37,8 @@ describe("a network's driver", () => {
     [{ options: { parent: "eth0" } }, "invalid-config", { rule: "option-unknown", option: "parent" }],
     [{ driver: "host", options: { a: "b" } }, "invalid-config", { rule: "option-unknown", known: [] }],
   ])("is refused: %j", async (request, code, details) => {
-    await expect(create(request)).rejects.toMatchObject({ code, details });
+    const [reason, hint] = [expect.any(String), expect.any(String)];
+    await expect(create(request)).rejects.toMatchObject({ code, details, reason, hint });
     expect(await s.f.service.listNetworks()).toEqual([]);
   });
 
