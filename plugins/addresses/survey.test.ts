@@ -1,10 +1,29 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type Address, parseAddress } from "../../lib/addr/address.ts";
 import type { JsonObject } from "../../lib/cni/json.ts";
 import { surveyNetwork } from "./survey.ts";
 
 const NETWORK = "survey-test";
+
+/** What is on the node's bridges, and which of them was looked at. */
+let mockOnBridge: { address: Address; seen: string }[] | Error;
+let mockLookedAt: string[];
+jest.mock("../../lib/host/netlink.ts", () => ({
+  HostNetlink: class {
+    close() {
+      mockLookedAt.push("closed");
+    }
+  },
+}));
+jest.mock("../../lib/host/bridge/survey.ts", () => ({
+  listAddressesOnBridge: (_route: unknown, name: string) => {
+    mockLookedAt.push(name);
+    if (mockOnBridge instanceof Error) throw mockOnBridge;
+    return mockOnBridge;
+  },
+}));
 
 let dataDir: string;
 let log: string[];
@@ -12,12 +31,14 @@ beforeEach(() => {
   dataDir = mkdtempSync(join(tmpdir(), "fairlead-survey-"));
   mkdirSync(join(dataDir, NETWORK));
   log = [];
+  mockOnBridge = [];
+  mockLookedAt = [];
 });
 afterEach(() => rmSync(dataDir, { recursive: true }));
 
 const leave = (address: string, text: string) => writeFileSync(join(dataDir, NETWORK, address), text);
 
-/** What is found of the ranges' addresses. Of a network with a bridge the kernel would be asked. */
+/** What is found of the ranges' addresses. */
 function found(subnets: readonly string[], keys: JsonObject = { type: "macvlan" }) {
   const rangeSets = subnets.map((subnet) => [{ subnet }]);
   const raw = { ...keys, ipam: { dataDir } };
@@ -60,9 +81,41 @@ test("addresses in none of the subnets are not the network's", () => {
 test.each<JsonObject>([{}, { type: "fairlead-macvlan" }, { type: "bridge", bridge: "no/interface" }])(
   "a network of %j has no bridge to look at",
   (keys) => {
+    mockOnBridge = [{ address: parseAddress("10.1.0.9"), seen: "neighbour" }];
     expect(found(["10.1.0.0/24"], keys)).toEqual([]);
+    expect([mockLookedAt, log]).toEqual([[], []]);
   },
 );
+
+test.each<[JsonObject, string]>([
+  [{ type: "bridge" }, "cni0"],
+  [{ type: "fairlead-bridge", bridge: "" }, "cni0"],
+  [{ type: "fairlead-bridge", bridge: "br1" }, "br1"],
+  [{ type: "another", Bridge: "br1" }, "br1"],
+  [{ type: 7, bridge: "br1" }, "br1"],
+])("of a network of %j the addresses on %s are told, whoever has them", (keys, bridge) => {
+  mockOnBridge = ["10.1.0.9", "10.2.0.9"].map((address) => ({
+    address: parseAddress(address),
+    seen: "neighbour",
+  }));
+  expect(found(["10.1.0.0/24"], keys)).toEqual([{ address: "10.1.0.9", seen: "neighbour" }]);
+  expect(mockLookedAt).toEqual([bridge, "closed"]);
+});
+
+test("whose an address is stays known where it is on the bridge, too", () => {
+  leave("10.1.0.2", "c1\r\neth0");
+  mockOnBridge = [{ address: parseAddress("10.1.0.2"), seen: "neighbour" }];
+  expect(found(["10.1.0.0/24"], { type: "bridge" })).toEqual([
+    { address: "10.1.0.2", containerId: "c1", ifname: "eth0", seen: seen("10.1.0.2") },
+  ]);
+});
+
+test("a bridge that cannot be looked at is not taken to be empty", () => {
+  leave("10.1.0.2", "c1\r\neth0");
+  mockOnBridge = new Error("kernel refused");
+  expect(() => found(["10.1.0.0/24"], { type: "bridge" })).toThrow("kernel refused");
+  expect(mockLookedAt).toEqual(["cni0", "closed"]);
+});
 
 test("as many are taken over as one request can tell of, and none more", () => {
   for (let at = 0; at < 2048; at += 1) leave(`10.1.${at >> 8}.${at & 255}`, `c${at}\r\neth0`);
