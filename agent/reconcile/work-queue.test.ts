@@ -156,6 +156,10 @@ test("what succeeded rests no more, though it had failed before", () =>
     hurry a two > begin a one+two
     done a      > a hurried
     want a one  > begin a one
+    fail a y    > a rests 100 ms
+    hurry a two > begin a one+two
+    want a more >
+    done a      > begin a more, a hurried
   `));
 
 test("an urgent wish during a piece of work is the next one, unless that fails: then everything waits", () =>
@@ -291,6 +295,13 @@ test("closing waits for what runs, begins nothing, and lets everybody go who wai
   `);
   expect(jest.getTimerCount()).toBe(0);
 });
+
+test("closing lets go who waits for a queue in which something rests, though nothing runs", () =>
+  play(`
+    failed a x > a rests 100 ms
+    idle?      >
+    close      > idle, closed
+  `));
 
 test("a key's problem is told until it succeeds or is forgotten", async () => {
   await play(`
