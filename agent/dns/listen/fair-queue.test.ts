@@ -45,6 +45,14 @@ test("the first few of each network are done at once, in each turn", () => {
   expect(done.at(-1)).toBe("again");
 });
 
+test("what was done at once in one turn says nothing of the next, though nobody had to wait", () => {
+  for (let turn = 0; turn < 3; turn++) {
+    for (let index = 0; index < 2; index++) submit("a", "x", { label: `${turn}` });
+    expect(done.slice(-2)).toEqual([`${turn}`, `${turn}`]);
+    nextTurn();
+  }
+});
+
 test("then networks take turns, and the askers of each", () => {
   for (const network of ["a", "b"]) for (let index = 0; index < 2; index++) submit(network, "first");
   done = [];
