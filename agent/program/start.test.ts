@@ -1,12 +1,19 @@
 import { existsSync } from "node:fs";
+import type { Socket } from "node:net";
 import { FairleadError } from "../../lib/errors.ts";
 import { type LogFields, silentLogger } from "../../lib/log.ts";
 import { AgentOfParts } from "../../test/support/agent-parts.ts";
-import { type TestService, withMethods } from "../../test/support/ipam/ipam-fronts.ts";
+import {
+  ListeningFront,
+  openHttpFront,
+  TEST_CALLER,
+  type TestService,
+  withMethods,
+} from "../../test/support/ipam/ipam-fronts.ts";
 import { settleTurns } from "../../test/support/turns.ts";
 import type { AgentContext, AgentPart } from "../base/part.ts";
 import { startAgent } from "../main.ts";
-import type { PartEntry } from "./start.ts";
+import { type PartEntry, startAgentOf } from "./start.ts";
 
 let parts: AgentOfParts;
 let directory: AgentOfParts["directory"];
@@ -79,6 +86,36 @@ test("an agent that is closed watches the service no more", async () => {
   expect(watches).toBe(1);
   await agent.close();
   expect(watches).toBe(0);
+});
+
+const closed = (socket: Socket): Promise<unknown> => new Promise((resolve) => socket.on("close", resolve));
+
+test("an agent without a service in its process follows the one that listens at its socket, and lets it go", async () => {
+  const left = Promise.withResolvers<void>();
+  const watchEvents: TestService["service"]["watchEvents"] = (since, onEvent) => {
+    const stop = under.service.watchEvents(since, onEvent);
+    return () => {
+      stop();
+      left.resolve();
+    };
+  };
+  const front = await ListeningFront.open(openHttpFront(withMethods(under.service, { watchEvents })));
+  const ends: Promise<unknown>[] = [];
+  front.front.app.server.on("connection", (socket) => void ends.push(closed(socket)));
+  const over = { ...config, serverSocket: front.socket };
+  const agent = await startAgentOf([entry("a")], { config: over, logger: silentLogger });
+  try {
+    await under.service.createNetwork({ name: "web" }, TEST_CALLER);
+    const { revision } = await under.service.info();
+    expect(await agent.sync()).toEqual({ revision, problems: [] });
+    expect((await agent.status()).service).toEqual({ connected: true, revision, reason: "" });
+  } finally {
+    await agent.close();
+  }
+  await left.promise;
+  // It keeps no connection open.
+  await Promise.all(ends);
+  await front.close();
 });
 
 test("a part that cannot go on ends the agent, with its reason", async () => {
@@ -216,6 +253,7 @@ describe("a sync", () => {
 describe("a status", () => {
   test("looks afresh, collects, and tells problems and figures; one that fails to look keeps none from it", async () => {
     let [looks, collected] = [0, 0];
+    const earliest = Date.now();
     const told: Partial<AgentPart> = {
       refresh: async () => void looks++,
       collect: async () => void collected++,
@@ -226,7 +264,12 @@ describe("a status", () => {
       entry("a", told),
       entry("b", { refresh: () => Promise.reject(new Error("no")) }),
     ]);
-    expect(await agent.status()).toMatchObject({
+    const latest = Date.now();
+    const status = await agent.status();
+    const startedAt = Date.parse(status.startedAt);
+    expect([startedAt >= earliest, startedAt <= latest]).toEqual([true, true]);
+    expect(status).toMatchObject({
+      nodeName: "n1",
       service: { connected: true, reason: "" },
       parts: [
         {
