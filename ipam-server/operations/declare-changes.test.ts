@@ -36,6 +36,24 @@ test("the time to cool is what was declared last, and what it was where none is 
   expect(await s.f.service.listLeases({ state: "cooling" })).toMatchObject([{ until: s.isoIn(20_000) }]);
 });
 
+test("a change that could not be committed is none, and may be said again", async () => {
+  await declare("a", [set("10.1.0.0/24")], { coolingSeconds: 10 });
+  const before = await network();
+  const changed = () => declare("b", [set("10.2.0.0/24")], { coolingSeconds: 20 });
+  s.f.store.failure = "full";
+  await expect(changed()).rejects.toMatchObject({ code: "unavailable" });
+  expect(await network()).toEqual(before);
+  s.f.store.failure = null;
+  s.f.clock.advance(1_000);
+  expect(await changed()).toEqual(["10.2.0.2"]);
+  expect((await network()).coolingSeconds).toBe(20);
+  // The log tells of one change, and of what it became.
+  expect(await s.f.service.listEvents({ kind: "network-changed" })).toMatchObject([
+    { networkName: "web", networkId: before.id, reason: expect.stringContaining("10.2.0.0/24") },
+  ]);
+  expect((await s.f.service.checkConsistency()).findings).toEqual([]);
+});
+
 test("said in other words it is no change, and needs no survey", async () => {
   await declare("a", [set("10.1.0.0/24"), set("10.2.0.0/24")]);
   const since = (await s.f.service.info()).revision;

@@ -101,6 +101,9 @@ describe("history", () => {
       "lease-bound node:n1",
       "lease-released uid:0",
     ]);
+    // Which network it was tell those of networks, whose names may be used again.
+    const { id } = await s.f.service.getNetwork({ name: "web" });
+    expect(events.map(({ networkId }) => networkId)).toEqual(["", id, "", ""]);
     expect(await s.f.service.listEvents({ since: 2, limit: 1 })).toMatchObject([
       { revision: 3, address: "10.1.0.2" },
     ]);

@@ -54,6 +54,25 @@ describe("groups", () => {
     expect(f.store.commits).toBe(1);
   });
 
+  test("of a request that fails halfway nothing is left, in memory, store or log", async () => {
+    const subnets = [{ subnet: "10.2.0.0/24" }, { subnet: "fd00:2::/126" }];
+    await f.service.createNetwork({ name: "dual", subnets }, ADMIN);
+    const { revision } = await f.service.info();
+    const ask = (containerId: string) =>
+      f.service.acquire({ key: { ...keyOf(containerId), networkName: "dual" } }, NODE1);
+    const results = await Promise.allSettled([..."abcdef"].map(ask));
+    const served = results.filter(({ status }) => status === "fulfilled").length;
+    expect(served).toBeLessThan(results.length);
+    expect(results.at(-1)).toMatchObject({ reason: { code: "pool-exhausted" } });
+    const late = await acquire("late");
+    expect(late).toEqual(["10.1.0.2"]);
+    expect(await bound()).toHaveLength(2 * served + 1);
+    const events = await f.service.listEvents({ since: revision });
+    expect(events.map((event) => event.revision)).toEqual(events.map((_, at) => revision + 1 + at));
+    expect(events).toHaveLength(2 * served + 1);
+    expect((await f.service.checkConsistency()).findings).toEqual([]);
+  });
+
   test("are told of, with their size and what became of them", async () => {
     await f.service.close();
     const groups: GroupFigures[] = [];
