@@ -107,6 +107,18 @@ test("a listener that comes late lists at once", async () => {
   expect(late.seen).toEqual(["reset 8", "event 9"]);
 });
 
+test("a service in whose log is nothing yet was reached all the same", async () => {
+  log.revision = 0;
+  feed.start();
+  await feed.reached(0);
+  const late = new Recorder();
+  feed.subscribe(late);
+  expect(late.seen).toEqual(["reset 0"]);
+  Object.assign(log, { logId: "two", revision: 0 });
+  expect(await feed.newest()).toBe(0);
+  expect(late.seen).toEqual(["reset 0", "reset 0"]);
+});
+
 test("who does not listen any more is told nothing", async () => {
   const gone = new Recorder();
   const leave = feed.subscribe(gone);
