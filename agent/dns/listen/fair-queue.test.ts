@@ -83,6 +83,17 @@ test("a slice of time at a time; the rest in later turns", () => {
   expect(done).toHaveLength(32);
 });
 
+test("a slice is over when all its time is, not later", () => {
+  queue = made({ ...LIMITS, atOnce: 0, perAsker: 5, sliceMs: 0.2 });
+  for (let index = 0; index < 5; index++) submit("a", "x");
+  const counts: number[] = [];
+  for (; turns.length > 0; counts.push(done.length)) {
+    nowMs = 0;
+    nextTurn();
+  }
+  expect(counts).toEqual([2, 4, 5]);
+});
+
 test("a full line takes no more, whatever others have", () => {
   for (let index = 0; index < 2; index++) submit("a", "first");
   expect([1, 2, 3, 4].map(() => submit("a", "loud"))).toEqual([true, true, true, false]);
