@@ -79,6 +79,7 @@ test("the delegate gets our environment and the very bytes of our stdin", () => 
     { path: "/b/host-local", env: { CNI_COMMAND: "ADD", CNI_PATH: "/a:/b", TRACEPARENT: "t" }, stdin: STDIN },
   ]);
   expect(programs[0]?.stdin).toBe(STDIN);
+  expect(Object.keys(programs[0]?.env ?? {})).not.toContain("UNSET");
 });
 
 test.each([
@@ -117,6 +118,11 @@ test("an answer that is no result is taken back", () => {
 test("a delegate that is killed is reported with its signal", () => {
   const { delegation } = setup([{ status: null, signal: "SIGKILL", stdout: bytes("") }]);
   expect(() => delegateCheck(delegation)).toThrow("signal SIGKILL");
+});
+
+test("a delegate that fails without an error of CNI's is reported with its exit status", () => {
+  const { delegation } = setup([ended(3, "oops")]);
+  expect(() => delegateCheck(delegation)).toThrow("exit status 3");
 });
 
 test("a plugin that is being installed is tried again, five times", () => {

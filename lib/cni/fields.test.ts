@@ -70,6 +70,9 @@ test("leniently, a wrong key is absent, the others are read, and each wrong one 
   ]);
   expect(readLeniently(BRIDGE, "no object", at)).toEqual(ABSENT);
   expect(readLeniently(BRIDGE, undefined, at)).toEqual(ABSENT);
+  for (const raw of ["four", [1, 2], null]) {
+    expect(readLeniently({ length: integer() }, raw, at)).toEqual({ length: 0 });
+  }
   expect(told).toHaveLength(2);
 });
 
@@ -129,6 +132,14 @@ test.each([
   expect(() => readFields(BRIDGE, raw as JsonObject)).toThrow(
     expect.objectContaining({ code: "invalid-config", message: expect.stringContaining(message) }),
   );
+});
+
+test.each([
+  [{ MTU: -1 }, "MTU"],
+  [{ inner: { a: -1 } }, "inner.a"],
+  [{ trunk: [{}, { minID: -1 }] }, "trunk[1].minID"],
+])("%j is wrong at %s", (raw, object) => {
+  expect(() => readFields(BRIDGE, raw)).toThrow(expect.objectContaining({ object }));
 });
 
 test("a number without an upper bound names none", () => {

@@ -5,6 +5,7 @@ import {
   EMPTY_RESULT,
   familyOf,
   formatResult,
+  hasDns,
   parseResult,
   type Result,
   requireRepresentable,
@@ -188,6 +189,15 @@ describe("parseResult", () => {
     });
     expect(() => parseResult({ ip6: { ip: "fd00::2/64", routes: 5 } }, "0.2.0", READING)).toThrow(refused);
   });
+});
+
+test("each member alone is something that a dns object says", () => {
+  expect(hasDns(EMPTY_DNS)).toBe(false);
+  for (const [name, value] of Object.entries(DNS)) {
+    const dns = { ...EMPTY_DNS, [name]: value };
+    expect(hasDns(dns)).toBe(true);
+    expect(formatResult({ ...EMPTY_RESULT, dns }, "1.1.0")["dns"]).toEqual({ [name]: value });
+  }
 });
 
 // ---- properties
