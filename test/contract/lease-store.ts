@@ -261,7 +261,10 @@ export function leaseStoreContract(
       await expect(revisions({ since: 4 })).rejects.toMatchObject({ code: "compacted" });
       expect(await revisions({ address: lease.address })).toEqual([2]);
       expect(await revisions({ address: lease.address, addressSpace: "other" })).toEqual([]);
+      expect(await revisions({ addressSpace: "other" })).toEqual([]);
       expect(await revisions({ containerId: "other" })).toEqual([3]);
+      expect(await revisions({ networkName: "other" })).toEqual([]);
+      expect(await revisions({ networkName: "web", kind: "lease-bound", limit: 1 })).toEqual([2]);
       expect(await revisions({ networkName: "web", kind: "network-created" })).toEqual([1]);
       expect(await revisions({ fromMs: 1_700_000_002_000 })).toEqual([2, 3]);
       expect(await revisions({ toMs: 1_700_000_002_000 })).toEqual([1, 2]);

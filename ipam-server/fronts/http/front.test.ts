@@ -291,6 +291,10 @@ describe("the OpenAPI document", () => {
       expect.stringContaining("operators"),
     ]);
     expect([gone.responses["204"].description, "content" in gone.responses["204"]]).toEqual(["Done", false]);
+    expect([made.responses["400"].description, made.responses["500"].description]).toEqual([
+      "invalid-config, decode-failure",
+      "internal",
+    ]);
     expect(named.parameters).toMatchObject([{ in: "path", name: "name", required: true }]);
     expect([Object.keys(named.responses).includes("403"), named.description]).toEqual([false, undefined]);
     const inQuery = operation("/v1/leases", "get").parameters.map((each: { in: string }) => each.in);

@@ -18,7 +18,7 @@ import { storeFailureOf } from "../../../lib/ipam/store.ts";
 import { leaseStoreContract } from "../../../test/contract/lease-store.ts";
 import { contentOf } from "../../../test/support/ipam/store-batches.ts";
 import { eventRecord, leaseRecord, networkRecord } from "../../../test/support/ipam/store-records.ts";
-import { MIGRATIONS } from "./schema.ts";
+import { APPLICATION_ID, MIGRATIONS } from "./schema.ts";
 import { openSqliteStore } from "./store.ts";
 
 function newDirectory(): string {
@@ -219,6 +219,24 @@ describe("openSqliteStore", () => {
       failure: "corrupt",
       message: expect.stringContaining("version 99"),
     });
+  });
+
+  test("of an older layout each step is taken whole or not at all, and told when it fails", () => {
+    const layouts = () => {
+      const database = new DatabaseSync(path);
+      try {
+        return database.prepare("PRAGMA user_version").get();
+      } finally {
+        database.close();
+      }
+    };
+    alter(`${MIGRATIONS[0]}; PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = 1`);
+    // What the third step would make is in its way.
+    alter("ALTER TABLE meta ADD COLUMN log_id TEXT");
+    expect(errorOf(open).message).toContain("migrate database to layout 3");
+    expect(layouts()).toEqual({ user_version: 2 });
+    alter("ALTER TABLE meta DROP COLUMN log_id");
+    expect(open().logId).toMatch(/^[0-9a-f]{32}$/);
   });
 
   test("refuses an empty database that another program has marked as its own", () => {
