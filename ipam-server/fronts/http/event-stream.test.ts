@@ -13,6 +13,12 @@ import { createHttpFront } from "./front.ts";
 
 const CALLER = { actor: "test", node: "n1" };
 
+/** All but intervals. */
+const NOT_FAKED = [
+  ...(["setImmediate", "nextTick", "queueMicrotask", "setTimeout", "clearTimeout"] as const),
+  ...(["performance", "Date"] as const),
+];
+
 let under: TestService;
 let front: ListeningFront | null;
 
@@ -52,17 +58,7 @@ async function readUntil(response: IncomingMessage, wanted: string): Promise<str
 }
 
 test("a stream in which nothing happens shows that it lives, every fifteen seconds", async () => {
-  jest.useFakeTimers({
-    doNotFake: [
-      "setImmediate",
-      "nextTick",
-      "queueMicrotask",
-      "setTimeout",
-      "clearTimeout",
-      "performance",
-      "Date",
-    ],
-  });
+  jest.useFakeTimers({ doNotFake: NOT_FAKED });
   const response = await openStream({});
   expect(response.headers).toMatchObject({ "cache-control": "no-store", connection: "close" });
   expect(await readUntil(response, "id: ")).toMatch(/^: events follow\n\n/);
@@ -107,7 +103,8 @@ test("a stream that cannot go on ends, and the log says why", async () => {
   expect(lines).toEqual([[{ err }, "event stream ended"]]);
 });
 
-test("a client that is slow is waited for, and gets everything", async () => {
+/** Answers with a log that is far larger than what a connection holds, and tells how many pages were asked for. */
+async function longLog() {
   await under.service.createNetwork({ name: "web" }, CALLER);
   const [template] = await under.service.listEvents({ since: 1 });
   const reason = "x".repeat(1_000);
@@ -119,10 +116,33 @@ test("a client that is slow is waited for, and gets everything", async () => {
     pages += 1;
     return events.slice(since, since + limit);
   };
-  const response = await openStream({ listEvents });
+  return { events, listEvents, pages: () => pages };
+}
+
+/** Until the stream waits for its client. */
+async function settleStream(): Promise<void> {
   for (let round = 0; round < 20; round += 1) await settleTurns();
+}
+
+test("a slow client that goes away leaves nothing behind", async () => {
+  jest.useFakeTimers({ doNotFake: NOT_FAKED });
+  const { listEvents, pages } = await longLog();
+  const timers = jest.getTimerCount();
+  const response = await openStream({ listEvents });
+  await settleStream();
+  expect([pages(), jest.getTimerCount()]).toEqual([2, timers + 1]);
+  response.destroy();
+  await front?.close();
+  await settleStream();
+  expect([pages(), jest.getTimerCount()]).toEqual([2, timers]);
+});
+
+test("a client that is slow is waited for, and gets everything", async () => {
+  const { events, listEvents, pages } = await longLog();
+  const response = await openStream({ listEvents });
+  await settleStream();
   // The question whether the place is there, and one page.
-  expect(pages).toBe(2);
+  expect(pages()).toBe(2);
   const text = await readUntil(response, `:${events.length}\n`);
   const ids = [...text.matchAll(/^id: [0-9a-f]{32}:(\d+)$/gm)].map(([, id]) => Number(id));
   expect(ids).toEqual(events.map(({ revision }) => revision));

@@ -66,8 +66,12 @@ describe("with a token", () => {
       return String(await once(known, "data"));
     };
     expect(await ask()).toMatch(/^HTTP\/1\.1 200 /);
+    const told: string[] = [];
     const strangers = [connect(port, "127.0.0.1"), connect(port, "127.0.0.1")];
-    await Promise.race(strangers.map((socket) => once(socket.resume(), "close")));
+    for (const socket of strangers) socket.on("data", (data) => told.push(String(data)));
+    await Promise.race(strangers.map((socket) => once(socket, "close")));
+    // That is: at once and without a word, not for being slow to ask.
+    expect(told).toEqual([]);
     expect(await ask()).toMatch(/^HTTP\/1\.1 200 /);
     for (const socket of [known, ...strangers]) socket.destroy();
     await front.close();
@@ -254,6 +258,12 @@ describe("on a socket", () => {
   test.each(["x", "-1", "1.5", "99999999999999999999"])("Last-Event-ID %s is refused", async (id) => {
     const { status, body } = await call({ url: "/v1/events/stream", headers: { "last-event-id": id } });
     expect([status, body.error.code, body.error.object]).toEqual([400, "invalid-config", "Last-Event-ID"]);
+  });
+
+  test("of a Last-Event-ID that is too long, the refusal repeats the beginning", async () => {
+    const headers = { "last-event-id": "x".repeat(1_000) };
+    const { body } = await call({ url: "/v1/events/stream", headers });
+    expect(body.error.reason).toMatch(/^"x{79} is not a place/);
   });
 
   test("an empty Last-Event-ID is none", async () => {
