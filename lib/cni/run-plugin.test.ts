@@ -1,6 +1,6 @@
 import { CONFIG, expectError, NETNS, run } from "../../test/support/plugins/plugin-call.ts";
 import { FairleadError } from "../errors.ts";
-import { MAX_JSON_BYTES } from "./json.ts";
+import { type JsonObject, MAX_JSON_BYTES } from "./json.ts";
 import { CNI_VERSIONS } from "./versions.ts";
 
 const encoder = new TextEncoder();
@@ -115,6 +115,22 @@ describe("verbs and versions", () => {
       dns: {},
     });
   });
+});
+
+test.each<[string, string | JsonObject, string]>([
+  ["that names it and is wrong elsewhere", { cniVersion: "0.4.0", name: "" }, "0.4.0"],
+  ["that names one which nobody knows", { cniVersion: "9.9.9", name: "n" }, "1.1.0"],
+  ["that names none", { name: "n" }, "0.1.0"],
+  ["that nobody can read", "{", "1.1.0"],
+])("an error is told in the version of a configuration %s", (_what, stdin, cniVersion) => {
+  const status = () => {
+    throw new Error("broken");
+  };
+  for (const verb of ["ADD", "STATUS"]) {
+    const done = run({ verb, stdin, handlers: { add: status, status } });
+    expect(done).toMatchObject({ status: 1 });
+    expect(done.answer()["cniVersion"]).toBe(cniVersion);
+  }
 });
 
 describe("DEL", () => {
