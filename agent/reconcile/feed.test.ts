@@ -172,6 +172,23 @@ test("a service that is away is waited for, and said to be", async () => {
   waiting.close();
 });
 
+test("a place that is lost after a service was away for long is found anew after the first pause", async () => {
+  jest.useFakeTimers();
+  log.failures = 3;
+  const retry = { firstMs: 1_000, mostMs: 60_000 };
+  const waiting = new ServiceFeed({ info: log.info, watch: log.watch, logger: silentLogger, retry });
+  waiting.start();
+  await jest.advanceTimersByTimeAsync(7_000);
+  expect(waiting.revision).toBe(7);
+  log.lose(9);
+  await jest.advanceTimersByTimeAsync(999);
+  expect(waiting.revision).toBe(7);
+  await jest.advanceTimersByTimeAsync(1);
+  expect(waiting.revision).toBe(9);
+  waiting.close();
+  jest.useRealTimers();
+});
+
 test("waiting for a revision ends when it has been handed over, not before", async () => {
   feed.start();
   let isReached = false;
@@ -241,6 +258,43 @@ test("after closing nothing is handed over", async () => {
   expect(log.stops).toBe(1);
   log.emit(8);
   expect(recorder.seen).toEqual(["reset 7"]);
+});
+
+test("a service that answers after closing is not watched, and is not asked again", async () => {
+  jest.useFakeTimers();
+  const answer = Promise.withResolvers<ServiceInfo>();
+  let asks = 0;
+  const info = (): Promise<ServiceInfo> => {
+    asks++;
+    return asks === 1 ? log.info() : answer.promise;
+  };
+  const late = new ServiceFeed({ info, watch: log.watch, logger: silentLogger, retry: RETRY });
+  late.start();
+  await late.reached(7);
+  log.lose(8);
+  await jest.advanceTimersByTimeAsync(RETRY.mostMs);
+  expect([asks, log.watches]).toEqual([2, 1]);
+  late.close();
+  answer.resolve(await log.info());
+  await jest.advanceTimersByTimeAsync(60_000);
+  expect([asks, log.watches, late.revision]).toEqual([2, 1, 7]);
+  jest.useRealTimers();
+});
+
+test("a watched service is not asked again after closing", async () => {
+  jest.useFakeTimers();
+  let asks = 0;
+  const info = (): Promise<ServiceInfo> => {
+    asks++;
+    return log.info();
+  };
+  const watching = new ServiceFeed({ info, watch: log.watch, logger: silentLogger, retry: RETRY });
+  watching.start();
+  await watching.reached(7);
+  watching.close();
+  await jest.advanceTimersByTimeAsync(60_000);
+  expect([asks, jest.getTimerCount()]).toEqual([1, 0]);
+  jest.useRealTimers();
 });
 
 test("closing while the service is asked ends the feed at once, not after the pause before another attempt", async () => {

@@ -170,6 +170,8 @@ describe("by the clock", () => {
     await jest.advanceTimersByTimeAsync(25_000);
     expect(at).toEqual([10_000, 20_000]);
     await timed.close();
+    // Nothing holds up the process's end.
+    expect(jest.getTimerCount()).toBe(0);
     await jest.advanceTimersByTimeAsync(25_000);
     expect(at).toHaveLength(2);
   });
