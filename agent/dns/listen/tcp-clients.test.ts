@@ -91,6 +91,21 @@ test("one that takes too much is closed, once, and counted as limited, also when
   expect([closed, limited, clients.count]).toEqual([["a"], 1, 1]);
 });
 
+test("who watches closes those that are overdue, again and again, until the end", async () => {
+  const gone = new Map(["a", "b"].map((name) => [name, Promise.withResolvers<void>()]));
+  const add = (name: string): void => clients.add({ address: name, close: () => gone.get(name)?.resolve() });
+  add("a");
+  now = 1_000;
+  const watching = clients.watch();
+  await gone.get("a")?.promise;
+  add("b");
+  now = 2_000;
+  await gone.get("b")?.promise;
+  expect(limited).toBe(2);
+  clients.close();
+  await watching;
+});
+
 test("closing closes everybody, for no limit", () => {
   connect("a");
   connect("b");
