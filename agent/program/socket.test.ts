@@ -149,6 +149,14 @@ describe("on the socket", () => {
     expect([await synced({}), await synced({ logId })]).toEqual([revision, revision]);
   });
 
+  test("one that is closed leaves no timer that would hold up the process's end", async () => {
+    const timers = (): number => process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length;
+    const before = timers();
+    const agent = await start([]);
+    await agent.close();
+    expect(timers()).toBe(before);
+  });
+
   test("closing finishes the request under way, and ends connections that wait for another", async () => {
     const gate = Promise.withResolvers<void>();
     const arrived = Promise.withResolvers<void>();
