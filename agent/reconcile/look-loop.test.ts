@@ -6,14 +6,17 @@ let changed: boolean;
 /** How long the looks that follow last, and what each says: whether another should follow soon. */
 let lastsMs: number;
 let answers: (boolean | Error)[];
+/** Why it cannot be told whether anything has changed. */
+let blindness: Error | null;
 let loop: LookLoop;
 
 beforeEach(() => {
   jest.useFakeTimers();
-  [looks, changed, lastsMs, answers] = [[], false, 0, []];
+  [looks, changed, lastsMs, answers, blindness] = [[], false, 0, [], null];
   const startedAt = performance.now();
   loop = new LookLoop({
     hasChanged: () => {
+      if (blindness !== null) throw blindness;
       const was = changed;
       changed = false;
       return was;
@@ -106,6 +109,23 @@ test("a look that fails is told, and followed as any other", async () => {
   expect(await within(300)).toEqual(["look at 250", "no kernel"]);
   changed = true;
   expect(await within(200)).toEqual(["look at 500"]);
+});
+
+test("a look that fails is no reason to look again with the next tick", async () => {
+  answers = [new Error("no kernel")];
+  expect(await within(10_000)).toEqual(["look at 250", "no kernel"]);
+});
+
+test("that it cannot be told whether anything has changed is told, and is no change", async () => {
+  await within(250);
+  blindness = new Error("no answer");
+  expect(await within(500)).toEqual(["no answer", "no answer"]);
+});
+
+test("who wants to know now waits for one look where nothing more follows", async () => {
+  const knownAfter = loop.now().then(() => looks.length);
+  await within(0);
+  expect(await knownAfter).toBe(1);
 });
 
 test("closing waits for the look that is under way, and leaves no timer", async () => {
