@@ -20,6 +20,7 @@ import { createMetrics } from "../metrics.ts";
 
 const s = useGrpcFront();
 const plain = credentials.createInsecure();
+const NOBODY = { actor: "", node: "" };
 
 async function failure(call: Promise<unknown>): Promise<FairleadError> {
   const thrown = await call.then(
@@ -148,6 +149,39 @@ const EVENT = {
   ...{ networkId: "", addressSpace: "", address: "", containerId: "", ifname: "", node: "", mac: "" },
   ...{ sequence: 0, reason: "" },
 };
+
+test("a client that is slow to watch is waited for, and gets everything", async () => {
+  const reason = "x".repeat(1_000);
+  const events = Array.from({ length: 3_000 }, (_, at) => ({ ...EVENT, revision: at + 1, reason }));
+  let pages = 0;
+  const listEvents: IpamService["listEvents"] = async ({ since = 0, limit = 1_000 }) => {
+    pages += 1;
+    return events.slice(since, since + limit);
+  };
+  const target = await s.open({ methods: { listEvents } });
+  const client = s.closing(new Client(target, plain));
+  const { path, requestSerialize, responseDeserialize } = IpamServiceService.watchEvents;
+  const stream = client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, { since: 0 });
+  stream.on("error", () => {});
+  const messages = (stream as AsyncIterable<{ event: { revision: number } }>)[Symbol.asyncIterator]();
+  const revisions = [(await messages.next()).value.event.revision];
+  for (let round = 0; round < 20; round += 1) await settleTurns();
+  expect(pages).toBe(1);
+  while (revisions.length < events.length) revisions.push((await messages.next()).value.event.revision);
+  expect(revisions).toEqual(events.map(({ revision }) => revision));
+  stream.cancel();
+});
+
+test("a gc of more attachments than a message has by default is taken", async () => {
+  const target = await s.open();
+  const client = s.closing(createGrpcClient({ target }));
+  const validAttachments = Array.from({ length: 60_000 }, (_, at) => ({
+    containerId: `${at}`.padStart(64, "0"),
+    ifname: "eth0",
+  }));
+  await s.service.createNetwork({ name: "web" }, NOBODY);
+  expect(await client.gc({ networkName: "web", validAttachments }, NOBODY)).toEqual({ released: [] });
+});
 
 test("a client that goes away ends its watch, and a list that nobody reads any more", async () => {
   const stopped = Promise.withResolvers<void>();
