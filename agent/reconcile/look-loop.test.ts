@@ -72,6 +72,16 @@ test("looking takes a twentieth of the time, whatever changes, and a long look m
   await within(1_000);
 });
 
+test("what changes while it looks or rests is seen with the first tick after that", async () => {
+  lastsMs = 60;
+  await within(300);
+  changed = true;
+  // It rests until 1450.
+  expect(await within(1_199)).toEqual([]);
+  expect(await within(1)).toEqual(["look at 1500"]);
+  await within(100);
+});
+
 test("the next round begins ten seconds after the last one began, however long that was", async () => {
   lastsMs = 50;
   expect(await within(10_249)).toEqual(["look at 250"]);
