@@ -88,3 +88,25 @@ test("a time limit is not a lost peer: nothing is sent again", () => {
   expect(failureOf(begin()).code).toBe("timeout");
   expect(count()).toBe(1);
 });
+
+test("what the last sending met is told whole", () => {
+  const met = {
+    code: "unavailable",
+    operation: "talk to",
+    object: "/run/ipam.sock",
+    reason: "it hung up",
+  } as const;
+  const cause = new Error("ECONNRESET");
+  const failure = new FairleadError({
+    ...met,
+    hint: "start it",
+    details: { errnoName: "ECONNRESET" },
+    cause,
+  });
+  const send = () => () => {
+    throw failure;
+  };
+  const finish = beginPatiently({ send, patienceMs: () => 0, log: () => {}, sleepMs: () => {} });
+  const details = { errnoName: "ECONNRESET", wasSent: true };
+  expect(failureOf(finish)).toMatchObject({ ...met, hint: "start it", details, cause });
+});
