@@ -98,6 +98,8 @@ describe("what is counted and logged", () => {
     const front = await s.open({ logger });
     for (const gone of [place, { since: 1, logId: "0".repeat(32) }])
       expect(await watchFrom(front, gone)).toBe(StatusCode.OUT_OF_RANGE);
+    // What could be the place of no log is a mistake, for which no list is made again.
+    expect(await watchFrom(front, { since: 1, logId: "no log" })).toBe(StatusCode.INVALID_ARGUMENT);
     expect(lines).toEqual([]);
     const target = await s.open({ logger, methods: { listEvents: fault } });
     expect(await watchFrom(target, { ...place, since: 1 })).toBe(StatusCode.INTERNAL);
