@@ -93,7 +93,8 @@ class Channel {
     call.on("error", () => {});
     const limit = new TimeLimit(this.#limitMs, () => call.cancel());
     try {
-      for await (const piece of inTime(call, limit)) yield answer.decode(piece) as readonly unknown[];
+      for await (const piece of limit.each(call as AsyncIterable<object>))
+        yield answer.decode(piece) as readonly unknown[];
     } catch (error) {
       throw this.#explain(limit.isExpired ? noAnswer(this.#limitMs) : error, OPERATIONS[name]);
     } finally {
@@ -148,16 +149,6 @@ class Channel {
 /** What a call that has a deadline fails with. */
 function noAnswer(limitMs: number): Partial<ServiceError> {
   return { code: status.DEADLINE_EXCEEDED, details: `no piece within ${limitMs} ms` };
-}
-
-/** The messages of a call, each waited for within the limit. */
-async function* inTime<Q>(call: ClientReadableStream<Q>, limit: TimeLimit): AsyncGenerator<Q> {
-  const messages = (call as AsyncIterable<Q>)[Symbol.asyncIterator]();
-  for (;;) {
-    const { done, value } = await limit.on(messages.next());
-    if (done === true) return;
-    yield value;
-  }
 }
 
 /** Makes a client. Connects with its first call, and again whenever the connection is gone. */

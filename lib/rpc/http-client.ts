@@ -70,26 +70,27 @@ class Connection {
   /** @throws StaleConnection when a kept connection turned out to be closed: every call may be repeated. */
   async #exchange(parts: RequestParts, name: OperationName): Promise<unknown> {
     const sent = this.#send(parts, {});
-    const limitMs = this.#options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
-    let expired = false;
-    const timer = setTimeout(() => {
-      expired = true;
-      sent.destroy();
-    }, limitMs);
+    const limit = this.#limitOf(sent);
     try {
-      const response = await this.#answerTo(sent, name);
-      const body = await readText(response);
-      if (isSuccess(response)) return body === "" ? undefined : parseJsonAnswer(body, this.target);
-      throw errorOf(body, this.target);
+      return await limit.on(this.#receive(sent, name));
     } catch (thrown) {
-      if (expired) throw this.#timeoutError(name, limitMs);
+      if (limit.isExpired) throw this.#timeoutError(name, limit.limitMs);
       const { code } = thrown as { code?: string };
       throw (code === "ECONNRESET" || code === "EPIPE") && sent.reusedSocket
         ? new StaleConnection("closed", { cause: thrown })
         : thrown;
-    } finally {
-      clearTimeout(timer);
     }
+  }
+
+  async #receive(sent: ClientRequest, name: OperationName): Promise<unknown> {
+    const response = await this.#answerTo(sent, name);
+    const body = await readText(response);
+    if (isSuccess(response)) return body === "" ? undefined : parseJsonAnswer(body, this.target);
+    throw errorOf(body, this.target);
+  }
+
+  #limitOf(sent: ClientRequest): TimeLimit {
+    return new TimeLimit(this.#options.timeoutMs ?? DEFAULT_TIMEOUT_MS, () => sent.destroy());
   }
 
   /**
@@ -99,7 +100,7 @@ class Connection {
   async *list(name: OperationName, request?: object): AsyncGenerator<readonly unknown[]> {
     const { list: field = "" }: OperationRow = OPERATIONS[name];
     const sent = this.#send(layOutRequest(OPERATIONS[name], request), { connection: "close" }, false);
-    const limit = new TimeLimit(this.#options.timeoutMs ?? DEFAULT_TIMEOUT_MS, () => sent.destroy());
+    const limit = this.#limitOf(sent);
     try {
       const response = await limit.on(this.#answerTo(sent, name));
       if (!isSuccess(response)) throw errorOf(await limit.on(readText(response)), this.target);
@@ -120,11 +121,8 @@ class Connection {
     limit: TimeLimit,
   ): AsyncGenerator<readonly unknown[]> {
     response.setEncoding("utf8");
-    const chunks = response[Symbol.asyncIterator]();
-    for (;;) {
-      const { done, value } = await limit.on(chunks.next());
-      if (done === true) break;
-      const items = reader.push(value as string);
+    for await (const chunk of limit.each(response as AsyncIterable<string>)) {
+      const items = reader.push(chunk);
       if (items.length > 0) yield items;
     }
     const rest = reader.end();

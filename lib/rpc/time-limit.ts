@@ -20,4 +20,14 @@ export class TimeLimit {
       clearTimeout(timer);
     }
   }
+
+  /** What comes, each item waited for within the limit. Ending it early does not end what it comes from. */
+  async *each<T>(items: AsyncIterable<T>): AsyncGenerator<T> {
+    const iterator = items[Symbol.asyncIterator]();
+    for (;;) {
+      const { done, value } = await this.on(iterator.next());
+      if (done === true) return;
+      yield value;
+    }
+  }
 }
