@@ -47,9 +47,11 @@ export class Upkeep {
     const missing = await this.#engine.read((state) =>
       PREDEFINED_NETWORKS.filter(({ name }) => state.network(name) === undefined),
     );
+    let avoid: readonly string[] | undefined;
     for (const network of missing) {
       try {
-        const wanted = { ...network, avoid: predefined.avoid() };
+        avoid ??= predefined.avoid();
+        const wanted = { ...network, avoid };
         await this.#engine.write("server", (tx) => createPredefined(tx, wanted, this.#settings));
         this.#logger.info({ network: network.name }, "predefined network made");
       } catch (err) {
