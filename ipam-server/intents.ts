@@ -95,13 +95,16 @@ export class IntentReplay {
     const { dir, logger } = this.#options;
     let total = 0;
     try {
+      let names: readonly string[] | null = null;
       for (let done = -1; done !== 0; total += done) {
-        const names = await ifPresent(readdir(dir));
-        if (names === null) break;
-        done = await this.#replayFiles(names);
+        names = await ifPresent(readdir(dir));
+        done = names === null ? 0 : await this.#replayFiles(names);
       }
-      await this.#removeAbandoned();
-      await removeIfEmpty(dir);
+      // As a rule there is no directory, and this is asked every second.
+      if (names !== null) {
+        await this.#removeAbandoned(names);
+        await removeIfEmpty(dir);
+      }
     } catch (err) {
       this.#complain(dir, err);
     }
@@ -109,9 +112,9 @@ export class IntentReplay {
     return total;
   }
 
-  async #removeAbandoned(): Promise<void> {
+  async #removeAbandoned(names: readonly string[]): Promise<void> {
     const { dir, now } = this.#options;
-    for (const name of (await ifPresent(readdir(dir))) ?? []) {
+    for (const name of names) {
       if (!name.startsWith(TEMPORARY_PREFIX)) continue;
       const file = join(dir, name);
       const writtenAt = await writtenAtMs(file);
