@@ -27,3 +27,13 @@ export function blank(tx: Transaction, network: NetworkState, address: Address):
     quarantine: null,
   };
 }
+
+/** Keeps an address that there is no record of out of use, until an administrator says otherwise. */
+export function quarantineUnknown(
+  tx: Transaction,
+  network: NetworkState,
+  { address, reason }: { readonly address: Address; readonly reason: string },
+): void {
+  const after = { ...blank(tx, network, address), state: "quarantined" as const, quarantine: reason };
+  tx.changeLease(network, { before: null, after }, { kind: "lease-quarantined", reason });
+}

@@ -28,7 +28,7 @@ import { checkInteger, checkName } from "../../lib/ipam/validate.ts";
 import type { NetworkState } from "../state/network-state.ts";
 import type { Transaction, Unversioned } from "../state/transaction.ts";
 import { stateAt } from "../state/views.ts";
-import { blank } from "./blank-lease.ts";
+import { quarantineUnknown } from "./blank-lease.ts";
 import { checkCooling, createDeclaredNetwork, DEFAULT_ADDRESS_SPACE, type Settings } from "./networks.ts";
 import { isHeld, makeRoom, takeStrays } from "./overlap.ts";
 
@@ -210,8 +210,7 @@ function keepFormerEdges(tx: Transaction, network: NetworkState, before: Network
     for (const address of edges.filter((edge) => network.poolForRequest(edge) !== null)) {
       if (network.slotAt(address) !== undefined) continue;
       const reason = `network or broadcast address of ${formatPrefix(subnet)}, which attachments of before still have`;
-      const lease = { ...blank(tx, network, address), state: "quarantined" as const, quarantine: reason };
-      tx.changeLease(network, { before: null, after: lease }, { kind: "lease-quarantined", reason });
+      quarantineUnknown(tx, network, { address, reason });
     }
   }
 }

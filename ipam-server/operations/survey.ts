@@ -10,7 +10,7 @@ import { type AttachmentKey, type Caller, MOST_FOUND, type SurveyedAddress } fro
 import { checkKey, checkText } from "../../lib/ipam/validate.ts";
 import type { NetworkState } from "../state/network-state.ts";
 import type { Transaction } from "../state/transaction.ts";
-import { blank } from "./blank-lease.ts";
+import { blank, quarantineUnknown } from "./blank-lease.ts";
 
 const OPERATION = "take over address";
 
@@ -105,9 +105,7 @@ function quarantineFound(
   network: NetworkState,
   { address, seen }: Pick<Holding, "address" | "seen">,
 ): void {
-  const reason = `in use before the network was declared: ${seen}`;
-  const lease = { ...blank(tx, network, address), state: "quarantined" as const, quarantine: reason };
-  tx.changeLease(network, { before: null, after: lease }, { kind: "lease-quarantined", reason });
+  quarantineUnknown(tx, network, { address, reason: `in use before the network was declared: ${seen}` });
 }
 
 function tooMany({ networkName }: NetworkState, count: number): FairleadError {
