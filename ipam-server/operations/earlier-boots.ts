@@ -15,14 +15,17 @@ export interface NodeBoot {
 /** Releases in one transaction, so that a large one does not hold others up. */
 const MOST_AT_ONCE = 512;
 
-/** Some attachments of the node's earlier boots; none: there are no more. Those without a boot ID are nobody's business here. */
-export function findOfEarlierBoots(state: State, { node, bootId }: NodeBoot): Attachment<NetworkState>[] {
+/** True for a lease of a boot of the node that is over. One without a boot ID is nobody's to judge. */
+export function isOfEarlierBoot(lease: LeaseRecord, { node, bootId }: NodeBoot): boolean {
+  return lease.node === node && lease.bootId !== "" && lease.bootId !== bootId;
+}
+
+/** Some attachments of the node's earlier boots; none: there are no more. */
+export function findOfEarlierBoots(state: State, boot: NodeBoot): Attachment<NetworkState>[] {
   const found: Attachment<NetworkState>[] = [];
   for (const network of state.networks()) {
     for (const attachment of network.attachments()) {
-      const isOver = attachment.leases.every(
-        (lease) => lease.node === node && lease.bootId !== "" && lease.bootId !== bootId,
-      );
+      const isOver = attachment.leases.every((lease) => isOfEarlierBoot(lease, boot));
       if (isOver) found.push(attachment);
       if (found.length === MOST_AT_ONCE) return found;
     }

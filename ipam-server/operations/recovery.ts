@@ -42,6 +42,7 @@ import { checkKey, checkNames, checkText } from "../../lib/ipam/validate.ts";
 import { attachmentKey, type NetworkState } from "../state/network-state.ts";
 import type { Transaction } from "../state/transaction.ts";
 import { declareNetwork } from "./declare.ts";
+import { isOfEarlierBoot } from "./earlier-boots.ts";
 import { createFoundNetwork, DEFAULT_ADDRESS_SPACE, type Settings } from "./networks.ts";
 import { releaseLease } from "./release.ts";
 import { quarantine } from "./reserve.ts";
@@ -219,18 +220,15 @@ class Recovery {
     this.#found.set(place, key);
     const before = network.slotAt(address)?.record ?? null;
     if (before !== null && isHeldBy(before, found.key)) {
-      if (!this.#isOfEarlierBoot(before)) return false;
+      // Of an earlier one it becomes a stay of its own: a runtime starts containers again after a boot, with their addresses.
+      const boot = { node: this.#facts.caller.node, bootId: this.#request.bootId };
+      if (!isOfEarlierBoot(before, boot)) return false;
     } else {
       if (before?.state === "bound") releaseLease(this.#tx, network, { lease: before, reason: NOT_FOUND });
       this.#releaseInPool(network, found, pool);
     }
     this.#grant(network, found, { address, pool });
     return true;
-  }
-
-  /** Then it is a stay of its own, with the address that the container had before: a runtime starts containers again after a boot. */
-  #isOfEarlierBoot({ node, bootId }: LeaseRecord): boolean {
-    return node === this.#facts.caller.node && bootId !== "" && bootId !== this.#request.bootId;
   }
 
   /** The attachment has another address of the pool than the store says. */
