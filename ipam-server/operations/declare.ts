@@ -12,7 +12,7 @@
  */
 
 import { formatAddress } from "../../lib/addr/address.ts";
-import { formatPrefix, type Prefix, prefixContains, prefixEquals } from "../../lib/addr/prefix.ts";
+import { formatPrefix, type Prefix, prefixContains } from "../../lib/addr/prefix.ts";
 import { type AddressRange, formatRange, rangeContains, rangesOverlap } from "../../lib/addr/range.ts";
 import { FairleadError } from "../../lib/errors.ts";
 import type { NetworkDeclaration } from "../../lib/ipam/api.ts";
@@ -20,6 +20,7 @@ import type { NetworkRecord, PoolRecord } from "../../lib/ipam/store.ts";
 import {
   checkDisjointPools,
   describePool,
+  hasSubnet,
   poolsOfRangeSets,
   unusableOf,
   withheldOf,
@@ -200,11 +201,9 @@ function applyChange(tx: Transaction, network: NetworkState, after: Unversioned<
  * length and take these for what they were, so nobody gets them until an administrator says that no such container is left.
  */
 function keepFormerEdges(tx: Transaction, network: NetworkState, before: NetworkRecord): void {
-  const isIn = ({ pools }: NetworkRecord, wanted: Prefix) =>
-    pools.some(({ subnets }) => subnets.some(({ subnet }) => prefixEquals(subnet, wanted)));
   const former = before.pools
     .flatMap(({ subnets }) => subnets.map(({ subnet }) => subnet))
-    .filter((subnet) => !isIn(network.record, subnet) && hasAttachmentIn(network, subnet));
+    .filter((subnet) => !hasSubnet(network.record.pools, subnet) && hasAttachmentIn(network, subnet));
   for (const subnet of former) {
     const edges = unusableOf(subnet).map(({ first }) => first);
     for (const address of edges.filter((edge) => network.poolForRequest(edge) !== null)) {

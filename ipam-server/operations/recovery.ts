@@ -22,7 +22,6 @@ import {
   type Prefix,
   parseInterfaceAddress,
   prefixContains,
-  prefixEquals,
   prefixOf,
 } from "../../lib/addr/prefix.ts";
 import { FairleadError } from "../../lib/errors.ts";
@@ -38,6 +37,7 @@ import type {
   SubnetSpec,
 } from "../../lib/ipam/api.ts";
 import type { LeaseRecord } from "../../lib/ipam/store.ts";
+import { hasSubnet } from "../../lib/ipam/subnet.ts";
 import { checkKey, checkNames, checkText } from "../../lib/ipam/validate.ts";
 import { attachmentKey, type NetworkState } from "../state/network-state.ts";
 import type { Transaction } from "../state/transaction.ts";
@@ -193,9 +193,7 @@ class Recovery {
   #isKnown(subnet: Prefix): boolean {
     return this.#tx.state
       .networksOf(DEFAULT_ADDRESS_SPACE)
-      .some(({ record }) =>
-        record.pools.some(({ subnets }) => subnets.some((other) => prefixEquals(other.subnet, subnet))),
-      );
+      .some(({ record }) => hasSubnet(record.pools, subnet));
   }
 
   /** Addresses of the subnet that attachments were found with. One that cannot be read is judged when it is its turn. */

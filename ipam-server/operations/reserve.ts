@@ -1,7 +1,6 @@
 /** Reservations and quarantine: addresses that an administrator keeps out of the ordinary order. */
 
 import { type Address, formatAddress, parseAddress } from "../../lib/addr/address.ts";
-import { prefixContains } from "../../lib/addr/prefix.ts";
 import { FairleadError } from "../../lib/errors.ts";
 import type { Lease, QuarantineRequest, ReservationRequest } from "../../lib/ipam/api.ts";
 import { addressInUse, notGrantable } from "../../lib/ipam/refusal.ts";
@@ -133,11 +132,7 @@ interface Sought {
 
 function networkHolding(state: State, { operation, address, addressSpace }: Sought): NetworkState {
   const space = addressSpace ?? DEFAULT_ADDRESS_SPACE;
-  const holding = state
-    .networksOf(space)
-    .filter(({ record }) =>
-      record.pools.some((pool) => pool.subnets.some(({ subnet }) => prefixContains(subnet, address))),
-    );
+  const holding = state.networksOf(space).filter((network) => network.subnetOf(address) !== null);
   const found = ownerAmong(holding, address);
   if (found !== undefined) return found;
   throw new FairleadError({

@@ -302,3 +302,8 @@ export function describePool(pool: PoolRecord): string {
 export function subnetRanges(pools: readonly PoolRecord[]): AddressRange[] {
   return pools.flatMap((pool) => pool.subnets.map(({ subnet }) => rangeOfPrefix(subnet)));
 }
+
+/** Whether one of the pools has this very subnet. */
+export function hasSubnet(pools: readonly PoolRecord[], wanted: Prefix): boolean {
+  return pools.some(({ subnets }) => subnets.some(({ subnet }) => prefixEquals(subnet, wanted)));
+}
