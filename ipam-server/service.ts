@@ -215,9 +215,7 @@ class Service implements RunningService {
   }
 
   listNetworks(): Promise<readonly Network[]> {
-    return this.#engine.read((state) =>
-      [...state.networks()].map(viewNetwork).sort((a, b) => (a.name < b.name ? -1 : 1)),
-    );
+    return this.#engine.read((state) => state.networksByName().map(viewNetwork));
   }
 
   getNetwork({ name }: NetworkRef): Promise<Network> {

@@ -15,10 +15,11 @@ export function isNarrow({ address, containerId }: LeaseFilter): boolean {
 
 /** What a narrow filter lets through, by network name and address: O(networks). */
 export function findLeases(state: State, filter: LeaseFilter, nowMs: number): Lease[] {
-  const networks = [...networksOf(state, filter)].sort((a, b) => (a.networkName < b.networkName ? -1 : 1));
-  return networks.flatMap((network) =>
-    recordsOf(network, filter).flatMap((record) => leaseOf(network, record, { filter, nowMs }) ?? []),
-  );
+  return state
+    .networksByName(filter.networkName)
+    .flatMap((network) =>
+      recordsOf(network, filter).flatMap((record) => leaseOf(network, record, { filter, nowMs }) ?? []),
+    );
 }
 
 /** Every lease of a snapshot that the filter lets through, by network name and address; undefined for one that it does not. */
@@ -37,12 +38,6 @@ interface Asked {
 function leaseOf(network: NetworkState, record: LeaseRecord, { filter, nowMs }: Asked): Lease | undefined {
   const state = stateAt(record, nowMs);
   return state !== null && matches(record, state, filter) ? viewLease(network, record, state) : undefined;
-}
-
-function networksOf(state: State, { networkName }: LeaseFilter): Iterable<NetworkState> {
-  if (networkName === undefined) return state.networks();
-  const network = state.network(networkName);
-  return network === undefined ? [] : [network];
 }
 
 /** By address. */

@@ -15,8 +15,6 @@ import { attachmentKey, type LeaseWatcher, type NetworkState } from "./network-s
 import type { State } from "./state.ts";
 
 export class Snapshot {
-  /** Of the newest event that it knows. */
-  readonly revision: number;
   /** When it was begun; addresses that have cooled down by then are free. */
   readonly nowMs: number;
   /** By name. */
@@ -24,13 +22,8 @@ export class Snapshot {
 
   /** @param networkName of the one network that is wanted; absent: all. */
   constructor(state: State, nowMs: number, networkName?: string) {
-    this.revision = state.revision;
     this.nowMs = nowMs;
-    const networks = [...state.networks()].filter(
-      (network) => networkName === undefined || network.networkName === networkName,
-    );
-    networks.sort((a, b) => (a.networkName < b.networkName ? -1 : 1));
-    this.networks = networks.map((network) => new NetworkSnapshot(network));
+    this.networks = state.networksByName(networkName).map((network) => new NetworkSnapshot(network));
   }
 
   /** Lets go of what was kept. Idempotent. */

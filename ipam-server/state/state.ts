@@ -31,6 +31,14 @@ export class State {
     return this.#byName.values();
   }
 
+  /** By name: all, or the one of this name where there is one. */
+  networksByName(only?: string): NetworkState[] {
+    if (only === undefined)
+      return [...this.#byName.values()].sort((a, b) => (a.networkName < b.networkName ? -1 : 1));
+    const network = this.#byName.get(only);
+    return network === undefined ? [] : [network];
+  }
+
   get networkCount(): number {
     return this.#byName.size;
   }
