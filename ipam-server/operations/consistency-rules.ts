@@ -6,7 +6,7 @@ import type { Finding, LeaseState } from "../../lib/ipam/api.ts";
 import type { Pool } from "../../lib/ipam/pool.ts";
 import type { LeaseRecord, NetworkRecord } from "../../lib/ipam/store.ts";
 import { attachmentKey, type NetworkState } from "../state/network-state.ts";
-import { type NetworkSnapshot, Snapshot } from "../state/snapshot.ts";
+import type { NetworkSnapshot, Snapshot } from "../state/snapshot.ts";
 import type { State } from "../state/state.ts";
 import { stateAt } from "../state/views.ts";
 import { clashBetween } from "./clash.ts";
@@ -25,20 +25,13 @@ export function beginRules(state: State, nowMs: number): Rules {
   const noted = new Map([...state.networks()].map((network) => [network, noteOf(network, nowMs)]));
   return {
     *walk({ networks }) {
-      for (const each of networks)
-        yield* new NetworkWalk(each, nowMs).run(noted.get(each.network) ?? noteOf(each.network, nowMs));
+      for (const each of networks) {
+        const note = noted.get(each.network);
+        if (note !== undefined) yield* new NetworkWalk(each, nowMs).run(note);
+      }
       yield* atOnce;
     },
   };
-}
-
-/** The same in one go. */
-export function checkRules(state: State, nowMs: number): Finding[] {
-  const rules = beginRules(state, nowMs);
-  const snapshot = new Snapshot(state, nowMs);
-  const findings = [...rules.walk(snapshot)].flatMap((finding) => finding ?? []);
-  snapshot.close();
-  return findings;
 }
 
 /** The index by container holds as many as the networks hold. */
