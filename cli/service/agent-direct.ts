@@ -4,10 +4,10 @@
  * Every command that changes a network or an attachment ends with this one question, whose answer states its length; loading the
  * runtime's HTTP client for it would take longer than the attachment.
  */
-import { FairleadError } from "../../lib/errors.ts";
 import { AGENT_PATHS, SYNC_LIMIT_MS, type SyncAnswer } from "../../lib/rpc/agent-api.ts";
 import type { CliAgent } from "../base/service.ts";
 import { askJson } from "../base/unix-http.ts";
+import { unreachable } from "./unreachable.ts";
 
 /** The agent ends a wait by itself; this is for one that is stuck. */
 const LIMIT_MS = SYNC_LIMIT_MS + 5_000;
@@ -20,23 +20,12 @@ export function directAgent(socket: string, onSlow: (what: string) => void): Cli
       try {
         return askJson({ method: "POST", target: AGENT_PATHS.sync }, asking) as SyncAnswer;
       } catch (thrown) {
-        throw unreachable(thrown, socket);
+        throw unreachable(thrown, {
+          operation: "sync this node",
+          socket,
+          program: "`fairlead agent` or `fairlead dev`",
+        });
       }
     },
   };
-}
-
-/** Nobody listens: says what to start. Everything else passes unchanged. */
-function unreachable(thrown: unknown, socket: string): unknown {
-  const isUnreachable =
-    thrown instanceof FairleadError && thrown.code === "unavailable" && thrown.operation === "connect to";
-  if (!isUnreachable) return thrown;
-  return new FairleadError({
-    code: "unavailable",
-    operation: "sync this node",
-    object: socket,
-    reason: thrown.reason,
-    hint: "start it with `fairlead agent` or `fairlead dev`",
-    cause: thrown,
-  });
 }

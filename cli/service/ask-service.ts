@@ -2,7 +2,6 @@
  * One question to the service that waits for its answer in place, by plain system calls: where a container is attached, which is a plugin's work,
  * and done as a plugin does it.
  */
-import { FairleadError } from "../../lib/errors.ts";
 import {
   type AnswerOf,
   answerFrom,
@@ -12,6 +11,7 @@ import {
   type RequestOf,
 } from "../../lib/ipam/operations.ts";
 import { askJson } from "../base/unix-http.ts";
+import { unreachable } from "./unreachable.ts";
 
 const SERVICE_LIMIT_MS = 30_000;
 
@@ -44,30 +44,4 @@ export function askService<N extends OperationName>(
       program: "`fairlead server` or `fairlead dev`",
     });
   }
-}
-
-interface Asked {
-  readonly operation: string;
-  readonly socket: string;
-  /** What would have to run. */
-  readonly program: string;
-}
-
-/** Nobody listens: says what was asked for and what to start. Everything else passes unchanged. */
-function unreachable(thrown: unknown, { operation, socket, program }: Asked): unknown {
-  if (
-    !(thrown instanceof FairleadError) ||
-    thrown.code !== "unavailable" ||
-    thrown.operation !== "connect to"
-  ) {
-    return thrown;
-  }
-  return new FairleadError({
-    code: "unavailable",
-    operation,
-    object: socket,
-    reason: thrown.reason,
-    hint: `start it with ${program}`,
-    cause: thrown,
-  });
 }
