@@ -15,22 +15,17 @@ import { findLink } from "../../lib/host/links.ts";
 import { HostNetlink } from "../../lib/host/netlink.ts";
 import { aliasOf, hostIfnameOf } from "../attachment-names.ts";
 import { AttachmentLocks } from "../attachment-order.ts";
-import { pluginIo } from "../io.ts";
 import type { PluginMain } from "../resident/invocation.ts";
-import { linesOf } from "./lines.ts";
+import { answerLines } from "./lines.ts";
+import { failureOf } from "./run-plugin.ts";
 
 const MOST_BYTES = 256 * 1024 * 1024;
-const encoder = new TextEncoder();
 
 /** @param menders by plugin. Returns the exit status: everything was tried. */
 export function mendFromStdin(menders: ReadonlyMap<string, PluginMain>): number {
-  const io = pluginIo();
-  for (const line of linesOf(io.readStdin(MOST_BYTES))) {
-    const answer = answerOf(() =>
-      mendInOrder(menders, decodeJson(line, NETWORK_CONFIGURATION) as JsonObject),
-    );
-    io.writeStdout(encoder.encode(`${JSON.stringify(answer)}\n`));
-  }
+  answerLines(MOST_BYTES, (line) =>
+    answerOf(() => mendInOrder(menders, decodeJson(line, NETWORK_CONFIGURATION) as JsonObject)),
+  );
   return 0;
 }
 
@@ -81,19 +76,10 @@ function hasLink(key: AttachmentKey): boolean {
 function mendOne(menders: ReadonlyMap<string, PluginMain>, { plugin, env, config }: JsonObject): string {
   const mender = menders.get(String(plugin));
   if (mender === undefined || !isObject(env)) return `${plugin} cannot be asked to mend anything`;
-  const stdin = encoder.encode(JSON.stringify(config));
   const texts = Object.fromEntries(Object.entries(env).map(([name, value]) => [name, String(value)]));
-  const answers: Uint8Array[] = [];
-  const exitCode = mender({
-    env: texts,
-    readStdin: () => stdin,
-    writeStdout: (bytes) => void answers.push(bytes),
-    writeStderr: () => {},
-    // Nothing is done inside of the container, and the runtime's path to it may lead nowhere from here.
-    identifyNetns: () => "other",
-  });
-  const [answer] = answers;
-  return exitCode === 0 || answer === undefined ? "" : problemOf(answer);
+  // Nothing is done inside of the container, and the runtime's path to it may lead nowhere from here.
+  const [answer] = failureOf(mender, { env: texts, config, netns: "other" }) ?? [];
+  return answer === undefined ? "" : problemOf(answer);
 }
 
 function problemOf(stdout: Uint8Array): string {

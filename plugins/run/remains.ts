@@ -16,14 +16,13 @@ import {
 import { attachmentLockOffsetOfHash, openAttachmentLocks } from "../../lib/host/locks/attachments.ts";
 import { HostNetlink } from "../../lib/host/netlink.ts";
 import { AttachmentLocks } from "../attachment-order.ts";
-import { pluginIo } from "../io.ts";
 import { livingNamespaceOf } from "../other-managers.ts";
 import { PUBLISHING_SOCKET, unpublishIfGone } from "../published-ports.ts";
 import type { PluginMain } from "../resident/invocation.ts";
-import { linesOf } from "./lines.ts";
+import { answerLines } from "./lines.ts";
+import { failureOf } from "./run-plugin.ts";
 
 const MOST_BYTES = 16 * 1024 * 1024;
-const encoder = new TextEncoder();
 
 interface RemainsAnswer {
   /**
@@ -39,11 +38,9 @@ interface RemainsAnswer {
 
 /** @param deleters plugins whose DEL takes an ADD of theirs back. Returns the exit status: everything was tried. */
 export function takeRemainsFromStdin(deleters: ReadonlyMap<string, PluginMain>): number {
-  const io = pluginIo();
-  for (const line of linesOf(io.readStdin(MOST_BYTES))) {
-    const request = decodeJson(line, NETWORK_CONFIGURATION) as JsonObject;
-    io.writeStdout(encoder.encode(`${JSON.stringify(answerTo(request, deleters))}\n`));
-  }
+  answerLines(MOST_BYTES, (line) =>
+    answerTo(decodeJson(line, NETWORK_CONFIGURATION) as JsonObject, deleters),
+  );
   return 0;
 }
 
@@ -111,15 +108,12 @@ function takeAddBack(add: UnfinishedAdd, { records, deleters }: Unfinished): Rem
 
 /** Runs the plugin's DEL, which takes the word back, too. The namespace at the path of then may be another container's by now. */
 function problemOf(del: PluginMain, { env, config }: UnfinishedAdd): string {
-  const answers: Uint8Array[] = [];
-  const exitCode = del({
+  const failure = failureOf(del, {
     env: { ...env, CNI_COMMAND: "DEL", CNI_NETNS: "" },
-    readStdin: () => encoder.encode(JSON.stringify(config)),
-    writeStdout: (bytes) => void answers.push(bytes),
-    writeStderr: () => {},
-    identifyNetns: () => "absent",
+    config,
+    netns: "absent",
   });
-  return exitCode === 0 ? "" : answers.map((bytes) => new TextDecoder().decode(bytes)).join(" ");
+  return (failure ?? []).map((bytes) => new TextDecoder().decode(bytes)).join(" ");
 }
 
 function takePorts(key: AttachmentKey, records: string): RemainsAnswer {
