@@ -72,7 +72,7 @@ interface Unfinished {
 }
 
 /** The lock is found by the file's name: what its ADD did not live to write tells no key. */
-function takeUnfinished(name: string, { records, deleters }: Unfinished): RemainsAnswer {
+function takeUnfinished(name: string, unfinished: Unfinished): RemainsAnswer {
   const locks = openAttachmentLocks();
   try {
     if (!locks.tryLock(attachmentLockOffsetOfHash(name)))
@@ -82,7 +82,7 @@ function takeUnfinished(name: string, { records, deleters }: Unfinished): Remain
       removeWord(name);
       return { outcome: "over", attachment: name, reason: "nothing was begun" };
     }
-    return takeAddBack(add, { records, deleters });
+    return takeAddBack(add, unfinished);
   } finally {
     locks.close();
   }
@@ -90,13 +90,13 @@ function takeUnfinished(name: string, { records, deleters }: Unfinished): Remain
 
 function takeAddBack(add: UnfinishedAdd, { records, deleters }: Unfinished): RemainsAnswer {
   const attachment = textOf(add.key);
-  const kept = (reason: string): RemainsAnswer => ({ outcome: "kept", attachment, reason });
   if (add.hostNetns !== ownNetns())
     return { outcome: "foreign", attachment, reason: "it is of another network namespace" };
-  const netns = livingNamespaceOf(add.key, records);
-  if (netns !== null) return kept(`somebody has a record of it, whose namespace ${netns} is there`);
+  const kept = keptIfRecorded(add.key, records);
+  if (kept !== null) return kept;
   const del = deleters.get(add.plugin);
-  if (del === undefined) return kept(`${add.plugin} cannot be asked to take it back`);
+  if (del === undefined)
+    return { outcome: "kept", attachment, reason: `${add.plugin} cannot be asked to take it back` };
   const problem = problemOf(del, add);
   if (problem !== "") return { outcome: "failed", attachment, reason: problem };
   return {
@@ -104,6 +104,14 @@ function takeAddBack(add: UnfinishedAdd, { records, deleters }: Unfinished): Rem
     attachment,
     reason: "its ADD was killed: it left word, and no call for it runs",
   };
+}
+
+/** Null: nobody has a record of it whose namespace is there. @param records directory of the runtimes' records */
+function keptIfRecorded(key: AttachmentKey, records: string): RemainsAnswer | null {
+  const netns = livingNamespaceOf(key, records);
+  if (netns === null) return null;
+  const reason = `somebody has a record of it, whose namespace ${netns} is there`;
+  return { outcome: "kept", attachment: textOf(key), reason };
 }
 
 /** Runs the plugin's DEL, which takes the word back, too. The namespace at the path of then may be another container's by now. */
@@ -123,13 +131,8 @@ function takePorts(key: AttachmentKey, records: string): RemainsAnswer {
   try {
     if (locks.tryHold(key) === null)
       return { outcome: "busy", attachment, reason: "a call for it is under way" };
-    const netns = livingNamespaceOf(key, records);
-    if (netns !== null)
-      return {
-        outcome: "kept",
-        attachment,
-        reason: `somebody has a record of it, whose namespace ${netns} is there`,
-      };
+    const kept = keptIfRecorded(key, records);
+    if (kept !== null) return kept;
     const link = unpublishIfGone(key, host);
     if (link === null) return { outcome: "kept", attachment, reason: "its link may be there" };
     const reason = `its link ${link} is gone, the service has no lease of it, and no namespace of it is recorded`;
