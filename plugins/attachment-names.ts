@@ -8,6 +8,7 @@ export {
   aliasPrefixOf,
   hostIfnameOf,
   keyOfAlias,
+  nameText,
   seedOf,
 } from "../lib/host/attachment/alias.ts";
 

@@ -1,7 +1,10 @@
 /** Whether the service says that an attachment is bound here, with the addresses that its runtime remembers. */
+import { nameText } from "../../lib/host/attachment/alias.ts";
 import type { Endpoint } from "../../lib/ipam/api.ts";
 import type { NodeService } from "../base/part.ts";
 import type { DesiredAttachment } from "./desired.ts";
+
+export { nameText as keyText } from "../../lib/host/attachment/alias.ts";
 
 /** Up to so many containers are asked about one by one; more of them, and everything is listed. */
 const FEW = 16;
@@ -14,9 +17,9 @@ export async function boundHere(
 ): Promise<ReadonlySet<DesiredAttachment>> {
   const leased = attachments.filter(({ isLeased }) => isLeased);
   const endpoints = await endpointsOf(service, new Set(leased.map(({ key }) => key.containerId)));
-  const byKey = new Map(endpoints.map((endpoint) => [keyText(endpoint), endpoint]));
+  const byKey = new Map(endpoints.map((endpoint) => [nameText(endpoint), endpoint]));
   return new Set(
-    attachments.filter((one) => !one.isLeased || isBound(one, node, byKey.get(keyText(one.key)))),
+    attachments.filter((one) => !one.isLeased || isBound(one, node, byKey.get(nameText(one.key)))),
   );
 }
 
@@ -35,8 +38,4 @@ function isBound({ addresses }: DesiredAttachment, node: string, endpoint: Endpo
   if (endpoint?.node !== node) return false;
   const held = new Set(endpoint.addresses.map(({ address }) => address.split("/")[0]));
   return addresses.every((address) => held.has(address));
-}
-
-export function keyText(key: DesiredAttachment["key"]): string {
-  return `${key.networkName}/${key.containerId}/${key.ifname}`;
 }

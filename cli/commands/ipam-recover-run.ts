@@ -1,5 +1,6 @@
 /** What `fairlead ipam recover` does: looks around on this node, and tells the service what is attached. */
 
+import { nameText } from "../../lib/host/attachment/alias.ts";
 import type { AttachmentKey, FoundAttachment, RecoverAnswer } from "../../lib/ipam/api.ts";
 import { bootId } from "../../lib/linux/processes/machine.ts";
 import { openHostNetlinkSocket } from "../../lib/linux/sockets/host-netlink.ts";
@@ -7,7 +8,7 @@ import { NETLINK_ROUTE } from "../../lib/linux/sockets/netlink-socket.ts";
 import { NetlinkConnection } from "../../lib/netlink/connection.ts";
 import type { Io } from "../base/io.ts";
 import { CLI_CALLER, type CliService } from "../base/service.ts";
-import { type FoundPlaces, findAttached, textOf } from "../node/found.ts";
+import { type FoundPlaces, findAttached } from "../node/found.ts";
 import { NOTHING_RETURNED, type Returned, releaseReturned } from "../node/returned-leases.ts";
 import { formatJson } from "../output/json.ts";
 import { withService } from "../service/with-service.ts";
@@ -47,8 +48,8 @@ async function releaseGone(
   lookAgain: () => readonly FoundAttachment[],
 ): Promise<void> {
   if (bound.length === 0) return;
-  const there = new Set(lookAgain().map(({ key }) => textOf(key)));
-  for (const { key } of bound) if (!there.has(textOf(key))) await service.release({ key }, CLI_CALLER);
+  const there = new Set(lookAgain().map(({ key }) => nameText(key)));
+  for (const { key } of bound) if (!there.has(nameText(key))) await service.release({ key }, CLI_CALLER);
 }
 
 function describe({ networks, bound, quarantined, released, inDoubt, problems }: Outcome): string {

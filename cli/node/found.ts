@@ -5,6 +5,7 @@
 import { formatPrefix } from "../../lib/addr/prefix.ts";
 import { isObject, type Json, type JsonObject } from "../../lib/cni/json.ts";
 import { listAddresses } from "../../lib/host/addressing/addresses.ts";
+import { nameText } from "../../lib/host/attachment/alias.ts";
 import { type AttachedLink, listAttached } from "../../lib/host/attachment/attached.ts";
 import { findLink } from "../../lib/host/links.ts";
 import type { FoundAddress, FoundAttachment, FoundNetwork } from "../../lib/ipam/api.ts";
@@ -35,29 +36,18 @@ export interface FoundPlaces {
 export function findAttached(connection: NetlinkConnection, places: FoundPlaces): Found {
   const links = listAttached(connection).filter(({ addresses }) => addresses.length > 0);
   const cached = new ResultCache(places.cacheDirectory).list();
-  const namesOf = new Map(cached.map((entry) => [textOf(entry), cachedNames(entry)]));
+  const namesOf = new Map(cached.map((entry) => [nameText(entry), cachedNames(entry)]));
   const known = links.flatMap(({ key, addresses, mac }): FoundAttachment[] => {
-    const names = key === null ? [] : (namesOf.get(textOf(key)) ?? []);
+    const names = key === null ? [] : (namesOf.get(nameText(key)) ?? []);
     return key === null ? [] : [{ key, addresses, mac, ...(names.length > 0 && { names }) }];
   });
-  const keys = new Set(known.map(({ key }) => textOf(key)));
-  const others = cached.filter((entry) => !keys.has(textOf(entry))).flatMap(attachmentWithoutLink);
+  const keys = new Set(known.map(({ key }) => nameText(key)));
+  const others = cached.filter((entry) => !keys.has(nameText(entry))).flatMap(attachmentWithoutLink);
   return {
     networks: findNetworks(connection, places.confDirectory),
     attachments: [...known, ...others],
     addresses: links.filter(({ key }) => key === null).flatMap(addressesOfUnknown),
   };
-}
-
-interface Key {
-  readonly networkName: string;
-  readonly containerId: string;
-  readonly ifname: string;
-}
-
-/** No part can hold a slash. */
-export function textOf({ networkName, containerId, ifname }: Key): string {
-  return `${networkName}/${containerId}/${ifname}`;
 }
 
 function addressesOfUnknown({ hostIfname, addresses }: AttachedLink): FoundAddress[] {

@@ -3,6 +3,7 @@
  *
  * It must never be wrong in one direction: who is there keeps its address. So whatever cannot be told counts as there.
  */
+import { nameText } from "../../lib/host/attachment/alias.ts";
 import { listAttached } from "../../lib/host/attachment/attached.ts";
 import { bridgeAliasOf } from "../../lib/host/bridge/identity.ts";
 import { listLinksOfKind } from "../../lib/host/links.ts";
@@ -11,7 +12,7 @@ import { rulesOf } from "../../lib/ipam/network-options.ts";
 import type { NetlinkConnection } from "../../lib/netlink/connection.ts";
 import { type CachedAttachment, ResultCache } from "../../lib/runtime/cache.ts";
 import { loadConflists } from "../../lib/runtime/conflist-directory.ts";
-import { isNetnsThere, textOf } from "./found.ts";
+import { isNetnsThere } from "./found.ts";
 
 /** What becomes of a lease: there, with what shows it; gone, likewise; or nothing that could be seen. */
 export interface Verdict {
@@ -43,11 +44,11 @@ export class Holders {
   constructor(connection: NetlinkConnection, { cacheDirectory, confDirectory }: HolderPlaces) {
     const links = listAttached(connection);
     this.#links = new Map(
-      links.flatMap(({ key, hostIfname }) => (key === null ? [] : [[textOf(key), hostIfname]])),
+      links.flatMap(({ key, hostIfname }) => (key === null ? [] : [[nameText(key), hostIfname]])),
     );
     this.#hasHashes = links.some(({ key }) => key === null);
     const entries = new ResultCache(cacheDirectory).list();
-    this.#cached = new Map(entries.map((entry) => [textOf(entry), entry]));
+    this.#cached = new Map(entries.map((entry) => [nameText(entry), entry]));
     this.#bridges = new Set(listLinksOfKind(connection, "bridge").map(({ alias }) => alias));
     const { networks } = loadConflists(confDirectory);
     this.#plugins = new Map(networks.map(({ conflist: { name, plugins } }) => [name, plugins[0]?.type]));
@@ -58,7 +59,7 @@ export class Holders {
    * @param network of the lease; null where the service does not say
    */
   judge(lease: Lease, network: Network | null): Verdict {
-    const key = textOf(lease);
+    const key = nameText(lease);
     const link = this.#links.get(key);
     if (link !== undefined) return { holder: "there", evidence: `link ${link}` };
     const entry = this.#cached.get(key) ?? null;

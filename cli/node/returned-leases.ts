@@ -7,11 +7,12 @@
  */
 
 import { FairleadError } from "../../lib/errors.ts";
+import { nameText } from "../../lib/host/attachment/alias.ts";
 import type { AttachmentKey, Lease } from "../../lib/ipam/api.ts";
 import { SyscallError } from "../../lib/linux/calls/errno.ts";
 import type { NetlinkConnection } from "../../lib/netlink/connection.ts";
 import { CLI_CALLER, type CliService } from "../base/service.ts";
-import { type Found, textOf } from "./found.ts";
+import type { Found } from "./found.ts";
 import { HeldAttachments } from "./held-attachments.ts";
 import { type HolderPlaces, Holders, type Verdict } from "./holders.ts";
 
@@ -51,9 +52,9 @@ export async function releaseReturned(
   found: Found,
   surroundings: Surroundings,
 ): Promise<Returned> {
-  const reported = new Set(found.attachments.map(({ key }) => textOf(key)));
+  const reported = new Set(found.attachments.map(({ key }) => nameText(key)));
   const bound = await service.listLeases({ state: "bound" });
-  const attachments = byAttachment(bound.filter((lease) => !reported.has(textOf(lease))));
+  const attachments = byAttachment(bound.filter((lease) => !reported.has(nameText(lease))));
   if (attachments.length === 0) return NOTHING_RETURNED;
   const held = openLocksIfPossible();
   if (held instanceof SyscallError)
@@ -90,8 +91,8 @@ function openLocksIfPossible(): HeldAttachments | SyscallError {
 function byAttachment(leases: readonly Lease[]): Leases[] {
   const groups = new Map<string, [Lease, ...Lease[]]>();
   for (const lease of leases) {
-    const group = groups.get(textOf(lease));
-    if (group === undefined) groups.set(textOf(lease), [lease]);
+    const group = groups.get(nameText(lease));
+    if (group === undefined) groups.set(nameText(lease), [lease]);
     else group.push(lease);
   }
   return [...groups.values()];
@@ -142,7 +143,7 @@ class Release {
       if (released.length > 0) this.#released.push({ key, addresses: released, evidence });
     } catch (thrown) {
       if (!(thrown instanceof FairleadError) || MAY_PASS.includes(thrown.code)) throw thrown;
-      this.#problems.push(`${textOf(key)}: ${thrown.message}`);
+      this.#problems.push(`${nameText(key)}: ${thrown.message}`);
     }
   }
 

@@ -15,6 +15,7 @@ import {
 } from "../../lib/host/attachment/unfinished-adds.ts";
 import { attachmentLockOffsetOfHash, openAttachmentLocks } from "../../lib/host/locks/attachments.ts";
 import { HostNetlink } from "../../lib/host/netlink.ts";
+import { nameText } from "../attachment-names.ts";
 import { AttachmentLocks } from "../attachment-order.ts";
 import { livingNamespaceOf } from "../other-managers.ts";
 import { PUBLISHING_SOCKET, unpublishIfGone } from "../published-ports.ts";
@@ -61,10 +62,6 @@ function keyIn(value: unknown): AttachmentKey {
   return { networkName: String(networkName), containerId: String(containerId), ifname: String(ifname) };
 }
 
-function textOf({ networkName, containerId, ifname }: AttachmentKey): string {
-  return `${networkName}/${containerId}/${ifname}`;
-}
-
 interface Unfinished {
   /** Directory of the runtimes' records. */
   readonly records: string;
@@ -89,7 +86,7 @@ function takeUnfinished(name: string, unfinished: Unfinished): RemainsAnswer {
 }
 
 function takeAddBack(add: UnfinishedAdd, { records, deleters }: Unfinished): RemainsAnswer {
-  const attachment = textOf(add.key);
+  const attachment = nameText(add.key);
   if (add.hostNetns !== ownNetns())
     return { outcome: "foreign", attachment, reason: "it is of another network namespace" };
   const kept = keptIfRecorded(add.key, records);
@@ -111,7 +108,7 @@ function keptIfRecorded(key: AttachmentKey, records: string): RemainsAnswer | nu
   const netns = livingNamespaceOf(key, records);
   if (netns === null) return null;
   const reason = `somebody has a record of it, whose namespace ${netns} is there`;
-  return { outcome: "kept", attachment: textOf(key), reason };
+  return { outcome: "kept", attachment: nameText(key), reason };
 }
 
 /** Runs the plugin's DEL, which takes the word back, too. The namespace at the path of then may be another container's by now. */
@@ -125,7 +122,7 @@ function problemOf(del: PluginMain, { env, config }: UnfinishedAdd): string {
 }
 
 function takePorts(key: AttachmentKey, records: string): RemainsAnswer {
-  const attachment = textOf(key);
+  const attachment = nameText(key);
   const locks = new AttachmentLocks();
   const host = new HostNetlink(PUBLISHING_SOCKET);
   try {

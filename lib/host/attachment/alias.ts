@@ -19,6 +19,11 @@ const ALIAS_BYTES = 255;
 const ALIAS_PREFIX = "fairlead:";
 const HASH_DIGITS = 16;
 
+/** The key as people read it, `NETWORK/CONTAINER/IFNAME`. No part can hold a slash. */
+export function nameText({ networkName, containerId, ifname }: AttachmentName): string {
+  return `${networkName}/${containerId}/${ifname}`;
+}
+
 /** The key as one text that no other key has, for hashes. */
 export function seedOf({ networkName, containerId, ifname }: AttachmentName): string {
   return JSON.stringify([networkName, containerId, ifname]);
@@ -40,11 +45,11 @@ export function aliasPrefixOf(networkName: string): string {
 }
 
 /**
- * The key in full, as the alias of the host link: `fairlead:NETWORK/CONTAINER/IFNAME`. No part can hold a slash. A key
- * that is too long for an alias becomes `fairlead:NETWORK/#HASH`, or less of the network's name.
+ * The key in full, as the alias of the host link: `fairlead:NETWORK/CONTAINER/IFNAME`. A key that is too long for an
+ * alias becomes `fairlead:NETWORK/#HASH`, or less of the network's name.
  */
 export function aliasOf(key: AttachmentName): string {
-  const full = `${aliasPrefixOf(key.networkName)}${key.containerId}/${key.ifname}`;
+  const full = `${ALIAS_PREFIX}${nameText(key)}`;
   if (new TextEncoder().encode(full).length <= ALIAS_BYTES) return full;
   const hashed = `#${hashHex(seedOf(key), HASH_DIGITS)}`;
   return `${aliasPrefixOf(key.networkName).slice(0, ALIAS_BYTES - hashed.length)}${hashed}`;

@@ -14,6 +14,7 @@ import type { HostNetlink } from "../../../lib/host/netlink.ts";
 import { ensureMtuOfOwn } from "../../../lib/host/network/verbs.ts";
 import { setBridgePort, setLink } from "../../../lib/netlink/route/link.ts";
 import { UndoStack } from "../../../lib/undo.ts";
+import { nameText } from "../../attachment-names.ts";
 import { unpublish } from "../../published-ports.ts";
 import { attachPort, whileBridgeIsKept } from "./attach.ts";
 import { type BridgePlan, planAddresses, planBridge } from "./plan.ts";
@@ -67,7 +68,7 @@ function requireOwnPort({ hostIfname, alias, key }: BridgePlan, host: HostNetlin
   throw new FairleadError({
     code: "not-found",
     operation: "mend attachment",
-    object: `${key.networkName}/${key.containerId}/${key.ifname}`,
+    object: nameText(key),
     reason: `its link ${hostIfname} is gone`,
     hint: "restart the container, or disconnect it from the network and connect it again",
   });
