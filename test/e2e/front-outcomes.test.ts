@@ -3,15 +3,13 @@
  * hears then, and that nothing is done twice.
  */
 import { spawnSync } from "node:child_process";
-import { closeSync, constants, mkdtempSync, openSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { closeSync, constants, openSync } from "node:fs";
 import { join } from "node:path";
 import { START_LIMIT_MS } from "../../lib/resident/conversation.ts";
 import { LONGEST_ANSWER_BYTES } from "../../lib/resident/frames.ts";
-import { requireFairlead } from "../support/lab/lab-plugins.ts";
-import { requireTools, waitUntil } from "../support/lab/lab-process.ts";
-import { ANSWER, BY_WORKER, FrontCaller, type Outcome, UNKNOWN_VERB } from "../support/plugins/front-call.ts";
-import { answerOf, ScriptedWorker, type Step, TAKE } from "../support/plugins/scripted-worker.ts";
+import { waitUntil } from "../support/lab/lab-process.ts";
+import { ANSWER, BY_WORKER, type Outcome, UNKNOWN_VERB, useFront } from "../support/plugins/front-call.ts";
+import { answerOf, type Step, TAKE } from "../support/plugins/scripted-worker.ts";
 
 jest.setTimeout(120_000);
 
@@ -20,21 +18,7 @@ const MARGIN_MS = 400;
 /** Longer than a client waits for a worker that begins. */
 const TOO_LATE_MS = START_LIMIT_MS + MARGIN_MS;
 
-let directory: string;
-let worker: ScriptedWorker;
-let caller: FrontCaller;
-
-beforeAll(async () => {
-  requireFairlead();
-  requireTools("strace");
-  directory = mkdtempSync(join(tmpdir(), "front-"));
-  caller = new FrontCaller(directory);
-  worker = await ScriptedWorker.listen(join(directory, "plugin-worker.sock"));
-});
-afterAll(async () => {
-  await worker.close();
-  rmSync(directory, { recursive: true });
-});
+const s = useFront();
 
 describe("a worker that began", () => {
   const lost = {
@@ -51,24 +35,24 @@ describe("a worker that began", () => {
       [TAKE, { send: answerOf({ stdout: Buffer.alloc(LONGEST_ANSWER_BYTES - 11) }).subarray(0, 5_000) }],
     ],
   ])("%s: an ADD is not done twice, everything else is", async (_, script) => {
-    worker.follow(...script);
-    const { status, stdout } = await caller.call({ verb: "ADD" });
-    const hint = `try again; DEL removes what is there; the worker listened on ${directory}/plugin-worker.sock`;
+    s.worker.follow(...script);
+    const { status, stdout } = await s.caller.call({ verb: "ADD" });
+    const hint = `try again; DEL removes what is there; the worker listened on ${s.directory}/plugin-worker.sock`;
     expect([status, JSON.parse(stdout)]).toEqual([1, { cniVersion: "0.3.1", ...lost, details: hint }]);
-    expect(await caller.call({})).toMatchObject(UNKNOWN_VERB);
-    expect(worker.requests).toHaveLength(2);
+    expect(await s.caller.call({})).toMatchObject(UNKNOWN_VERB);
+    expect(s.worker.requests).toHaveLength(2);
   });
 
   test("the error is in the newest version when the configuration names none that we know", async () => {
-    worker.follow(TAKE, "end");
-    const { stdout } = await caller.call({ verb: "ADD", stdin: caller.config({ cniVersion: "9.9.9" }) });
+    s.worker.follow(TAKE, "end");
+    const { stdout } = await s.caller.call({ verb: "ADD", stdin: s.caller.config({ cniVersion: "9.9.9" }) });
     expect(JSON.parse(stdout)).toMatchObject({ cniVersion: "1.1.0", code: 11 });
   });
 
   test("and does not end in time: nobody does it twice", async () => {
-    worker.follow(TAKE);
-    const stdin = caller.config({}, { timeoutSeconds: 1 });
-    const outcomes = await Promise.all(["ADD", "DEL", 'F"O'].map((verb) => caller.call({ verb, stdin })));
+    s.worker.follow(TAKE);
+    const stdin = s.caller.config({}, { timeoutSeconds: 1 });
+    const outcomes = await Promise.all(["ADD", "DEL", 'F"O'].map((verb) => s.caller.call({ verb, stdin })));
     for (const { status, stdout } of outcomes) {
       expect([status, JSON.parse(stdout)]).toMatchObject([
         1,
@@ -81,7 +65,7 @@ describe("a worker that began", () => {
 
 describe("a worker that is late", () => {
   /** The plugin's own DEL says so when it meets this. */
-  const nameless = (): string => caller.config({ name: "" });
+  const nameless = (): string => s.caller.config({ name: "" });
   const BY_PLUGIN = { status: 1, stdout: expect.stringContaining("missing network name") };
   /** The client is held up between giving up and telling so. */
   const holdUp = (): string[] => {
@@ -90,19 +74,21 @@ describe("a worker that is late", () => {
   };
 
   test("finds that its word is refused, and does not begin", async () => {
-    worker.follow({ waitMs: TOO_LATE_MS }, TAKE, TAKE);
-    expect(await caller.call({ verb: "DEL", stdin: nameless() })).toMatchObject(BY_PLUGIN);
-    expect(await waitUntil(async () => worker.errors.includes("EPIPE"), 30_000)).toBe(true);
+    s.worker.follow({ waitMs: TOO_LATE_MS }, TAKE, TAKE);
+    expect(await s.caller.call({ verb: "DEL", stdin: nameless() })).toMatchObject(BY_PLUGIN);
+    expect(await waitUntil(async () => s.worker.errors.includes("EPIPE"), 30_000)).toBe(true);
   });
 
   test("counts when its answer came in the last moment", async () => {
-    worker.follow({ waitMs: TOO_LATE_MS }, ...ANSWER);
-    expect(await caller.call({ verb: "DEL", stdin: nameless(), wrapper: holdUp() })).toEqual(BY_WORKER);
+    s.worker.follow({ waitMs: TOO_LATE_MS }, ...ANSWER);
+    expect(await s.caller.call({ verb: "DEL", stdin: nameless(), wrapper: holdUp() })).toEqual(BY_WORKER);
   });
 
   test("is waited for when only its word came, and then the plugin may run", async () => {
-    worker.follow({ waitMs: TOO_LATE_MS }, TAKE, { waitMs: MARGIN_MS * 3 }, "end");
-    expect(await caller.call({ verb: "DEL", stdin: nameless(), wrapper: holdUp() })).toMatchObject(BY_PLUGIN);
+    s.worker.follow({ waitMs: TOO_LATE_MS }, TAKE, { waitMs: MARGIN_MS * 3 }, "end");
+    expect(await s.caller.call({ verb: "DEL", stdin: nameless(), wrapper: holdUp() })).toMatchObject(
+      BY_PLUGIN,
+    );
   });
 });
 
@@ -110,22 +96,22 @@ describe("a result that nobody takes", () => {
   const HANG_UP_MS = 300;
   const unread = async (verb: string, exitCode = 0): Promise<Outcome> => {
     const answer = { send: answerOf({ exitCode, stdout: "{}", stderr: "log " }) };
-    worker.follow(TAKE, answer, { waitMs: HANG_UP_MS }, "end");
-    const fifo = join(directory, `unread-${verb}-${exitCode}`);
+    s.worker.follow(TAKE, answer, { waitMs: HANG_UP_MS }, "end");
+    const fifo = join(s.directory, `unread-${verb}-${exitCode}`);
     spawnSync("mkfifo", [fifo]);
     const reading = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK);
     const stdout = openSync(fifo, "w");
     closeSync(reading);
-    const outcome = await caller.call({ verb, stdin: caller.config({ name: "" }), stdout });
+    const outcome = await s.caller.call({ verb, stdin: s.caller.config({ name: "" }), stdout });
     closeSync(stdout);
     return outcome;
   };
 
   test("an ADD ends when the worker, which was told, has taken the attachment back", async () => {
     const { status, stderr } = await unread("ADD");
-    expect(worker.hangUps).toBe(1);
+    expect(s.worker.hangUps).toBe(1);
     expect([status, stderr]).toEqual([1, "log fairlead-static: write stdout: nobody takes the result\n"]);
-    expect(worker.receipts).toBe(0);
+    expect(s.worker.receipts).toBe(0);
   });
 
   test.each([
@@ -135,10 +121,10 @@ describe("a result that nobody takes", () => {
   ])(
     "of %s with exit status %i that is passed on there are %i receipts",
     async (verb, exitCode, receipts) => {
-      worker.follow(TAKE, { send: answerOf({ exitCode, stdout: "{}" }) }, { waitMs: MARGIN_MS }, "end");
-      expect(await caller.call({ verb })).toMatchObject({ status: exitCode, stdout: "{}" });
-      await worker.idle();
-      expect(worker.receipts).toBe(receipts);
+      s.worker.follow(TAKE, { send: answerOf({ exitCode, stdout: "{}" }) }, { waitMs: MARGIN_MS }, "end");
+      expect(await s.caller.call({ verb })).toMatchObject({ status: exitCode, stdout: "{}" });
+      await s.worker.idle();
+      expect(s.worker.receipts).toBe(receipts);
     },
   );
 

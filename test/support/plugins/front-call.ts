@@ -1,8 +1,11 @@
 /** The packaged executable, called as a runtime calls a plugin. */
 import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { FAIRLEAD_DIRECTORY } from "../lab/lab-plugins.ts";
-import { answerOf, type Step, TAKE } from "./scripted-worker.ts";
+import { FAIRLEAD_DIRECTORY, requireFairlead } from "../lab/lab-plugins.ts";
+import { requireTools } from "../lab/lab-process.ts";
+import { answerOf, ScriptedWorker, type Step, TAKE } from "./scripted-worker.ts";
 
 export interface Call {
   readonly plugin?: string;
@@ -25,7 +28,7 @@ export interface Outcome {
 export const ATTACHMENT = { CNI_CONTAINERID: "c1", CNI_NETNS: "/nonexistent", CNI_IFNAME: "eth0" };
 
 /** Calls of the executable, whose front finds a worker beside the service's socket in `directory`. */
-export class FrontCaller {
+class FrontCaller {
   readonly #directory: string;
 
   constructor(directory: string) {
@@ -74,6 +77,31 @@ async function feed(stream: NodeJS.WritableStream | null, bytes: Buffer, isSlow:
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   stream?.end(bytes.subarray(middle));
+}
+
+interface FrontScene {
+  readonly directory: string;
+  /** Listens in `directory`. */
+  readonly worker: ScriptedWorker;
+  /** Its calls find `worker`. */
+  readonly caller: FrontCaller;
+}
+
+/** Registers the hooks; to be called once at the top of a test file. What it returns is filled before the first test. */
+export function useFront(): FrontScene {
+  const scene = {} as { -readonly [Key in keyof FrontScene]: FrontScene[Key] };
+  beforeAll(async () => {
+    requireFairlead();
+    requireTools("strace");
+    scene.directory = mkdtempSync(join(tmpdir(), "front-"));
+    scene.caller = new FrontCaller(scene.directory);
+    scene.worker = await ScriptedWorker.listen(join(scene.directory, "plugin-worker.sock"));
+  });
+  afterAll(async () => {
+    await scene.worker.close();
+    rmSync(scene.directory, { recursive: true });
+  });
+  return scene;
 }
 
 export const UNKNOWN_VERB = { status: 1, stdout: expect.stringContaining("unknown CNI_COMMAND: FOO") };
