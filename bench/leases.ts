@@ -10,11 +10,10 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { environmentFacts } from "./harness/environment.ts";
+import { type EnvironmentFacts, machineFacts } from "./harness/environment.ts";
 import type { Figure } from "./harness/figures.ts";
-import { waitUntil } from "./harness/host.ts";
+import { run, waitUntil } from "./harness/host.ts";
 import { acquireMany } from "./harness/load.ts";
-import { parseOptions } from "./harness/options.ts";
 import { waitForQuietMachine } from "./harness/quiet.ts";
 import { formatReport } from "./harness/report.ts";
 import { type Summary, summarize } from "./harness/statistics.ts";
@@ -63,7 +62,13 @@ export async function leasesMain(args: readonly string[]): Promise<number> {
   const idleBefore = waitForQuietMachine(values.quick ? 3_000 : 30_000);
   const fairlead = join(resolve(values.bin), "fairlead");
   const figures = await withServer(fairlead, (place) => measure({ ...place, ...extent }, extent.leases));
-  const facts = environmentFacts(parseOptions(["--bin", resolve(values.bin)]), idleBefore);
+  const facts: EnvironmentFacts = {
+    ...machineFacts(),
+    ours: run(fairlead, "version").trim(),
+    reference: "itself, idle",
+    idleBefore,
+    seed: 0,
+  };
   console.log(formatReport(figures, facts));
   if (values.json)
     writeFileSync(values.json, `${JSON.stringify({ environment: facts, figures }, null, 2)}\n`);

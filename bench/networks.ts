@@ -7,10 +7,9 @@
  */
 import { spawn as spawnProcess } from "node:child_process";
 import { closeSync, openSync, writeFileSync } from "node:fs";
-import { cpus, release, totalmem } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import type { EnvironmentFacts } from "./harness/environment.ts";
+import { type EnvironmentFacts, machineFacts } from "./harness/environment.ts";
 import { compare, type Figure, type Samples } from "./harness/figures.ts";
 import { netnsPath, run } from "./harness/host.ts";
 import { waitForQuietMachine, waitForQuietMoment } from "./harness/quiet.ts";
@@ -91,12 +90,7 @@ function measure(stage: NetworksStage, { json, quick, seed }: NetworksOptions): 
   }
   const figures = NETWORK_COMMANDS.map((command) => figureOf(command, samples[command], random));
   const environment: EnvironmentFacts = {
-    at: new Date().toISOString(),
-    kernel: release(),
-    cpu: cpus()[0]?.model ?? "unknown",
-    cores: cpus().length,
-    memoryMib: Math.round(totalmem() / 2 ** 20),
-    node: process.version,
+    ...machineFacts(),
     ours: run(stage.fairlead, "version").trim(),
     reference: run(stage.docker[0] ?? "", "--version").trim(),
     idleBefore,

@@ -6,13 +6,16 @@ import type { Options } from "./options.ts";
 
 const COMMAND_TIMEOUT_MS = 5_000;
 
-export interface EnvironmentFacts {
+interface MachineFacts {
   readonly at: string;
   readonly kernel: string;
   readonly cpu: string;
   readonly cores: number;
   readonly memoryMib: number;
   readonly node: string;
+}
+
+export interface EnvironmentFacts extends MachineFacts {
   readonly ours: string;
   readonly reference: string;
   /** Share of CPU time that was idle before the run: far below 1, the figures are noisy. */
@@ -20,8 +23,7 @@ export interface EnvironmentFacts {
   readonly seed: number;
 }
 
-export function environmentFacts(options: Options, idleBefore: number): EnvironmentFacts {
-  const { bin, reference, selfCheck, seed } = options;
+export function machineFacts(): MachineFacts {
   const processors = cpus();
   return {
     at: new Date().toISOString(),
@@ -30,6 +32,14 @@ export function environmentFacts(options: Options, idleBefore: number): Environm
     cores: processors.length,
     memoryMib: Math.round(totalmem() / 2 ** 20),
     node: process.version,
+  };
+}
+
+/** @throws when the reference is not there, or one of ours. */
+export function environmentFacts(options: Options, idleBefore: number): EnvironmentFacts {
+  const { bin, reference, selfCheck, seed } = options;
+  return {
+    ...machineFacts(),
     ours: describeExecutable(selfCheck ? join(reference, "bridge") : join(bin, "fairlead-bridge")),
     reference: describeExecutable(join(reference, "bridge")),
     idleBefore,
