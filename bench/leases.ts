@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { get } from "node:http";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -12,10 +12,11 @@ import { setTimeout as pause } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { type EnvironmentFacts, machineFacts } from "./harness/environment.ts";
 import type { Figure } from "./harness/figures.ts";
-import { run, waitUntil } from "./harness/host.ts";
+import { run } from "./harness/host.ts";
 import { acquireMany } from "./harness/load.ts";
 import { waitForQuietMachine } from "./harness/quiet.ts";
 import { formatReport } from "./harness/report.ts";
+import { serverState, startServer, stopServer } from "./harness/stage.ts";
 import { type Summary, summarize } from "./harness/statistics.ts";
 
 const NETWORK = "load";
@@ -30,7 +31,6 @@ const MIB = 1024 * 1024;
 const KIB_A_MIB = 1024;
 /** Between two commands or scrapes: what is measured is the service, and not how fast processes start beside it. */
 const PAUSE_MS = 200;
-const START_MS = 60_000;
 
 /** Of rounds each idle time and each way to read has one: what else the machine does falls on all alike. */
 const EXTENT = {
@@ -60,11 +60,11 @@ export async function leasesMain(args: readonly string[]): Promise<number> {
   });
   const extent = EXTENT[values.quick ? "quick" : "full"];
   const idleBefore = waitForQuietMachine(values.quick ? 3_000 : 30_000);
-  const fairlead = join(resolve(values.bin), "fairlead");
-  const figures = await withServer(fairlead, (place) => measure({ ...place, ...extent }, extent.leases));
+  const bin = resolve(values.bin);
+  const figures = await withServer(bin, (place) => measure({ ...place, ...extent }, extent.leases));
   const facts: EnvironmentFacts = {
     ...machineFacts(),
-    ours: run(fairlead, "version").trim(),
+    ours: run(join(bin, "fairlead"), "version").trim(),
     reference: "itself, idle",
     idleBefore,
     seed: 0,
@@ -77,33 +77,19 @@ export async function leasesMain(args: readonly string[]): Promise<number> {
 
 /** A server on a folder of its own, for as long as `use` needs it. */
 async function withServer<T>(
-  fairlead: string,
+  bin: string,
   use: (place: Omit<Place, "seconds" | "rounds">) => Promise<T>,
 ): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), "fl-bench-"));
-  const socket = join(folder, "s");
-  const configuration = join(folder, "server.yaml");
-  writeFileSync(configuration, `socket: ${socket}\nstateDir: ${folder}/state\npredefinedNetworks: false\n`);
-  const log = openSync(join(folder, "log"), "a");
-  const server = spawn(fairlead, ["server", "--config", configuration], { stdio: ["ignore", log, log] });
+  const socket = join(folder, "ipam.sock");
+  let server: ChildProcess | undefined;
   try {
-    await waitUntil(
-      "fairlead server",
-      () => statSync(socket, { throwIfNoEntry: false }) !== undefined,
-      START_MS,
-    );
-    return await use({ fairlead, folder, socket, pid: server.pid ?? 0 });
+    server = await startServer({ bin, folder, socket, settings: "predefinedNetworks: false\n" });
+    return await use({ fairlead: join(bin, "fairlead"), folder, socket, pid: server.pid ?? 0 });
   } finally {
-    await ended(server);
+    if (server !== undefined) await stopServer(server);
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-async function ended(server: ChildProcess): Promise<void> {
-  if (server.exitCode !== null || server.signalCode !== null) return;
-  const exit = once(server, "exit");
-  server.kill("SIGTERM");
-  await exit;
 }
 
 async function measure(place: Place, leases: number): Promise<Figure[]> {
@@ -112,7 +98,7 @@ async function measure(place: Place, leases: number): Promise<Figure[]> {
   for (let granted = 0; granted < leases; granted += FILL) {
     await acquireMany({ socket, networkName: NETWORK, subnet: SUBNET, callers: CALLERS, count: FILL });
   }
-  const journalMib = statSync(join(folder, "state/ipam.db-wal")).size / MIB;
+  const journalMib = statSync(join(serverState(folder), "ipam.db-wal")).size / MIB;
   const before = residentMib(pid);
   const { idle, during } = await measureInRounds(place);
   const granted = [idle, ...during.values()].reduce((sum, { count }) => sum + count, 0);

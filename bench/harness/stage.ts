@@ -3,6 +3,7 @@
  * made before the first measurement and gone after the last.
  */
 import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import {
   accessSync,
   constants,
@@ -51,7 +52,7 @@ export async function withStage<T>(options: Options, use: (stage: Stage) => Prom
     run("ip", "-n", hostNetns, "link", "set", "lo", "up");
     const bin = installedCopy(options.selfCheck ? options.reference : options.bin, join(folder, "bin"));
     const reference = installedCopy(options.reference, join(folder, "reference"));
-    if (!options.selfCheck) server = await startServer(bin, folder, socket);
+    if (!options.selfCheck) server = await startServer({ bin, folder, socket });
     return await use({ hostNetns, folder, bin, reference, socket, serverPid: server?.pid ?? 0 });
   } finally {
     server?.kill("SIGTERM");
@@ -94,20 +95,51 @@ function installedCopy(from: string, to: string): string {
   return to;
 }
 
-/** Starts `fairlead server`, and waits until it takes connections. */
-async function startServer(bin: string, folder: string, socket: string): Promise<ChildProcess> {
+interface ServerPlace {
+  /** Folder of our executables. */
+  readonly bin: string;
+  /** For its configuration, its log and its state. */
+  readonly folder: string;
+  readonly socket: string;
+  /** Further lines of its configuration. */
+  readonly settings?: string;
+}
+
+/** Where a server that {@link startServer} started in this folder keeps its state. */
+export function serverState(folder: string): string {
+  return join(folder, "server");
+}
+
+/** Starts `fairlead server`, and waits until it takes connections. @throws when it does not, and is gone then. */
+export async function startServer({
+  bin,
+  folder,
+  socket,
+  settings = "",
+}: ServerPlace): Promise<ChildProcess> {
   const configuration = join(folder, "server.yaml");
-  writeFileSync(configuration, `socket: ${socket}\nstateDir: ${join(folder, "server")}\n`);
+  writeFileSync(configuration, `socket: ${socket}\nstateDir: ${serverState(folder)}\n${settings}`);
   const log = openSync(join(folder, "server.log"), "a");
   const server = spawn(join(bin, "fairlead"), ["server", "--config", configuration], {
     stdio: ["ignore", log, log],
   });
   const end = Date.now() + SERVER_START_MS;
   while (!(await takesConnections(socket))) {
-    if (server.exitCode !== null || Date.now() > end) throw new Error("fairlead server did not start");
+    if (server.exitCode !== null || Date.now() > end) {
+      await stopServer(server);
+      throw new Error("fairlead server did not start");
+    }
     await sleep(20);
   }
   return server;
+}
+
+/** Resolves when it has ended. */
+export async function stopServer(server: ChildProcess): Promise<void> {
+  if (server.exitCode !== null || server.signalCode !== null) return;
+  const exit = once(server, "exit");
+  server.kill("SIGTERM");
+  await exit;
 }
 
 function takesConnections(socket: string): Promise<boolean> {
