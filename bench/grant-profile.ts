@@ -4,10 +4,8 @@
  * What is read before a load is taken off what is read after it. Quantiles are of groups, not of grants, and lie inside a bucket:
  * they are as exact as its bounds.
  */
-import { request } from "node:http";
 import type { Figure } from "./harness/figures.ts";
-
-const ANSWER_LIMIT_MS = 10_000;
+import { fetchText } from "./harness/host.ts";
 
 /** Counts of one histogram, by the upper bound of the bucket; not cumulated. */
 export type Buckets = ReadonlyMap<number, number>;
@@ -30,7 +28,7 @@ const PARTS: readonly Part[] = [
 
 /** @throws when the service does not answer, or has none of these metrics. */
 export async function readGroups(socket: string): Promise<GroupCounts> {
-  const text = await get(socket, "/metrics");
+  const text = await fetchText(socket, "/metrics");
   return new Map(PARTS.map(({ metric }) => [metric, bucketsOf(text, metric)]));
 }
 
@@ -83,22 +81,4 @@ export function bucketsOf(text: string, metric: string): Buckets {
 
 function difference(before: Buckets = new Map(), after: Buckets = new Map()): Buckets {
   return new Map([...after].map(([bound, count]) => [bound, count - (before.get(bound) ?? 0)]));
-}
-
-function get(socketPath: string, path: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const sent = request({ socketPath, path, timeout: ANSWER_LIMIT_MS }, (response) => {
-      let text = "";
-      response.setEncoding("utf8").on("data", (piece: string) => {
-        text += piece;
-      });
-      response.on("end", () =>
-        response.statusCode === 200
-          ? resolve(text)
-          : reject(new Error(`GET ${path}: ${response.statusCode} ${text}`)),
-      );
-    });
-    sent.on("timeout", () => sent.destroy(new Error(`GET ${path}: no answer in ${ANSWER_LIMIT_MS} ms`)));
-    sent.on("error", reject).end();
-  });
 }

@@ -5,14 +5,13 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { get } from "node:http";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { type EnvironmentFacts, machineFacts } from "./harness/environment.ts";
 import type { Figure } from "./harness/figures.ts";
-import { run } from "./harness/host.ts";
+import { fetchText, run } from "./harness/host.ts";
 import { acquireMany } from "./harness/load.ts";
 import { waitForQuietMachine } from "./harness/quiet.ts";
 import { formatReport } from "./harness/report.ts";
@@ -136,7 +135,7 @@ function waysToRead(place: Place): readonly (readonly [string, Work])[] {
     command("ipam", "endpoints"),
     command("ipam", "history", "10.0.0.2"),
     command("ipam", "check"),
-    ["GET /metrics", () => fetchText(place.socket, "/metrics")],
+    ["GET /metrics", async () => void (await fetchText(place.socket, "/metrics"))],
   ];
 }
 
@@ -144,12 +143,6 @@ async function runCommand({ fairlead, socket }: Place, words: readonly string[])
   const child = spawn(fairlead, [...words, "--socket", socket], { stdio: ["ignore", "ignore", "inherit"] });
   const [status] = await once(child, "exit");
   if (status !== 0) throw new Error(`fairlead ${words.join(" ")} ended with ${status}`);
-}
-
-function fetchText(socketPath: string, path: string): Promise<void> {
-  return new Promise((settle, reject) => {
-    get({ socketPath, path }, (response) => response.on("end", settle).resume()).on("error", reject);
-  });
 }
 
 /** Latencies of one caller who acquires all the time, while `work` is done over and over. */

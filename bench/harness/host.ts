@@ -1,13 +1,15 @@
 /**
  * The "host" that the plugins work on: a network namespace that this process runs in, with container namespaces made
- * ahead of any measurement.
+ * ahead of any measurement; and how set-up and services on it are spoken to.
  */
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
+import { request } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** Longest that one set-up command may take. */
 const COMMAND_TIMEOUT_MS = 30_000;
+const ANSWER_LIMIT_MS = 10_000;
 
 /** Runs a set-up command. @throws with its stderr when it fails. */
 export function run(file: string, ...args: readonly string[]): string {
@@ -77,4 +79,23 @@ export async function waitUntil(what: string, probe: () => boolean, timeoutMs = 
     if (performance.now() > end) throw new Error(`${what}: not within ${timeoutMs} ms`);
     await sleep(20);
   }
+}
+
+/** What a service on a unix socket answers to a GET. @throws for any status but 200, and when it keeps silent. */
+export function fetchText(socketPath: string, path: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const sent = request({ socketPath, path, timeout: ANSWER_LIMIT_MS }, (response) => {
+      let text = "";
+      response.setEncoding("utf8").on("data", (piece: string) => {
+        text += piece;
+      });
+      response.on("end", () =>
+        response.statusCode === 200
+          ? resolve(text)
+          : reject(new Error(`GET ${path}: ${response.statusCode} ${text}`)),
+      );
+    });
+    sent.on("timeout", () => sent.destroy(new Error(`GET ${path}: no answer in ${ANSWER_LIMIT_MS} ms`)));
+    sent.on("error", reject).end();
+  });
 }
