@@ -302,6 +302,25 @@ describe("get and find", () => {
     expect(failure(() => connection.find(get("a")))).toMatchObject({ errnoName: "EPERM" });
   });
 
+  test("ask for several objects in one datagram, each of which may be absent", () => {
+    const { connection, transport } = connect((requests) =>
+      requests.map((request, index) =>
+        index === 1 ? [ack(request, 19)] : [item(request, index), ack(request)],
+      ),
+    );
+    expect(connection.findAll([get("a"), get("b"), get("c")])).toEqual([0, undefined, 2]);
+    expect(transport.sent).toHaveLength(1);
+  });
+
+  test("throw the first refusal of several that does not say that the object is absent", () => {
+    const errnos = [19, 1, 22];
+    const { connection } = connect((requests) =>
+      requests.map((request, index) => [ack(request, errnos[index])]),
+    );
+    const error = failure(() => connection.findAll([get("a"), get("b"), get("c")]));
+    expect(error).toMatchObject({ errnoName: "EPERM", object: "b" });
+  });
+
   test("refuse an acknowledgement without an answer", () => {
     const { connection } = connect(([request]) => (request ? [[ack(request)]] : []));
     expect(failure(() => connection.get(get("a")))).toMatchObject({ code: "decode-failure", object: "a" });

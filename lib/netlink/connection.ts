@@ -61,6 +61,8 @@ type ReplyOf<R> = R extends NetlinkRequest<infer T> ? T : never;
 export type RepliesOf<R extends Requests> = { readonly [K in keyof R]: readonly ReplyOf<R[K]>[] };
 /** For each request of a tuple, its result. */
 export type ResultsOf<R extends Requests> = { readonly [K in keyof R]: NetlinkResult<ReplyOf<R[K]>> };
+/** For each request of a tuple, its reply, or undefined. */
+export type FoundOf<R extends Requests> = { readonly [K in keyof R]: ReplyOf<R[K]> | undefined };
 
 /** Not safe for use by two callers at once: one request must be drained before the next is sent. */
 export class NetlinkConnection {
@@ -132,6 +134,16 @@ export class NetlinkConnection {
       if (isAbsent(error)) return undefined;
       throw error;
     }
+  }
+
+  /** Several objects in one exchange, each undefined when there is none. @throws {NetlinkError} of another refusal. */
+  findAll<const R extends Requests>(requests: R): FoundOf<R> {
+    const results: readonly NetlinkResult<unknown>[] = this.attempt(requests);
+    return results.map((result) => {
+      if (result.ok) return result.replies[0];
+      if (isAbsent(result.error)) return undefined;
+      throw result.error;
+    }) as FoundOf<R>;
   }
 
   /**

@@ -1,7 +1,6 @@
 /** What is there before a bridge gets one more port, in as few questions as that takes. */
 import type { InterfaceAddress } from "../../addr/prefix.ts";
 import type { NetlinkConnection } from "../../netlink/connection.ts";
-import { isAbsent, type NetlinkResult } from "../../netlink/request.ts";
 import { getAddresses, localAddress } from "../../netlink/route/address.ts";
 import { RT_SCOPE_LINK } from "../../netlink/route/route.ts";
 import { getLinkState, type LinkState } from "../links.ts";
@@ -26,23 +25,19 @@ export function lookAtBridge(
   connection: NetlinkConnection,
   names: { readonly bridge: string; readonly port: string },
 ): BridgeLook {
-  const results = connection.attempt([getLinkState(names.bridge), getLinkState(names.port)]);
-  const [bridge, port] = results.map(linkOf);
+  const [bridge = null, port = null] = connection.findAll([
+    getLinkState(names.bridge),
+    getLinkState(names.port),
+  ]);
   let known: readonly PresentAddress[] | undefined;
   return {
-    bridge: bridge ?? null,
-    port: port ?? null,
+    bridge,
+    port,
     addresses: () => {
       known ??= bridge ? listLinkAddresses(connection, bridge.ifindex) : [];
       return known;
     },
   };
-}
-
-function linkOf(result: NetlinkResult<LinkState>): LinkState | null {
-  if (result.ok) return result.replies[0] ?? null;
-  if (isAbsent(result.error)) return null;
-  throw result.error;
 }
 
 /** Addresses of one link, both families. @throws NetlinkError */

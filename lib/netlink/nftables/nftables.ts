@@ -4,8 +4,8 @@
  * Imports nothing that knows rules or elements: it is on the path of an ADD that finds everything in place.
  */
 import { FairleadError } from "../../errors.ts";
-import type { NetlinkConnection, ResultsOf } from "../connection.ts";
-import { isAbsent, type NetlinkRequest, type NetlinkResult } from "../request.ts";
+import type { FoundOf, NetlinkConnection, ResultsOf } from "../connection.ts";
+import { isAbsent, type NetlinkRequest } from "../request.ts";
 import { batch } from "./batch.ts";
 import { getGen } from "./gen.ts";
 
@@ -16,11 +16,6 @@ import { getGen } from "./gen.ts";
 export const UPDATE_ATTEMPTS = 200;
 
 const OUTDATED = Symbol("read while it changed");
-
-/** For each request of a tuple, its reply, or undefined. */
-export type FoundOf<R extends readonly NetlinkRequest<unknown>[]> = {
-  readonly [K in keyof R]: (R[K] extends NetlinkRequest<infer T> ? T : never) | undefined;
-};
 
 /**
  * Runs over a connection on a NETLINK_NETFILTER socket and, like it, serves one caller at a time.
@@ -118,12 +113,7 @@ export class NFTables {
 
   /** Several objects in one exchange, each undefined when there is none. @throws {NetlinkError} of another refusal. */
   findAll<const R extends readonly NetlinkRequest<unknown>[]>(requests: R): FoundOf<R> {
-    const results: readonly NetlinkResult<unknown>[] = this.ask(requests);
-    return results.map((result) => {
-      if (result.ok) return result.replies[0];
-      if (isAbsent(result.error)) return undefined;
-      throw result.error;
-    }) as FoundOf<R>;
+    return this.#connection.findAll(requests);
   }
 
   /** All objects of a kind. None, when what they are in does not exist. */
