@@ -8,14 +8,8 @@ import { listWords } from "../../lib/host/attachment/unfinished-adds.ts";
 import { parseHolder } from "../../lib/host/firewall/ports/holder.ts";
 import { readHolderLinks } from "../../lib/host/firewall/ports/state.ts";
 import { attachmentLockOffsetOfHash, openAttachmentLocks } from "../../lib/host/locks/attachments.ts";
+import { HostNetlink } from "../../lib/host/netlink.ts";
 import type { AttachmentKey } from "../../lib/ipam/api.ts";
-import {
-  NETLINK_NETFILTER,
-  NETLINK_ROUTE,
-  openNetlinkSocket,
-} from "../../lib/linux/sockets/netlink-socket.ts";
-import { NetlinkConnection } from "../../lib/netlink/connection.ts";
-import { NFTables } from "../../lib/netlink/nftables/nftables.ts";
 import { keyText } from "../attachments/evidence.ts";
 import type { NodeService } from "../base/part.ts";
 import { resultsFolder } from "../base/result-files.ts";
@@ -120,13 +114,11 @@ function endedAdds(words: readonly string[]): readonly string[] {
 }
 
 function readPublishers(): Publishers {
-  const netfilter = new NetlinkConnection(openNetlinkSocket(NETLINK_NETFILTER));
-  const route = new NetlinkConnection(openNetlinkSocket(NETLINK_ROUTE));
+  const netlink = new HostNetlink();
   try {
-    const holders = readHolderLinks(new NFTables(netfilter));
-    return { holders, links: holders.length === 0 ? new Map() : listAttachmentPorts(route) };
+    const holders = readHolderLinks(netlink.nft);
+    return { holders, links: holders.length === 0 ? new Map() : listAttachmentPorts(netlink.route) };
   } finally {
-    netfilter.close();
-    route.close();
+    netlink.close();
   }
 }
