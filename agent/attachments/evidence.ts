@@ -23,7 +23,8 @@ export async function boundHere(
   );
 }
 
-async function endpointsOf(
+/** What these containers hold; when they are many, what others hold as well. @throws FairleadError unavailable, … */
+export async function endpointsOf(
   service: Pick<NodeService, "listEndpoints">,
   containers: ReadonlySet<string>,
 ): Promise<readonly Endpoint[]> {

@@ -39,7 +39,7 @@ beforeEach(() => {
       const [networkName = "", containerId = "", ifname = ""] = text.split("/");
       return { ...endpointOf(networkName, containerId, ["10.1.0.2/24"]), ifname };
     });
-    return all.filter(({ containerId }) => containerId === filter.containerId);
+    return all.filter(({ containerId }) => containerId === (filter.containerId ?? containerId));
   };
   finder = new RemainsFinder({ listEndpoints }, "/cache", node);
 });
@@ -85,6 +85,14 @@ test("ports of a holder that has a lease are nobody's remains; another lease of 
   leased = ["net/web/eth0", "net/db/eth1", "other/db/eth0"];
   expect((await twice()).remains).toEqual([portsOf(DB)]);
   expect(asked).toEqual([{ containerId: "web" }, { containerId: "db" }]);
+});
+
+test("of very many holders the service is asked once", async () => {
+  const keys = Array.from({ length: 50 }, (_, at) => ({ ...WEB, containerId: `web${at}` }));
+  for (const key of keys) published.set(key, `veth-${key.containerId}`);
+  leased = ["net/web0/eth0", "net/web1/eth1", "net/web49/eth0", "net/others/eth0"];
+  expect((await twice()).remains).toEqual(keys.slice(1, -1).map(portsOf));
+  expect(asked).toEqual([{}]);
 });
 
 test("a holder that does not say who it is has no ports to take back", async () => {

@@ -10,7 +10,7 @@ import { readHolderLinks } from "../../lib/host/firewall/ports/state.ts";
 import { attachmentLockOffsetOfHash, openAttachmentLocks } from "../../lib/host/locks/attachments.ts";
 import { HostNetlink } from "../../lib/host/netlink.ts";
 import type { AttachmentKey } from "../../lib/ipam/api.ts";
-import { keyText } from "../attachments/evidence.ts";
+import { endpointsOf, keyText } from "../attachments/evidence.ts";
 import type { NodeService } from "../base/part.ts";
 import { resultsFolder } from "../base/result-files.ts";
 
@@ -83,15 +83,11 @@ export class RemainsFinder {
     const gone = new Map(withoutLink(this.#node.publishers()).map((key) => [keyText(key), key]));
     const sure = [...gone].filter(([text]) => this.#suspects.has(text)).map(([, key]) => key);
     this.#suspects = new Set(gone.keys());
-    const remains: Remain[] = [];
-    for (const key of sure)
-      if (!(await this.#isLeased(key))) remains.push({ kind: "ports", key, records: this.#records });
-    return remains;
-  }
-
-  async #isLeased({ networkName, containerId, ifname }: AttachmentKey): Promise<boolean> {
-    const endpoints = await this.#service.listEndpoints({ containerId });
-    return endpoints.some((one) => one.networkName === networkName && one.ifname === ifname);
+    const held = await endpointsOf(this.#service, new Set(sure.map(({ containerId }) => containerId)));
+    const leased = new Set(held.map(keyText));
+    return sure
+      .filter((key) => !leased.has(keyText(key)))
+      .map((key) => ({ kind: "ports", key, records: this.#records }));
   }
 }
 
