@@ -139,7 +139,7 @@ export class DnsServer {
 
   #onChanged({ networks, touched }: NamesChange): void {
     if (networks) this.#listeners.update(this.#names.networks);
-    for (const networkName of [...touched].flatMap((name) => this.#names.sharing(name))) {
+    for (const networkName of new Set([...touched].flatMap((name) => this.#names.sharing(name)))) {
       this.#listeners.retry(networkName);
       this.#late.changed(networkName);
     }
