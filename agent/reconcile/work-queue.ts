@@ -263,7 +263,7 @@ export class WorkQueue<Wish = void> {
     if (this.#isClosed) this.#withdraw(entry);
     this.#schedule(key, entry);
     if (entry.isOfNoInterest) this.#entries.delete(key);
-    if (this.isIdle) this.#tellIdle();
+    this.#tellIfIdle();
   }
 
   #drop(key: string): void {
@@ -274,13 +274,18 @@ export class WorkQueue<Wish = void> {
     entry.restsUntilMs = 0;
     entry.timesForgotten++;
     if (entry.running === null) this.#entries.delete(key);
-    if (this.isIdle) this.#tellIdle();
+    this.#tellIfIdle();
   }
 
   #withdraw(entry: Entry<Wish>): void {
     clearTimeout(entry.timer);
     entry.wish = null;
     for (const resolve of entry.waiters.splice(0)) resolve();
+  }
+
+  /** Nobody waits, most of the time: then the entries are not looked through. */
+  #tellIfIdle(): void {
+    if (this.#idleWaiters.length > 0 && this.isIdle) this.#tellIdle();
   }
 
   #tellIdle(): void {
