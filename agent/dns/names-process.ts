@@ -16,6 +16,7 @@ import type { AgentPartStatus, AgentProblem } from "../../lib/rpc/agent-api.ts";
 import { type AgentClient, createAgentClient } from "../../lib/rpc/agent-client.ts";
 import type { AgentConfig } from "../base/config.ts";
 import type { AgentPart } from "../base/part.ts";
+import { factsOf, ProcessEnd } from "../base/process-end.ts";
 import type { ServiceFeed } from "../reconcile/feed.ts";
 import { WorkQueue } from "../reconcile/work-queue.ts";
 import { agentOfNamesSocket, NAMES_COMMAND, type NamesOrder, namesSocket } from "./names-place.ts";
@@ -67,8 +68,7 @@ export class NamesProcess implements AgentPart {
       limits: RESTART,
       work: (key) => this.#live(key),
       onFailure: ({ thrown, againInMs }) => {
-        const facts = thrown instanceof Ended ? thrown.facts : { err: thrown };
-        options.logger.error({ ...facts, againInMs }, "agent: the process that serves names ended");
+        options.logger.error({ ...factsOf(thrown), againInMs }, "agent: the process that serves names ended");
       },
     });
   }
@@ -131,7 +131,7 @@ export class NamesProcess implements AgentPart {
     this.#child = null;
     if (this.#isClosed) return;
     if (performance.now() - startedAt > SOUND_AFTER_MS) this.#queue.calm(key);
-    throw new Ended(facts);
+    throw new ProcessEnd(facts);
   }
 
   /** Resolves at its end, or when it is let go. */
@@ -154,16 +154,6 @@ export class NamesProcess implements AgentPart {
       });
       child.once("exit", (status, signal) => resolve({ pid: child.pid, status, signal }));
     });
-  }
-}
-
-/** How it ended. */
-class Ended extends Error {
-  readonly facts: LogFields;
-
-  constructor(facts: LogFields) {
-    super("it ended");
-    this.facts = facts;
   }
 }
 

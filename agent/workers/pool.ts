@@ -12,6 +12,7 @@ import { bindPrivately } from "../../lib/daemon/unix-socket.ts";
 import { makePipe, type Pipe } from "../../lib/linux/files/pipe.ts";
 import { listenAt } from "../../lib/linux/sockets/listening-socket.ts";
 import type { LogFields, Logger } from "../../lib/log.ts";
+import { factsOf, ProcessEnd } from "../base/process-end.ts";
 import { type Outcome, WorkQueue } from "../reconcile/work-queue.ts";
 import { clearLeftovers, workerArguments } from "./leftovers.ts";
 import { watchWorker } from "./watch.ts";
@@ -115,16 +116,6 @@ interface Kind {
   readonly count: number;
 }
 
-/** How one ended that is to be replaced after a pause. */
-class ProcessFailure extends Error {
-  readonly facts: LogFields;
-
-  constructor(facts: LogFields) {
-    super("it failed");
-    this.facts = facts;
-  }
-}
-
 /** Processes of one kind, each in a place of its own: the key of a queue whose work is a process's whole life. */
 class Processes {
   readonly #options: WorkerPoolOptions;
@@ -168,12 +159,11 @@ class Processes {
     if (this.#isClosing) return;
     if (facts["status"] === 0 && ranMs > LEAST_LIFE_MS) return { inMs: 0 };
     if (ranMs > SOUND_AFTER_MS) this.#places.calm(place);
-    throw new ProcessFailure(facts);
+    throw new ProcessEnd(facts);
   }
 
   #failed(thrown: unknown, againInMs: number): void {
-    const facts = thrown instanceof ProcessFailure ? thrown.facts : { err: thrown };
-    this.#options.logger.warn({ ...facts, againInMs }, `agent: ${this.#kind.args[0]} failed`);
+    this.#options.logger.warn({ ...factsOf(thrown), againInMs }, `agent: ${this.#kind.args[0]} failed`);
   }
 
   /** Resolves at its end, with how it ended. */
