@@ -88,7 +88,7 @@ async function goneIn(file: string, witness: Witness): Promise<CachedAttachment 
 }
 
 /** Looks for links over one socket, which is opened when the first is asked for. */
-export function openWitness(): Witness & { close(): void } {
+function openWitness(): Witness & { close(): void } {
   const netlink = new HostNetlink();
   return {
     standpoint: ownStandpoint(),
