@@ -6,15 +6,19 @@ import { EMPTY_DNS } from "../../lib/cni/result.ts";
 import { bootId } from "../../lib/linux/processes/machine.ts";
 import type { beginExchange } from "../../lib/linux/sockets/stream-socket.ts";
 import {
+  ATTEMPT,
+  centralOf,
   done,
+  granted,
+  INSTANT,
+  leased,
   lost,
   refused,
+  released,
   type ScriptedAnswer,
   useScriptedIpam,
 } from "../../test/support/plugins/scripted-ipam.ts";
-import { readAddressConfig } from "../configuration/attachment.ts";
 import type { ReleaseIfGone } from "./gone-holder.ts";
-import { serviceOf } from "./ipam-binding.ts";
 import { writeReleaseIntent } from "./release-intents.ts";
 
 const mockScene = useScriptedIpam();
@@ -27,44 +31,25 @@ const key = { networkName: NETWORK, containerId: "c1", ifname: "eth0" };
 const MAC = "02:00:00:00:00:01";
 const CLAIM = { address: parseAddress("10.1.0.2"), mac: "02:00:00:00:00:99" };
 
-/** The service of a network with these keys of `ipam`. */
-function central(keys: JsonObject = {}, rest: JsonObject = {}) {
-  const raw = { ipam: mockScene.section(keys), ...rest };
-  return serviceOf(readAddressConfig({ raw, networkName: NETWORK }), {
-    log: (line) => mockScene.log.push(line),
-  });
-}
+const central = centralOf(mockScene, NETWORK);
 
 const RANGE = { subnet: "10.1.0.0/24" };
-const leased = (address: string, more: object = {}) => ({
-  address: `${address}/24`,
-  gateway: null,
-  subnet: "10.1.0.0/24",
-  pool: 0,
-  sequence: Number(address.split(".")[3]),
-  ...more,
-});
-const grant = (addresses: readonly object[] = [leased("10.1.0.2")], created = true) =>
-  done({ networkId: "id", addresses, created });
 
-const released = (...addresses: string[]) => done({ released: addresses, kept: [] });
 const inUse = (more: object = {}) => {
   const holder = { state: "bound", address: "10.1.0.2", containerId: "old", ifname: "eth0", sequence: 7 };
   return refused("address-in-use", {
     details: { ...holder, node: "n1", bootId: "b", mac: MAC, ...more },
   });
 };
-const instant = expect.stringMatching(/^\d{4}-.*Z$/);
-const named = expect.stringMatching(/^[0-9a-z]+-[0-9a-z]+$/);
 
 describe("acquire", () => {
   test("says what the network declares, what the interface is, and nothing else", () => {
-    mockScene.service.answers(grant());
+    mockScene.service.answers(granted());
     central(RANGE).beginAcquire(key, MAC).finish();
     const declaration = { rangeSets: [[RANGE]] };
     const asked = {
       key,
-      attempt: named,
+      attempt: ATTEMPT,
       bootId: bootId(),
       declaration,
       canSurvey: true,
@@ -76,19 +61,19 @@ describe("acquire", () => {
   });
 
   test("says what was asked for, where nothing is declared and nobody makes an interface", () => {
-    mockScene.service.answers(grant());
+    mockScene.service.answers(granted());
     const full = { ...key, containerId: "ab".repeat(32) };
     const args = { cni: { names: ["web"] } };
     const runtimeConfig = { ips: ["10.1.0.2/24"] };
     central({ timeoutSeconds: 3 }, { args, runtimeConfig }).beginAcquire(full).finish();
     const wished = { requestedAddresses: ["10.1.0.2"], names: ["web"], stickyName: "web" };
-    const asked = { key: full, attempt: named, bootId: bootId(), ...wished };
+    const asked = { key: full, attempt: ATTEMPT, bootId: bootId(), ...wished };
     expect(mockScene.service.asked).toStrictEqual([["attachments/acquire", asked]]);
     expect(mockScene.service.limits).toEqual([[expect.any(String), 3000]]);
   });
 
   test("has no names for a container that nobody has named", () => {
-    mockScene.service.answers(grant());
+    mockScene.service.answers(granted());
     central()
       .beginAcquire({ ...key, containerId: "ab".repeat(32) })
       .finish();
@@ -96,7 +81,7 @@ describe("acquire", () => {
   });
 
   test("has another name each time", () => {
-    mockScene.service.answers(grant(), grant());
+    mockScene.service.answers(granted(), granted());
     const service = central();
     service.beginAcquire(key).finish();
     service.beginAcquire(key).finish();
@@ -106,7 +91,7 @@ describe("acquire", () => {
   test("answers addresses, the configuration's routes and the resolver's file", () => {
     const resolvConf = join(mockScene.directory, "resolv.conf");
     writeFileSync(resolvConf, "nameserver 192.0.2.53\n");
-    mockScene.service.answers(grant([leased("10.1.0.2", { gateway: "10.1.0.1" }), leased("10.1.0.3")]));
+    mockScene.service.answers(granted([leased("10.1.0.2", { gateway: "10.1.0.1" }), leased("10.1.0.3")]));
     const result = central({ resolvConf, routes: [{ dst: "0.0.0.0/0" }] })
       .beginAcquire(key)
       .finish();
@@ -119,7 +104,7 @@ describe("acquire", () => {
   });
 
   test("without a resolver's file says nothing of dns", () => {
-    mockScene.service.answers(grant());
+    mockScene.service.answers(granted());
     expect(central().beginAcquire(key).finish().dns).toEqual(EMPTY_DNS);
   });
 
@@ -127,7 +112,7 @@ describe("acquire", () => {
     [[leased("10.1.0.2"), leased("10.1.0.3")], false],
     [[leased("10.1.0.2"), leased("10.1.0.3", { warm: true })], true],
   ])("tells, once it is answered, whether one of the addresses is warm", (addresses, isWarm) => {
-    mockScene.service.answers(grant(addresses));
+    mockScene.service.answers(granted(addresses));
     const pending = central().beginAcquire(key);
     expect(pending.isWarm?.()).toBe(false);
     pending.finish();
@@ -148,7 +133,7 @@ describe("acquire", () => {
 
   test("carries out the attachment's own release that is pending, first", () => {
     writeReleaseIntent(mockScene.stateDir, { key, attempt: "del" });
-    mockScene.service.answers(released("10.1.0.2"), grant());
+    mockScene.service.answers(released("10.1.0.2"), granted());
     central().beginAcquire(key).finish();
     expect(mockScene.service.whats).toEqual(["attachments/release", "attachments/acquire"]);
     expect(readdirSync(mockScene.stateDir)).toEqual([]);
@@ -157,13 +142,13 @@ describe("acquire", () => {
 
 describe("what was granted is given back", () => {
   test("by its sequences, in a release of a name of its own", () => {
-    mockScene.service.answers(grant(), released("10.1.0.2"));
+    mockScene.service.answers(granted(), released("10.1.0.2"));
     const pending = central().beginAcquire(key);
     pending.finish();
     pending.undo();
     expect(mockScene.service.asked[1]).toEqual([
       "attachments/release",
-      { key, attempt: named, sequences: [2] },
+      { key, attempt: ATTEMPT, sequences: [2] },
     ]);
     expect(mockScene.service.attemptAt(1)).not.toBe(mockScene.service.attemptAt(0));
   });
@@ -172,7 +157,7 @@ describe("what was granted is given back", () => {
     [undefined, ["attachments/acquire"]],
     [MAC, ["attachments/acquire", "attachments/release"]],
   ])("what was held before only if an interface was made for it (MAC address %s)", (mac, expected) => {
-    mockScene.service.answers(grant([leased("10.1.0.2")], false), released("10.1.0.2"));
+    mockScene.service.answers(granted([leased("10.1.0.2")], false), released("10.1.0.2"));
     const pending = central().beginAcquire(key, mac);
     pending.finish();
     pending.undo();
@@ -187,7 +172,7 @@ describe("what was granted is given back", () => {
     expect(mockScene.service.whats).toEqual(["attachments/acquire"]);
     const attempt = mockScene.service.attemptAt(0);
     expect(mockScene.intents()).toEqual([
-      { key, at: instant, attempt: named, attempts: [attempt], onlyAttempts: true },
+      { key, at: INSTANT, attempt: ATTEMPT, attempts: [attempt], onlyAttempts: true },
     ]);
     expect(mockScene.log).toEqual([`the release is kept in ${mockScene.stateDir} and will be made up for`]);
   });
@@ -200,7 +185,7 @@ describe("what was granted is given back", () => {
     const attempt = mockScene.service.attemptAt(0);
     expect(mockScene.service.asked[1]?.[1]).toEqual({
       key,
-      attempt: named,
+      attempt: ATTEMPT,
       attempts: [attempt],
       onlyAttempts: true,
     });
@@ -224,22 +209,22 @@ describe("an address that a machine on the network has", () => {
       { ...lease, networkName: "other", addressSpace: "one" },
       { ...lease, address: "10.1.0.3", addressSpace: "two" },
     ];
-    expect(refuse([grant(), leases(...others, lease), done(), released("10.1.0.2")])).toBe(true);
+    expect(refuse([granted(), leases(...others, lease), done(), released("10.1.0.2")])).toBe(true);
     expect(mockScene.service.asked.slice(1)).toEqual([
       ["leases?containerId=c1", null],
       ["addresses/10.1.0.2/quarantine", { reason, addressSpace: "lab" }],
-      ["attachments/release", { key, attempt: named, sequences: [2] }],
+      ["attachments/release", { key, attempt: ATTEMPT, sequences: [2] }],
     ]);
   });
 
   test("goes into quarantine where no lease is listed, too", () => {
-    expect(refuse([grant(), leases(), done(), released()])).toBe(true);
+    expect(refuse([granted(), leases(), done(), released()])).toBe(true);
     expect(mockScene.service.asked[2]).toEqual(["addresses/10.1.0.2/quarantine", { reason }]);
   });
 
   test("stays as it is when it was the attachment's before, or was asked for by name", () => {
-    expect(refuse([grant(undefined, false)])).toBe(false);
-    expect(refuse([grant()], { runtimeConfig: { ips: ["10.1.0.2"] } })).toBe(false);
+    expect(refuse([granted(undefined, false)])).toBe(false);
+    expect(refuse([granted()], { runtimeConfig: { ips: ["10.1.0.2"] } })).toBe(false);
     expect(mockScene.service.whats).toEqual(["attachments/acquire", "attachments/acquire"]);
   });
 });
@@ -253,7 +238,7 @@ describe("a service that has not known the network", () => {
 
   test("is told what is in use", () => {
     leave();
-    mockScene.service.answers(refused("survey-needed"), grant());
+    mockScene.service.answers(refused("survey-needed"), granted());
     central(RANGE).beginAcquire(key).finish();
     const [first, second] = mockScene.service.asked.map(([, body]) => body as object);
     const seen = `lease of host-local, ${mockScene.directory}/networks/${NETWORK}/10.1.0.9`;
@@ -300,7 +285,7 @@ describe("a requested address that somebody holds", () => {
 
   test("is released by its grant when the holder is gone, and asked for again", () => {
     const { asked, releaseIfGone } = gone();
-    mockScene.service.answers(inUse(), released("10.1.0.2"), grant());
+    mockScene.service.answers(inUse(), released("10.1.0.2"), granted());
     const result = wished("10.1.0.2").beginAcquire(key, MAC, releaseIfGone).finish();
     expect(result.ips).toEqual([{ address: "10.1.0.2/24" }]);
     const holder = { networkName: NETWORK, containerId: "old", ifname: "eth0" };
@@ -309,7 +294,7 @@ describe("a requested address that somebody holds", () => {
     ]);
     expect(mockScene.service.asked[1]).toEqual([
       "attachments/release",
-      { key: holder, sequences: [7], attempt: named, reason: "no link" },
+      { key: holder, sequences: [7], attempt: ATTEMPT, reason: "no link" },
     ]);
     expect(mockScene.service.asked[2]).toEqual(mockScene.service.asked[0]);
     expect(mockScene.log).toEqual([`took 10.1.0.2 over from ${NETWORK}/old (eth0): no link`]);

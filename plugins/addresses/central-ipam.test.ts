@@ -3,9 +3,18 @@ import { join } from "node:path";
 import type { JsonObject } from "../../lib/cni/json.ts";
 import { EMPTY_RESULT } from "../../lib/cni/result.ts";
 import type { beginExchange } from "../../lib/linux/sockets/stream-socket.ts";
-import { away, done, lost, refused, useScriptedIpam } from "../../test/support/plugins/scripted-ipam.ts";
-import { readAddressConfig } from "../configuration/attachment.ts";
-import { serviceOf } from "./ipam-binding.ts";
+import {
+  ATTEMPT,
+  away,
+  centralOf,
+  done,
+  granted,
+  INSTANT,
+  lost,
+  refused,
+  released,
+  useScriptedIpam,
+} from "../../test/support/plugins/scripted-ipam.ts";
 import { writeReleaseIntent } from "./release-intents.ts";
 
 const mockScene = useScriptedIpam();
@@ -23,22 +32,9 @@ jest.mock("../../lib/linux/files/stdio.ts", () => ({
 const NETWORK = "central-ipam-test";
 const key = { networkName: NETWORK, containerId: "c1", ifname: "eth0" };
 
-/** The service of a network with these keys of `ipam`. */
-function central(keys: JsonObject = {}, rest: JsonObject = {}) {
-  const raw = { ipam: mockScene.section(keys), ...rest };
-  return serviceOf(readAddressConfig({ raw, networkName: NETWORK }), {
-    log: (line) => mockScene.log.push(line),
-  });
-}
+const central = centralOf(mockScene, NETWORK);
 
 const RANGE = { subnet: "10.1.0.0/24" };
-const granted = () => {
-  const address = { address: "10.1.0.2/24", gateway: null, subnet: "10.1.0.0/24", pool: 0, sequence: 2 };
-  return done({ networkId: "id", addresses: [address], created: true });
-};
-const released = (...addresses: string[]) => done({ released: addresses, kept: [] });
-const instant = expect.stringMatching(/^\d{4}-.*Z$/);
-const named = expect.stringMatching(/^[0-9a-z]+-[0-9a-z]+$/);
 
 describe("release", () => {
   test.each([
@@ -47,13 +43,13 @@ describe("release", () => {
   ])("tells whether anything was released (%j)", (answer, expected) => {
     mockScene.service.answers(answer);
     expect(central().release(key)).toBe(expected);
-    expect(mockScene.service.asked).toEqual([["attachments/release", { key, attempt: named }]]);
+    expect(mockScene.service.asked).toEqual([["attachments/release", { key, attempt: ATTEMPT }]]);
   });
 
   test.each([[away], [lost("timeout")]])("that cannot be told is on disk (%j)", (answer) => {
     mockScene.service.answers(answer);
     expect(central().release(key)).toBe(false);
-    expect(mockScene.intents()).toEqual([{ key, at: instant, attempt: named }]);
+    expect(mockScene.intents()).toEqual([{ key, at: INSTANT, attempt: ATTEMPT }]);
     expect(mockScene.log).toEqual([
       expect.stringContaining("told to fail"),
       expect.stringContaining("kept in"),

@@ -3,7 +3,7 @@ import type { JsonObject } from "../../lib/cni/json.ts";
 import type { AddRequest, CheckRequest, PluginRequest } from "../../lib/cni/request.ts";
 import { EMPTY_RESULT } from "../../lib/cni/result.ts";
 import type { beginExchange } from "../../lib/linux/sockets/stream-socket.ts";
-import { done, refused, useScriptedIpam } from "../../test/support/plugins/scripted-ipam.ts";
+import { done, granted, leased, refused, useScriptedIpam } from "../../test/support/plugins/scripted-ipam.ts";
 import { readAddressConfig } from "../configuration/attachment.ts";
 import type { ReleaseIfGone } from "./gone-holder.ts";
 import { bindIpam, type IpamBinding } from "./ipam-binding.ts";
@@ -83,11 +83,10 @@ test.each<JsonObject>([{}, { ipam: {} }, { ipam: { type: "" } }])(
 
 test("the service is asked for the address of an interface, and for CHECK and STATUS", () => {
   const binding = bound("fairlead-ipam");
-  const lease = { address: "10.1.0.2/24", gateway: null, subnet: "10.1.0.0/24", pool: 0, sequence: 7 };
   const details = { state: "bound", address: "10.1.0.2", sequence: 6 };
   mockScene.service.answers(
     refused("address-in-use", { details }),
-    done({ networkId: "id", addresses: [lease], created: true }),
+    granted([leased("10.1.0.2", { sequence: 7 })]),
     done(),
     done({ ready: true }),
   );

@@ -10,6 +10,7 @@ import {
   done,
   lost,
   refused,
+  released,
   type ScriptedAnswer,
   useScriptedIpam,
 } from "../../test/support/plugins/scripted-ipam.ts";
@@ -24,7 +25,6 @@ const NETWORK = "ipam-removal-test";
 const key = { networkName: NETWORK, containerId: "c1", ifname: "eth0" };
 const SERVED = done({ leases: [{ networkName: NETWORK, ifname: "eth0" }] });
 const NOT_SERVED = done({ leases: [] });
-const released = (...addresses: string[]) => done({ released: addresses, kept: [] });
 
 /** A service of ours is, or was, on this machine. */
 const beInUse = () => mkdirSync(mockScene.stateDir);

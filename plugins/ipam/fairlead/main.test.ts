@@ -2,8 +2,11 @@ import type { JsonObject } from "../../../lib/cni/json.ts";
 import type { beginExchange } from "../../../lib/linux/sockets/stream-socket.ts";
 import {
   done,
+  granted,
+  leased,
   lost,
   refused,
+  released,
   type ScriptedAnswer,
   useScriptedIpam,
 } from "../../../test/support/plugins/scripted-ipam.ts";
@@ -16,16 +19,7 @@ jest.mock("../../../lib/linux/sockets/stream-socket.ts", () => ({
 
 const NETWORK = "ipam-main-test";
 const key = { networkName: NETWORK, containerId: "c1", ifname: "eth0" };
-const leased = (address: string, sequence: number) => ({
-  address,
-  gateway: null,
-  subnet: "10.1.0.0/24",
-  pool: 0,
-  sequence,
-});
-const granted = (...addresses: object[]) => done({ networkId: "id", addresses, created: true });
-const TWO = granted(leased("10.1.0.2/24", 7), leased("10.2.0.2/24", 8));
-const RELEASED = done({ released: [], kept: [] });
+const TWO = granted([leased("10.1.0.2", { sequence: 7 }), leased("10.2.0.2", { sequence: 8 })]);
 
 /** Runs the plugin; `told` is what it printed. */
 function run(verb: string, answers: readonly ScriptedAnswer[], { cniArgs = "", ...more }: JsonObject = {}) {
@@ -64,7 +58,7 @@ test("ADD answers the addresses; what interface plugins of others hand on is no 
 });
 
 test("ADD gives back what no result of its version can tell", () => {
-  const { status, told } = run("ADD", [TWO, RELEASED], { cniVersion: "0.2.0" });
+  const { status, told } = run("ADD", [TWO, released()], { cniVersion: "0.2.0" });
   expect([status, told]).toEqual([1, [expect.objectContaining({ code: 7 })]]);
   const release = { key, sequences: [7, 8], attempt: expect.any(String) };
   expect(mockScene.service.asked[1]).toEqual(["attachments/release", release]);
@@ -77,7 +71,7 @@ test("ADD that got no answer leaves an intent", () => {
 });
 
 test("DEL releases", () => {
-  expect(run("DEL", [RELEASED])).toEqual({ status: 0, told: [] });
+  expect(run("DEL", [released()])).toEqual({ status: 0, told: [] });
   expect(mockScene.service.asked).toEqual([["attachments/release", { key, attempt: expect.any(String) }]]);
 });
 

@@ -8,6 +8,8 @@ import { join } from "node:path";
 import type { JsonObject } from "../../../lib/cni/json.ts";
 import { type ErrorCode, FairleadError } from "../../../lib/errors.ts";
 import type { ExchangeOptions, PendingExchange } from "../../../lib/linux/sockets/stream-socket.ts";
+import { serviceOf } from "../../../plugins/addresses/ipam-binding.ts";
+import { readAddressConfig } from "../../../plugins/configuration/attachment.ts";
 
 /** What a request meets: an answer; `away`: nobody listens; `lost`: the answer does not come. */
 export type ScriptedAnswer =
@@ -26,6 +28,26 @@ const failure = (code: ErrorCode) =>
   new FairleadError({ code, operation: "talk to", reason: "told to fail" });
 export const away: ScriptedAnswer = { away: failure("unavailable") };
 export const lost = (code: "unavailable" | "timeout"): ScriptedAnswer => ({ lost: failure(code) });
+
+/** What is granted of one pool; its sequence is the last number of the address. */
+export const leased = (address: string, more: object = {}) => ({
+  address: `${address}/24`,
+  gateway: null,
+  subnet: "10.1.0.0/24",
+  pool: 0,
+  sequence: Number(address.split(".")[3]),
+  ...more,
+});
+
+export function granted(addresses: readonly object[] = [leased("10.1.0.2")], created = true): ScriptedAnswer {
+  return done({ networkId: "id", addresses, created });
+}
+
+export const released = (...addresses: string[]): ScriptedAnswer => done({ released: addresses, kept: [] });
+
+/** What an instant looks like, and the name that a plugin gives an attempt. */
+export const INSTANT = expect.stringMatching(/^\d{4}-.*Z$/);
+export const ATTEMPT = expect.stringMatching(/^[0-9a-z]+-[0-9a-z]+$/);
 
 class ScriptedIpam {
   /** Path behind `/v1/`, and body. */
@@ -98,6 +120,14 @@ export function useScriptedIpam(): IpamScene {
   });
   afterEach(() => rmSync(scene.directory, { recursive: true }));
   return scene;
+}
+
+/** The service of a network with further keys of `ipam`, as a plugin has it; it logs into the scene. */
+export function centralOf(scene: IpamScene, networkName: string) {
+  return (keys: JsonObject = {}, rest: JsonObject = {}) => {
+    const raw = { ipam: scene.section(keys), ...rest };
+    return serviceOf(readAddressConfig({ raw, networkName }), { log: (line) => scene.log.push(line) });
+  };
 }
 
 function sectionIn({ directory, stateDir }: IpamScene, keys: JsonObject): JsonObject {
