@@ -17,43 +17,25 @@ import {
 import { getLink } from "../../netlink/route/link.ts";
 import { RT_SCOPE_UNIVERSE } from "../../netlink/route/route.ts";
 import { type LinkState, listLinksOfKind } from "../links.ts";
-
-/** Begins the alias of every host end: `fairlead:NETWORK/CONTAINER/IFNAME`. */
-const ALIAS = /^fairlead:([^/]*)\/(.*)$/;
-
-/** What names an attachment. */
-interface AttachedKey {
-  readonly networkName: string;
-  readonly containerId: string;
-  readonly ifname: string;
-}
+import { type AttachmentName, isOurAlias, keyOfAlias } from "./alias.ts";
 
 /** One pair, from the host's side. */
 export interface AttachedLink {
   readonly hostIfname: string;
   /** Null: the key is too long for an alias, which then holds only its hash. */
-  readonly key: AttachedKey | null;
+  readonly key: AttachmentName | null;
   /** With prefix length; without what the link gave itself. */
   readonly addresses: readonly string[];
   /** Of the container's end; empty where it has none. */
   readonly mac: string;
 }
 
-/** The key that the alias of a host end says; null where it holds a hash of it; undefined for every other alias. */
-function keyOfAlias(alias: string): AttachedKey | null | undefined {
-  const [, networkName = "", rest] = ALIAS.exec(alias) ?? [];
-  if (rest === undefined) return undefined;
-  const [containerId = "", ifname = "", ...more] = rest.split("/");
-  return networkName !== "" && containerId !== "" && ifname !== "" && more.length === 0
-    ? { networkName, containerId, ifname }
-    : null;
-}
-
 /** Every pair whose host end is in the connection's namespace. One that goes away meanwhile is left out. */
 export function listAttached(connection: NetlinkConnection): AttachedLink[] {
   return listLinksOfKind(connection, "veth").flatMap((link) => {
-    const key = keyOfAlias(link.alias);
-    if (key === undefined) return [];
+    // Without a slash it is cut short within the network's name, or nobody's.
+    if (!isOurAlias(link.alias) || !link.alias.includes("/")) return [];
+    const [key = null] = keyOfAlias(link.alias);
     const behind = lookBehind(connection, link);
     return behind === null ? [] : [{ hostIfname: link.ifname, key, ...behind }];
   });
