@@ -120,7 +120,9 @@ export function ignoreRouterAdvertisements(ifname: string, log: SettingsLog): vo
  */
 export function ignoreAdvertisementsAsGateway(ifname: string, log: SettingsLog): void {
   const key = acceptRaKey(ifname);
-  if (readSysctl(key) !== null) prefer(key, "0", { log, set: () => changeHostSetting(key, "0") });
+  const before = readSysctl(key);
+  if (before === null || before === "0") return;
+  prefer(key, "0", { log, set: () => changeHostSetting(key, "0") });
 }
 
 /**
