@@ -6,13 +6,12 @@
  *
  * Source: CNI CONVENTIONS.md, "Dynamic Plugin specific Fields" and "args in network config"; README of the reference plugin bridge.
  */
-import type { InterfaceAddress } from "../../lib/addr/prefix.ts";
 import type { RequestConfig } from "../../lib/cni/config.ts";
 import { type Field, type Read, readFields } from "../../lib/cni/fields.ts";
 import { isObject } from "../../lib/cni/json.ts";
 import { dnsField, hasDns, type ResultDns } from "../../lib/cni/result.ts";
 import { ARGS, GATEWAY_PRIORITY, INTERFACE_RUNTIME_CONFIG, IPAM_SECTION } from "../../lib/cni/sections.ts";
-import { declaredGateways, declaresParts } from "./declared-gateways.ts";
+import { type Declared, declaredBy } from "./declared-gateways.ts";
 
 /** Where the reading begins. */
 export type Configuration = Pick<RequestConfig, "raw" | "networkName">;
@@ -48,12 +47,7 @@ export interface AddressConfig extends Read<typeof ADDRESS_FIELDS> {
 }
 
 /** What concerns the attachment to a network, whatever the interface is. */
-export interface AttachmentConfig extends AddressConfig, Read<typeof ATTACHMENT_FIELDS> {
-  /** The gateways of all ranges that are named: of one set, each attachment gets one. Never throws. */
-  declaredGateways(): readonly InterfaceAddress[];
-  /** Whether other networks may have the rest of the subnet, perhaps on a bridge of their own. Never throws. */
-  declaresParts(): boolean;
-}
+export interface AttachmentConfig extends AddressConfig, Declared, Read<typeof ATTACHMENT_FIELDS> {}
 
 /** @throws FairleadError invalid-config, naming the key. */
 export function readAddressConfig(configuration: Configuration): AddressConfig {
@@ -69,8 +63,7 @@ export function readAttachmentConfig(configuration: Configuration): AttachmentCo
     ...addressConfigOf(read, configuration),
     dns,
     gatewayPriority,
-    declaredGateways: () => declaredGateways(raw),
-    declaresParts: () => declaresParts(raw),
+    ...declaredBy(raw),
   };
 }
 

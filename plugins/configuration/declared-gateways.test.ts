@@ -1,9 +1,9 @@
 import { formatPrefix } from "../../lib/addr/prefix.ts";
 import type { JsonObject } from "../../lib/cni/json.ts";
 import { readAttachmentConfig } from "./attachment.ts";
-import { declaredGateways } from "./declared-gateways.ts";
+import { declaredBy } from "./declared-gateways.ts";
 
-const shown = (raw: JsonObject) => declaredGateways(raw).map(formatPrefix);
+const shown = (raw: JsonObject) => declaredBy(raw).declaredGateways().map(formatPrefix);
 const attachment = (ipam: JsonObject) => readAttachmentConfig({ raw: { ipam }, networkName: "net" });
 
 test("of every range, wherever it is named: its own, or the first host", () => {

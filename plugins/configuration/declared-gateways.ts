@@ -16,14 +16,25 @@ const FIELDS = {
   runtimeConfig: object({ ipRanges: RANGE_SETS }),
 };
 
-/** Whether a range is less than its subnet, so that other networks may have the rest. Never throws. */
-export function declaresParts(raw: JsonObject): boolean {
-  return declaredRanges(raw).some(({ rangeStart, rangeEnd }) => rangeStart !== "" || rangeEnd !== "");
+/** What the ranges of a configuration say of its network. Never throws: whoever gives the addresses has read them, and judged them. */
+export interface Declared {
+  /** The gateways of all ranges that are named, each with the length of its subnet: of one set, each attachment gets one. */
+  declaredGateways(): readonly InterfaceAddress[];
+  /** Whether a range is less than its subnet: other networks may have the rest, perhaps on a bridge of their own. */
+  declaresParts(): boolean;
 }
 
-/** Each with the length of its subnet. Never throws: whoever gives the addresses has read the ranges, and judged them. */
-export function declaredGateways(raw: JsonObject): readonly InterfaceAddress[] {
-  return declaredRanges(raw).flatMap(gatewayOf);
+/** The ranges are read once, when the first of them is asked for. */
+export function declaredBy(raw: JsonObject): Declared {
+  let known: readonly IpRange[] | null = null;
+  const ranges = (): readonly IpRange[] => {
+    known ??= declaredRanges(raw);
+    return known;
+  };
+  return {
+    declaredGateways: () => ranges().flatMap(gatewayOf),
+    declaresParts: () => ranges().some(({ rangeStart, rangeEnd }) => rangeStart !== "" || rangeEnd !== ""),
+  };
 }
 
 function declaredRanges(raw: JsonObject): readonly IpRange[] {

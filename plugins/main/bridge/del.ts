@@ -22,7 +22,7 @@ import { NetlinkConnection } from "../../../lib/netlink/connection.ts";
 import { releaseAddresses } from "../../addresses/ipam-removal.ts";
 import { findRemains, removeReferenceRules } from "../../addresses/reference-remains.ts";
 import { aliasOf, hostIfnameOf } from "../../attachment-names.ts";
-import { declaresParts } from "../../configuration/declared-gateways.ts";
+import { declaredBy } from "../../configuration/declared-gateways.ts";
 import { processExec } from "../../io.ts";
 import { PUBLISHING_SOCKET, unpublish } from "../../published-ports.ts";
 import { type RemovalKeys, readRemovalKeys } from "./config.ts";
@@ -89,7 +89,7 @@ function findRules(
 
 /** Where another bridge may have the same subnet the host may have ways to the container of their own. */
 function removeWays({ config, prevResult }: DelRequest, host: HostNetlink): void {
-  if (prevResult === null || !declaresParts(config.raw)) return;
+  if (prevResult === null || !declaredBy(config.raw).declaresParts()) return;
   for (const { address } of prevResult.ips) removeWayTo(host.route, parseInterfaceAddress(address).address);
 }
 
