@@ -1,16 +1,8 @@
-import { FairleadError } from "../lib/errors.ts";
+import { refusalOf } from "../test/support/failures.ts";
 import { CONFIG_KEYS, defaultConfig, parseConfig } from "./config.ts";
 
 /** The problems that a file is refused with. */
-function problemsOf(text: string): string {
-  try {
-    parseConfig(text, "f.yaml");
-  } catch (thrown) {
-    if (thrown instanceof FairleadError) return thrown.reason;
-    throw thrown;
-  }
-  throw new Error("the configuration was accepted");
-}
+const problemsOf = (text: string) => refusalOf(() => parseConfig(text, "f.yaml")).reason;
 
 test.each(Object.entries(CONFIG_KEYS))(
   "help says of %s what it takes, what it is by default, and what for",

@@ -1,17 +1,9 @@
 import { hostname } from "node:os";
-import { FairleadError } from "../../lib/errors.ts";
+import { refusalOf } from "../../test/support/failures.ts";
 import { CONFIG_KEYS, defaultAgentConfig, parseAgentConfig } from "./config.ts";
 
 /** The problems that a file is refused with. */
-function problemsOf(text: string): string {
-  try {
-    parseAgentConfig(text, "f.yaml");
-  } catch (thrown) {
-    if (thrown instanceof FairleadError) return thrown.reason;
-    throw thrown;
-  }
-  throw new Error("the configuration was accepted");
-}
+const problemsOf = (text: string) => refusalOf(() => parseAgentConfig(text, "f.yaml")).reason;
 
 test("nothing said means the defaults", () => {
   for (const text of ["", "# only a comment\n", "dns:\nlog: {}\n", "socket:\n"])

@@ -1,4 +1,4 @@
-import { FairleadError } from "../errors.ts";
+import { refusalOf } from "../../test/support/failures.ts";
 import { type Environment, parseCniArgs, readEnvironment } from "./environment.ts";
 
 const ATTACHMENT = {
@@ -8,15 +8,7 @@ const ATTACHMENT = {
   CNI_IFNAME: "eth0",
 };
 
-function failure(env: Environment): FairleadError {
-  try {
-    readEnvironment(env);
-  } catch (thrown) {
-    if (thrown instanceof FairleadError) return thrown;
-    throw thrown;
-  }
-  throw new Error("the environment was taken");
-}
+const failure = (env: Environment) => refusalOf(() => readEnvironment(env));
 
 describe("readEnvironment", () => {
   test("reads what ADD needs", () => {

@@ -1,4 +1,4 @@
-import { FairleadError } from "../errors.ts";
+import { refusalOf } from "../../test/support/failures.ts";
 import {
   checkAttempt,
   checkInteger,
@@ -10,17 +10,6 @@ import {
   parseInstant,
   quote,
 } from "./validate.ts";
-
-/** What a check says of what it refuses. */
-function refusal(check: () => unknown): FairleadError {
-  try {
-    check();
-  } catch (thrown) {
-    if (thrown instanceof FairleadError) return thrown;
-    throw thrown;
-  }
-  throw new Error("it was taken");
-}
 
 const x = (length: number): string => "x".repeat(length);
 const key = (over: object) => ({ networkName: "web", containerId: "c1", ifname: "eth0", ...over });
@@ -62,15 +51,15 @@ test.each<[string, () => unknown, string, string]>([
   ["no instant", () => parseInstant("test", "f", "yesterday"), "f", '"yesterday" is no instant'],
   ["a day that is none", () => parseInstant("test", "f", "2026-02-40T00:00:00Z"), "f", "is no instant"],
 ])("%s is refused with its place and a reason", (...[_name, check, field, reason]) => {
-  expect(refusal(check)).toMatchObject({
+  expect(refusalOf(check)).toMatchObject({
     ...{ code: "invalid-config", operation: "test", object: field, details: { field } },
     reason: expect.stringContaining(reason),
   });
 });
 
 test("what is refused for how it is written is told how to write it", () => {
-  expect(refusal(() => checkName("test", "f", "ä")).hint).toContain("use letters, digits");
-  expect(refusal(() => parseInstant("test", "f", "x")).hint).toBe("write it like 2026-01-31T12:00:00Z");
+  expect(refusalOf(() => checkName("test", "f", "ä")).hint).toContain("use letters, digits");
+  expect(refusalOf(() => parseInstant("test", "f", "x")).hint).toBe("write it like 2026-01-31T12:00:00Z");
 });
 
 test("the longest and the least that is allowed is taken as it is", () => {

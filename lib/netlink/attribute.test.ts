@@ -1,4 +1,5 @@
 import fc from "fast-check";
+import { refusalOf } from "../../test/support/failures.ts";
 import { hexBytes } from "../../test/support/kernel/hex.ts";
 import { FairleadError } from "../errors.ts";
 import {
@@ -33,16 +34,6 @@ const table = attributeTable("sample", {
   signed: attribute("S_SIGNED", 10, i32),
 });
 type Sample = ValueOf<typeof table>;
-
-function failure(act: () => unknown): FairleadError {
-  try {
-    act();
-  } catch (error) {
-    if (error instanceof FairleadError) return error;
-    throw error;
-  }
-  throw new Error("nothing was thrown");
-}
 
 const valueArbitrary: fc.Arbitrary<Sample> = fc
   .record(
@@ -157,7 +148,7 @@ describe("attribute table", () => {
 
   test("names the attribute, its nest and both lengths when a payload is too short", () => {
     const wire = table.encode({ unknown: [{ type: 3, payload: hexBytes("06 00 01 00 01 02 00 00") }] });
-    const error = failure(() => table.decode(wire));
+    const error = refusalOf(() => table.decode(wire));
     expect(error.code).toBe("decode-failure");
     expect(error.message).toContain("S_INNER/INNER_ONE: expected 4 bytes, got 2");
   });
@@ -167,7 +158,7 @@ describe("attribute table", () => {
     ["beyond the end", "09 00 01 00 65 74 68 30"],
     ["cut in its header", "05 00 02 00 01 00 00 00 04 00"],
   ])("refuses an attribute whose length is %s", (_, hex) => {
-    expect(failure(() => table.decode(hexBytes(hex))).code).toBe("decode-failure");
+    expect(refusalOf(() => table.decode(hexBytes(hex))).code).toBe("decode-failure");
   });
 
   test("throws nothing but decode-failure on any bytes", () => {
@@ -191,18 +182,18 @@ describe("attribute table", () => {
     ["a bigint too large", { big: 2n ** 64n }, "S_BIG"],
     ["a NUL inside a name", { name: "a\0b" }, "S_NAME"],
   ])("refuses to write %s", (_, value, text) => {
-    const error = failure(() => table.encode(value));
+    const error = refusalOf(() => table.encode(value));
     expect(error.code).toBe("unsupported-field");
     expect(error.message).toContain(text);
   });
 
   test("refuses to write a payload beyond what a u16 length can say", () => {
     const payload = new Uint8Array(65_532);
-    expect(failure(() => table.encode({ unknown: [{ type: 1, payload }] })).code).toBe("unsupported-field");
+    expect(refusalOf(() => table.encode({ unknown: [{ type: 1, payload }] })).code).toBe("unsupported-field");
   });
 
   test("refuses list elements of another type", () => {
     const wire = hexBytes("0c 00 04 80 08 00 02 00 00 00 00 00");
-    expect(failure(() => table.decode(wire)).message).toContain("S_ITEMS/S_ITEM: expected type 1, got 2");
+    expect(refusalOf(() => table.decode(wire)).message).toContain("S_ITEMS/S_ITEM: expected type 1, got 2");
   });
 });

@@ -1,3 +1,4 @@
+import { refusalOf } from "../../test/support/failures.ts";
 import { hexBytes } from "../../test/support/kernel/hex.ts";
 import { FairleadError } from "../errors.ts";
 import { attribute, attributeTable, u32 } from "./attribute.ts";
@@ -116,16 +117,6 @@ function connect(script: Script) {
   return { transport, connection: new NetlinkConnection(transport) };
 }
 
-function failure(act: () => unknown): FairleadError {
-  try {
-    act();
-  } catch (error) {
-    if (error instanceof FairleadError) return error;
-    throw error;
-  }
-  throw new Error("nothing was thrown");
-}
-
 describe("execute", () => {
   test("sends all requests in one datagram, each with a sequence of its own", () => {
     const { transport, connection } = connect((requests) => [requests.map((request) => ack(request))]);
@@ -180,7 +171,7 @@ describe("execute", () => {
       if (!one || !two || !three) return [];
       return [[ack(one)], [ack(two, 17, "no room")], [ack(three, 1)]];
     });
-    const error = failure(() => connection.execute([create("a"), create("vethab"), create("c")]));
+    const error = refusalOf(() => connection.execute([create("a"), create("vethab"), create("c")]));
     expect(error).toBeInstanceOf(NetlinkError);
     expect(error.message).toBe('create item vethab: File exists (EEXIST): kernel says "no room"');
     expect(error).toMatchObject({
@@ -197,7 +188,7 @@ describe("execute", () => {
 
   test("says what to do where it knows", () => {
     const { connection } = connect(([request]) => (request ? [[ack(request, 1)]] : []));
-    expect(failure(() => connection.execute([create("a")])).message).toBe(
+    expect(refusalOf(() => connection.execute([create("a")])).message).toBe(
       "create item a: Operation not permitted (EPERM); it needs CAP_NET_ADMIN in the user namespace that owns the network namespace: run as root",
     );
   });
@@ -217,7 +208,7 @@ describe("execute", () => {
 
   test("names the request that is not answered in time", () => {
     const { connection } = connect(([request]) => (request ? [[ack(request)]] : []));
-    const error = failure(() => connection.execute([create("a"), create("b")]));
+    const error = refusalOf(() => connection.execute([create("a"), create("b")]));
     expect(error).toMatchObject({ code: "timeout", operation: "create item", object: "b" });
     expect(error.message).toBe("create item b: no answer within 1 s");
   });
@@ -281,7 +272,7 @@ describe("transact", () => {
       if (calls === 1 && second) return [[ack(first, 1)], [ack(second)]];
       return [requests.map((request) => ack(request))];
     });
-    const error = failure(() => connection.transact([begin, create("rule"), end]));
+    const error = refusalOf(() => connection.transact([begin, create("rule"), end]));
     expect(error).toMatchObject({ errnoName: "EPERM", operation: "begin batch" });
     expect(connection.execute([create("later")])).toEqual([[]]);
   });
@@ -297,9 +288,9 @@ describe("get and find", () => {
   test("tell an absent object from other refusals", () => {
     const errnos = [19, 19, 1];
     const { connection } = connect(([request]) => (request ? [[ack(request, errnos.shift())]] : []));
-    expect(failure(() => connection.get(get("a"))).message).toBe("get item a: No such device (ENODEV)");
+    expect(refusalOf(() => connection.get(get("a"))).message).toBe("get item a: No such device (ENODEV)");
     expect(connection.find(get("a"))).toBeUndefined();
-    expect(failure(() => connection.find(get("a")))).toMatchObject({ errnoName: "EPERM" });
+    expect(refusalOf(() => connection.find(get("a")))).toMatchObject({ errnoName: "EPERM" });
   });
 
   test("ask for several objects in one datagram, each of which may be absent", () => {
@@ -317,13 +308,13 @@ describe("get and find", () => {
     const { connection } = connect((requests) =>
       requests.map((request, index) => [ack(request, errnos[index])]),
     );
-    const error = failure(() => connection.findAll([get("a"), get("b"), get("c")]));
+    const error = refusalOf(() => connection.findAll([get("a"), get("b"), get("c")]));
     expect(error).toMatchObject({ errnoName: "EPERM", object: "b" });
   });
 
   test("refuse an acknowledgement without an answer", () => {
     const { connection } = connect(([request]) => (request ? [[ack(request)]] : []));
-    expect(failure(() => connection.get(get("a")))).toMatchObject({ code: "decode-failure", object: "a" });
+    expect(refusalOf(() => connection.get(get("a")))).toMatchObject({ code: "decode-failure", object: "a" });
   });
 });
 
@@ -360,7 +351,7 @@ describe("dump", () => {
     const { transport, connection } = connect(([request]) =>
       request ? [[done(request, NLM_F_DUMP_INTR)]] : [],
     );
-    expect(failure(() => connection.dump(get("items")))).toMatchObject({
+    expect(refusalOf(() => connection.dump(get("items")))).toMatchObject({
       code: "unavailable",
       object: "items",
     });
@@ -380,8 +371,8 @@ describe("dump", () => {
       });
       return [[item(request, 1, NLM_F_MULTI)], [end]];
     });
-    expect(failure(() => connection.dump(get("a")))).toMatchObject({ errnoName: "EOPNOTSUPP" });
-    expect(failure(() => connection.dump(get("a")))).toMatchObject({ errnoName: "ENOENT" });
+    expect(refusalOf(() => connection.dump(get("a")))).toMatchObject({ errnoName: "EOPNOTSUPP" });
+    expect(refusalOf(() => connection.dump(get("a")))).toMatchObject({ errnoName: "ENOENT" });
   });
 
   test("is read to its end even if a part of it cannot be decoded", () => {
@@ -394,7 +385,7 @@ describe("dump", () => {
       });
       return [[broken], [item(request, 2, NLM_F_MULTI)], [done(request)]];
     });
-    expect(failure(() => connection.dump(get("a"))).code).toBe("decode-failure");
+    expect(refusalOf(() => connection.dump(get("a"))).code).toBe("decode-failure");
     expect(() => transport.receive()).toThrow("no answer");
   });
 });

@@ -1,7 +1,8 @@
 import { createServer, type RequestListener, type Server } from "node:http";
 import { createServer as createTcpServer } from "node:net";
+import { failureOf } from "../../test/support/failures.ts";
 import { TemporaryDirectory } from "../../test/support/ipam/ipam-fronts.ts";
-import { FairleadError } from "../errors.ts";
+import type { FairleadError } from "../errors.ts";
 import { createHttpClient, type HttpIpamClient } from "./http-client.ts";
 import { joinPieces } from "./pieces.ts";
 
@@ -33,19 +34,10 @@ function client(socket: string, timeoutMs = 5_000): HttpIpamClient {
   return made;
 }
 
-async function failure(call: Promise<unknown>): Promise<FairleadError> {
-  const thrown = await call.then(
-    () => new Error("succeeded"),
-    (error: unknown) => error,
-  );
-  if (thrown instanceof FairleadError) return thrown;
-  throw thrown;
-}
-
 const INFO = JSON.stringify({ version: "1" });
 
 test("no socket: unavailable, and what to start", async () => {
-  const error = await failure(client(directory.file("absent")).info());
+  const error = await failureOf(client(directory.file("absent")).info());
   expect([error.code, error.operation, error.object]).toEqual([
     "unavailable",
     "read service info",
@@ -56,12 +48,12 @@ test("no socket: unavailable, and what to start", async () => {
 
 test("an answer that does not come in time: timeout, head or body", async () => {
   const silent = await serve(() => {});
-  expect((await failure(client(silent.socket, 100).info())).code).toBe("timeout");
+  expect((await failureOf(client(silent.socket, 100).info())).code).toBe("timeout");
   const halting = await serve((_, response) => {
     response.writeHead(200, { "content-length": "100" });
     response.write("{");
   });
-  expect((await failure(client(halting.socket, 100).info())).code).toBe("timeout");
+  expect((await failureOf(client(halting.socket, 100).info())).code).toBe("timeout");
 });
 
 test.each([
@@ -71,7 +63,7 @@ test.each([
   ["an error of an unknown code", 500, '{"error":{"code":"from-the-future"}}', "internal"],
 ])("%s is told", async (...[_name, status, body, code]) => {
   const { socket } = await serve((_, response) => response.writeHead(status).end(body));
-  expect((await failure(client(socket).info())).code).toBe(code);
+  expect((await failureOf(client(socket).info())).code).toBe(code);
 });
 
 test("what is not HTTP at all is told", async () => {
@@ -79,7 +71,7 @@ test("what is not HTTP at all is told", async () => {
   const server = createTcpServer((peer) => peer.on("error", () => {}).end("220 mail ready\r\n"));
   await new Promise<void>((resolve) => server.listen(socket, resolve));
   open.push(server);
-  expect((await failure(client(socket).info())).code).toBe("unavailable");
+  expect((await failureOf(client(socket).info())).code).toBe("unavailable");
 });
 
 test("a kept connection that the server has closed is made anew", async () => {
@@ -100,7 +92,7 @@ test("a connection that breaks before the answer is not tried for ever", async (
     requests++;
     request.socket.destroy();
   });
-  expect((await failure(client(socket).info())).code).toBe("unavailable");
+  expect((await failureOf(client(socket).info())).code).toBe("unavailable");
   expect(requests).toBe(1);
 });
 
@@ -132,11 +124,13 @@ test("a watch that is refused says so once", async () => {
 
 test("a list that is cut short is no list, however it was cut", async () => {
   const polite = await serve((_, response) => response.end('{"leases":[\n{"address":"10.1.0.2"},\n'));
-  expect((await failure(joinPieces(client(polite.socket).streamLeases({})))).message).toContain("cut short");
+  expect((await failureOf(joinPieces(client(polite.socket).streamLeases({})))).message).toContain(
+    "cut short",
+  );
   const rude = await serve((_, response) => {
     response.write('{"leases":[\n{"address":"10.1.0.2"},\n', () => response.destroy());
   });
-  expect((await failure(joinPieces(client(rude.socket).streamLeases({})))).code).toBe("unavailable");
+  expect((await failureOf(joinPieces(client(rude.socket).streamLeases({})))).code).toBe("unavailable");
 });
 
 test("the next piece of a list must come in time; how long a piece is looked at does not matter", async () => {
@@ -151,7 +145,7 @@ test("the next piece of a list must come in time; how long a piece is looked at 
   await new Promise((resolve) => setTimeout(resolve, 200));
   more.resolve();
   expect((await pieces.next()).value).toMatchObject([{ address: "10.1.0.3" }]);
-  expect((await failure(pieces.next())).code).toBe("timeout");
+  expect((await failureOf(pieces.next())).code).toBe("timeout");
 });
 
 test("whoever stops early ends the answer", async () => {

@@ -1,4 +1,5 @@
 import { FairleadError } from "../../lib/errors.ts";
+import { refusalOf } from "../../test/support/failures.ts";
 import { beginPatiently } from "./patient-exchange.ts";
 
 const ANSWER = new Uint8Array([1]);
@@ -30,15 +31,6 @@ function exchange(steps: readonly Step[], patienceMs = 60_000) {
   return { begin, log, count: () => sent };
 }
 
-function failureOf(action: () => unknown): FairleadError {
-  try {
-    action();
-  } catch (thrown) {
-    if (thrown instanceof FairleadError) return thrown;
-  }
-  throw new Error("it did not fail");
-}
-
 test("what is answered is sent once, and nothing is said", () => {
   const { begin, log, count } = exchange(["answers"]);
   expect(begin()()).toBe(ANSWER);
@@ -57,9 +49,9 @@ test.each<[Step[]]>([[["is away", "answers"]], [["hangs up", "is away", "hangs u
 
 test("without patience the first failure is the last; what never left is told from what may have arrived", () => {
   const gone = { reason: away.reason, details: { wasSent: false } };
-  expect(failureOf(() => exchange(["is away"], 0).begin())).toMatchObject(gone);
+  expect(refusalOf(() => exchange(["is away"], 0).begin())).toMatchObject(gone);
   const finish = exchange(["hangs up"], 0).begin();
-  expect(failureOf(finish)).toMatchObject({ code: "unavailable", details: { wasSent: true } });
+  expect(refusalOf(finish)).toMatchObject({ code: "unavailable", details: { wasSent: true } });
 });
 
 test("the end of patience: the last failure, which knows whether anything was sent", () => {
@@ -69,7 +61,7 @@ test("the end of patience: the last failure, which knows whether anything was se
     const finish = exchange(steps, 100).begin();
     let now = 0;
     elapsed.mockImplementation(() => (now += 40));
-    return failureOf(finish);
+    return refusalOf(finish);
   };
   expect(run(["is away"])).toMatchObject({ reason: away.reason, details: { wasSent: false } });
   expect(run(["hangs up", "is away"])).toMatchObject({ reason: away.reason, details: { wasSent: true } });
@@ -79,13 +71,13 @@ test("the end of patience: the last failure, which knows whether anything was se
 test("what no patience mends is told at once, before anything else is done meanwhile", () => {
   const { begin, count } = exchange(["is refused"]);
   const wanted = { code: "invalid-config", details: { wasSent: false } };
-  expect(failureOf(begin)).toMatchObject(wanted);
+  expect(refusalOf(begin)).toMatchObject(wanted);
   expect(count()).toBe(1);
 });
 
 test("a time limit is not a lost peer: nothing is sent again", () => {
   const { begin, count } = exchange(["is late"]);
-  expect(failureOf(begin()).code).toBe("timeout");
+  expect(refusalOf(begin()).code).toBe("timeout");
   expect(count()).toBe(1);
 });
 
@@ -108,5 +100,5 @@ test("what the last sending met is told whole", () => {
   };
   const finish = beginPatiently({ send, patienceMs: () => 0, log: () => {}, sleepMs: () => {} });
   const details = { errnoName: "ECONNRESET", wasSent: true };
-  expect(failureOf(finish)).toMatchObject({ ...met, hint: "start it", details, cause });
+  expect(refusalOf(finish)).toMatchObject({ ...met, hint: "start it", details, cause });
 });

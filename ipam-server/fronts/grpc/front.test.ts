@@ -6,6 +6,7 @@ import { IpamServiceService } from "../../../lib/rpc/generated/fairlead/v1/ipam.
 import { HealthClient } from "../../../lib/rpc/generated/grpc/health/v1/health.ts";
 import { ServerReflectionClient } from "../../../lib/rpc/generated/grpc/reflection/v1/reflection.ts";
 import { createGrpcClient } from "../../../lib/rpc/grpc-client.ts";
+import { failureOf } from "../../../test/support/failures.ts";
 import {
   frontParts,
   openTestService,
@@ -52,22 +53,13 @@ function closing<T extends { close(): void }>(client: T): T {
 
 const plain = credentials.createInsecure();
 
-async function failure(call: Promise<unknown>): Promise<FairleadError> {
-  const thrown = await call.then(
-    () => new Error("succeeded"),
-    (error: unknown) => error,
-  );
-  if (thrown instanceof FairleadError) return thrown;
-  throw thrown;
-}
-
 test("requests are held against the same schemas as over HTTP", async () => {
   await open();
   const client = closing(createGrpcClient({ target }));
   const long = { key: { ...KEY, containerId: "x".repeat(256) } };
-  const error = await failure(client.acquire(long, CALLER));
+  const error = await failureOf(client.acquire(long, CALLER));
   expect([error.code, error.object]).toEqual(["invalid-config", "request.key.containerId"]);
-  expect((await failure(client.listEvents({ limit: 20_000 }))).code).toBe("invalid-config");
+  expect((await failureOf(client.listEvents({ limit: 20_000 }))).code).toBe("invalid-config");
 });
 
 test("a message without its key is refused, and so is an enum of the future", async () => {
@@ -113,7 +105,7 @@ test("every error has its status, and travels whole", async () => {
     const info = () => Promise.reject(error);
     await openOver({ service: withMethods(under.service, { info }) });
     const client = createGrpcClient({ target });
-    const got = await failure(client.info());
+    const got = await failureOf(client.info());
     expect({ ...got, cause: null }).toEqual({ ...error, cause: null });
     client.close();
     await front.close();
@@ -125,7 +117,7 @@ test("an error too large for a trailer still comes, shortened", async () => {
   const reason = "long ".repeat(10_000);
   const error = new FairleadError({ code: "multiple", operation: "do", reason, details: { reason } });
   await openOver({ service: withMethods(under.service, { info: () => Promise.reject(error) }) });
-  const got = await failure(closing(createGrpcClient({ target })).info());
+  const got = await failureOf(closing(createGrpcClient({ target })).info());
   expect([got.code, got.operation]).toEqual(["multiple", "do"]);
   expect(got.reason.startsWith("long long")).toBe(true);
 });
@@ -135,9 +127,9 @@ describe("with a token", () => {
 
   test("no call of any service is served without it", async () => {
     const client = closing(createGrpcClient({ target }));
-    expect((await failure(client.info())).code).toBe("unauthenticated");
+    expect((await failureOf(client.info())).code).toBe("unauthenticated");
     const wrong = closing(createGrpcClient({ target, token: "wrong" }));
-    expect((await failure(wrong.listLeases({}))).code).toBe("unauthenticated");
+    expect((await failureOf(wrong.listLeases({}))).code).toBe("unauthenticated");
     const health = closing(new HealthClient(target, plain));
     const code = await new Promise((resolve) =>
       health.check({ service: "" }, (error) => resolve(error?.code)),

@@ -14,6 +14,7 @@ import { IpamServiceService } from "../../../lib/rpc/generated/fairlead/v1/ipam.
 import { createGrpcClient } from "../../../lib/rpc/grpc-client.ts";
 import { leaseFilter } from "../../../lib/rpc/messages/addresses.ts";
 import { eventFilter } from "../../../lib/rpc/messages/history.ts";
+import { failureOf } from "../../../test/support/failures.ts";
 import { useGrpcFront } from "../../../test/support/ipam/grpc-fronts.ts";
 import { settleTurns } from "../../../test/support/turns.ts";
 import { createMetrics } from "../metrics.ts";
@@ -21,15 +22,6 @@ import { createMetrics } from "../metrics.ts";
 const s = useGrpcFront();
 const plain = credentials.createInsecure();
 const NOBODY = { actor: "", node: "" };
-
-async function failure(call: Promise<unknown>): Promise<FairleadError> {
-  const thrown = await call.then(
-    () => new Error("succeeded"),
-    (error: unknown) => error,
-  );
-  if (thrown instanceof FairleadError) return thrown;
-  throw thrown;
-}
 
 describe("what is counted and logged", () => {
   type Line = readonly [level: string, message: string, fields: LogFields];
@@ -63,7 +55,7 @@ describe("what is counted and logged", () => {
     await client.listNetworks();
     await client.listLeases({});
     for (const failing of [client.info(), client.listEndpoints({})])
-      expect((await failure(failing)).code).toBe("not-found");
+      expect((await failureOf(failing)).code).toBe("not-found");
     const counted = (await metrics.render()).split("\n").filter((line) => /_requests_total\{/.test(line));
     expect(counted.sort()).toEqual([
       'fairlead_requests_total{front="grpc",operation="info",status="NOT_FOUND"} 1',
@@ -81,7 +73,7 @@ describe("what is counted and logged", () => {
   test("a fault of ours is logged, and what is inside is not told", async () => {
     const { client } = await openWith(fault);
     for (const call of [client.info(), client.listEndpoints({})])
-      expect(await failure(call)).toMatchObject({
+      expect(await failureOf(call)).toMatchObject({
         code: "internal",
         reason: "the server failed; its log says why",
       });

@@ -1,8 +1,9 @@
 /** Single addresses: leases, reservations, quarantine; and who has them, node by node. */
 import type { IpamService, Lease } from "../../../lib/ipam/api.ts";
 import { joinPieces } from "../../../lib/rpc/pieces.ts";
+import { failureOf } from "../../support/failures.ts";
 
-import { caller, failureOf, keyOf, makeWeb, type Service } from "./subject.ts";
+import { caller, keyOf, makeWeb, type Service } from "./subject.ts";
 
 export function addressCases(service: Service): void {
   test("leases are filtered by every field", async () => {

@@ -1,7 +1,8 @@
 /** What containers hold: acquire, release, verify, gc, status. */
 import type { ManualClock } from "../../../lib/clock.ts";
+import { failureOf } from "../../support/failures.ts";
 
-import { caller, failureOf, keyOf, makeWeb, type Service } from "./subject.ts";
+import { caller, keyOf, makeWeb, type Service } from "./subject.ts";
 
 export function attachmentCases(service: Service, clock: () => ManualClock): void {
   test("acquire binds one address of each family, and the same ones when repeated", async () => {

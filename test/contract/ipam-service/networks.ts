@@ -1,7 +1,8 @@
 /** Networks: what they are made with, and who may have what. */
 import type { CreateNetworkRequest } from "../../../lib/ipam/api.ts";
+import { failureOf } from "../../support/failures.ts";
 
-import { caller, failureOf, keyOf, makeWeb, type Service } from "./subject.ts";
+import { caller, keyOf, makeWeb, type Service } from "./subject.ts";
 
 export function networkCases(service: Service): void {
   test("a network keeps every field that it is made with", async () => {

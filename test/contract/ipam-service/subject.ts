@@ -1,6 +1,5 @@
 /** What the cases of the contract are about, and what they have in common. */
 import type { ManualClock } from "../../../lib/clock.ts";
-import { FairleadError } from "../../../lib/errors.ts";
 import type { AttachmentKey, IpamService } from "../../../lib/ipam/api.ts";
 
 export interface ServiceSubject {
@@ -15,16 +14,6 @@ export const caller = { actor: "uid:0", node: "n1" };
 
 export function keyOf(containerId: string, networkName = "web"): AttachmentKey {
   return { networkName, containerId, ifname: "eth0" };
-}
-
-/** The error that `call` fails with. */
-export async function failureOf(call: Promise<unknown>): Promise<FairleadError> {
-  const outcome = await call.then(
-    (value) => new Error(`succeeded with ${JSON.stringify(value)}`),
-    (thrown: unknown) => thrown,
-  );
-  if (outcome instanceof FairleadError) return outcome;
-  throw outcome;
 }
 
 export type Service = () => IpamService;
