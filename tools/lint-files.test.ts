@@ -1,20 +1,7 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { withFiles } from "../test/support/file-tree.ts";
 import { lintFiles } from "./lint-files.ts";
 
-function lint(files: Record<string, string>): string[] {
-  const root = mkdtempSync(join(tmpdir(), "fairlead-files-"));
-  try {
-    for (const [name, text] of Object.entries(files)) {
-      mkdirSync(dirname(join(root, name)), { recursive: true });
-      writeFileSync(join(root, name), text);
-    }
-    return lintFiles(root);
-  } finally {
-    rmSync(root, { recursive: true });
-  }
-}
+const lint = (files: Record<string, string>) => withFiles(files, lintFiles);
 
 test.each(["lib/addr/a.ts", "test/support/a.ts", "main.ts"])("%s begins with what it is for", (file) => {
   const problem = `${file}: it does not begin with a comment on what it is for`;

@@ -1,20 +1,7 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { withFiles } from "../test/support/file-tree.ts";
 import { findCycles, lintLayers } from "./lint-layers.ts";
 
-function lint(files: Record<string, string>): string[] {
-  const root = mkdtempSync(join(tmpdir(), "fairlead-layers-"));
-  try {
-    for (const [name, text] of Object.entries(files)) {
-      mkdirSync(dirname(join(root, name)), { recursive: true });
-      writeFileSync(join(root, name), text);
-    }
-    return lintLayers(root);
-  } finally {
-    rmSync(root, { recursive: true });
-  }
-}
+const lint = (files: Record<string, string>) => withFiles(files, lintLayers);
 
 test.each([
   [
