@@ -4,6 +4,7 @@ import {
   ADMIN,
   asking,
   brief,
+  DUAL,
   keyOf,
   NODE1,
   NODE2,
@@ -15,7 +16,6 @@ import {
 const s = useService();
 const { acquire, release } = s;
 
-const DUAL = { ...SMALL, subnets: [...SMALL.subnets, { subnet: "fd00:1::/64" }] };
 const ask = (wishes: Partial<AcquireRequest> = {}) => s.f.service.acquire(asking("a", wishes), NODE1);
 const leases = async () => brief(await s.f.service.listLeases({ containerId: "a" }));
 

@@ -4,6 +4,7 @@ import {
   ADMIN,
   asking,
   brief,
+  DUAL,
   keyOf,
   NODE1,
   NODE2,
@@ -26,7 +27,6 @@ const declare = (networkName: string, containerId: string, rangeSets: object[][]
     { key: keyOf(containerId, networkName), declaration: { rangeSets: rangeSets as never } },
     NODE1,
   );
-const DUAL = { ...SMALL, subnets: [...SMALL.subnets, { subnet: "fd00:1::/64" }] };
 
 describe("an attachment", () => {
   test("that the store says was released, and that is still there, is bound again", async () => {

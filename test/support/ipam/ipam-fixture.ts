@@ -171,6 +171,8 @@ export function brief(leases: readonly Lease[]): string[] {
 
 /** A network of five addresses, .2 to .6. */
 export const SMALL = { name: "web", subnets: [{ subnet: "10.1.0.0/29" }] };
+/** The same with IPv6. */
+export const DUAL = { ...SMALL, subnets: [...SMALL.subnets, { subnet: "fd00:1::/64" }] };
 
 /** A fresh service for each test of a file, checked for contradictions and closed after it. */
 export interface ServiceUnderTest {
