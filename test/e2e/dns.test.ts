@@ -1,6 +1,7 @@
 /** Names as containers see them, with the built executable, asked with dig, getent and busybox. Needs root. */
 import { writeContainerLinks } from "../../lib/runtime/named-links.ts";
 import { type Attached, CALLER, DnsLab } from "../support/dns/dns-lab.ts";
+import { bridgeOf } from "../support/lab/agent-networks.ts";
 import { HOST_IPV4 } from "../support/lab/lab.ts";
 import { command, Daemon, waitUntil } from "../support/lab/lab-process.ts";
 
@@ -241,30 +242,12 @@ test("a killed agent that is started again, and a restarted server, answer as be
 });
 
 test("a bridge that somebody removed and the agent made again is served by the same sockets", async () => {
-  const { id } = await lab.under.service.getNetwork({ name: "backend" });
+  const bridge = bridgeOf(await lab.under.service.getNetwork({ name: "backend" }));
   const listening = async () =>
     (await lab.under.lab.host(["ss", "-lnuH", "src", `${BACK}:53`])).split(/\s+/)[3];
   const before = await listening();
-  await command([
-    "ip",
-    "-n",
-    lab.under.lab.hostNetns,
-    "addr",
-    "del",
-    `${BACK}/24`,
-    "dev",
-    `fl-${id.slice(0, 12)}`,
-  ]);
-  await command([
-    "ip",
-    "-n",
-    lab.under.lab.hostNetns,
-    "addr",
-    "add",
-    `${BACK}/24`,
-    "dev",
-    `fl-${id.slice(0, 12)}`,
-  ]);
+  await command(["ip", "-n", lab.under.lab.hostNetns, "addr", "del", `${BACK}/24`, "dev", bridge]);
+  await command(["ip", "-n", lab.under.lab.hostNetns, "addr", "add", `${BACK}/24`, "dev", bridge]);
   expect(await lab.dig(ins03, BACK, "ins02")).toEqual([ins02back.addresses[0]]);
   expect(await listening()).toBe(before);
 });

@@ -1,4 +1,5 @@
 /** Gateway mode `isolated`, with packets: containers of the network reach each other, and the host is not there. Needs root. */
+import { bridgeOf } from "../support/lab/agent-networks.ts";
 import {
   connects,
   type Family,
@@ -21,12 +22,12 @@ let containers: readonly [IsolatedContainer, IsolatedContainer];
 
 beforeAll(async () => {
   lab = await IsolationLab.open("alone");
-  const { id } = await lab.network("alone", {
+  const network = await lab.network("alone", {
     subnets: [{ subnet: "10.73.0.0/24" }, { subnet: "fd00:73::/64" }],
     internal: true,
     options: { [`${MODE}4`]: "isolated", [`${MODE}6`]: "isolated" },
   });
-  bridge = `fl-${id.slice(0, 12)}`;
+  bridge = bridgeOf(network);
   containers = [await lab.container("one", "alone"), await lab.container("two", "alone")];
   await lab.listen(lab.host, "8080");
 });
