@@ -7,55 +7,23 @@ import { HealthClient } from "../../../lib/rpc/generated/grpc/health/v1/health.t
 import { ServerReflectionClient } from "../../../lib/rpc/generated/grpc/reflection/v1/reflection.ts";
 import { createGrpcClient } from "../../../lib/rpc/grpc-client.ts";
 import { failureOf } from "../../../test/support/failures.ts";
-import {
-  frontParts,
-  openTestService,
-  type TestService,
-  withMethods,
-} from "../../../test/support/ipam/ipam-fronts.ts";
+import { useGrpcFront } from "../../../test/support/ipam/grpc-fronts.ts";
+import { openGrpcFront } from "../../../test/support/ipam/ipam-fronts.ts";
 import { tokenFrom } from "../token.ts";
-import { createGrpcFront, type GrpcFront, type GrpcFrontOptions } from "./front.ts";
+import type { GrpcFront } from "./front.ts";
 
 const SECRET = "0123456789abcdef0123456789abcdef";
 const KEY = { networkName: "web", containerId: "c1", ifname: "eth0" };
 const CALLER = { actor: "", node: "" };
 
-let under: TestService;
-let front: GrpcFront;
-let target: string;
-const closers: (() => void)[] = [];
-
-async function open(over: Partial<GrpcFrontOptions> = {}): Promise<void> {
-  under = await openTestService();
-  await openOver(over);
-}
-
-async function openOver(over: Partial<GrpcFrontOptions>): Promise<void> {
-  front = createGrpcFront({
-    ...frontParts(under.service),
-    token: null,
-    isServing: async () => true,
-    ...over,
-  });
-  target = `127.0.0.1:${await front.listen("127.0.0.1:0")}`;
-}
-
-afterEach(async () => {
-  for (const close of closers.splice(0)) close();
-  await front.close();
-  await under.service.close();
-});
-
-function closing<T extends { close(): void }>(client: T): T {
-  closers.push(() => client.close());
-  return client;
-}
-
+const s = useGrpcFront();
 const plain = credentials.createInsecure();
 
+const listening = async (front: GrpcFront) => `127.0.0.1:${await front.listen("127.0.0.1:0")}`;
+
 test("requests are held against the same schemas as over HTTP", async () => {
-  await open();
-  const client = closing(createGrpcClient({ target }));
+  const target = await s.open();
+  const client = s.closing(createGrpcClient({ target }));
   const long = { key: { ...KEY, containerId: "x".repeat(256) } };
   const error = await failureOf(client.acquire(long, CALLER));
   expect([error.code, error.object]).toEqual(["invalid-config", "request.key.containerId"]);
@@ -63,8 +31,8 @@ test("requests are held against the same schemas as over HTTP", async () => {
 });
 
 test("a message without its key is refused, and so is an enum of the future", async () => {
-  await open();
-  const raw = closing(new Client(target, plain));
+  const target = await s.open();
+  const raw = s.closing(new Client(target, plain));
   const send = (path: string, bytes: number[]): Promise<ServiceError | null> =>
     new Promise((resolve) => {
       raw.makeUnaryRequest(
@@ -85,7 +53,6 @@ test("a message without its key is refused, and so is an enum of the future", as
 });
 
 test("every error has its status, and travels whole", async () => {
-  under = await openTestService();
   for (const code of [
     "pool-exhausted",
     "in-use",
@@ -103,50 +70,49 @@ test("every error has its status, and travels whole", async () => {
       details: { n: 1, list: ["a", null, { b: true }] },
     });
     const info = () => Promise.reject(error);
-    await openOver({ service: withMethods(under.service, { info }) });
-    const client = createGrpcClient({ target });
+    const client = s.closing(createGrpcClient({ target: await s.open({ methods: { info } }) }));
     const got = await failureOf(client.info());
     expect({ ...got, cause: null }).toEqual({ ...error, cause: null });
-    client.close();
-    await front.close();
   }
 });
 
 test("an error too large for a trailer still comes, shortened", async () => {
-  under = await openTestService();
   const reason = "long ".repeat(10_000);
   const error = new FairleadError({ code: "multiple", operation: "do", reason, details: { reason } });
-  await openOver({ service: withMethods(under.service, { info: () => Promise.reject(error) }) });
-  const got = await failureOf(closing(createGrpcClient({ target })).info());
+  const target = await s.open({ methods: { info: () => Promise.reject(error) } });
+  const got = await failureOf(s.closing(createGrpcClient({ target })).info());
   expect([got.code, got.operation]).toEqual(["multiple", "do"]);
   expect(got.reason.startsWith("long long")).toBe(true);
 });
 
 describe("with a token", () => {
-  beforeEach(() => open({ token: tokenFrom(SECRET) }));
+  let target: string;
+  beforeEach(async () => {
+    target = await s.open({ token: tokenFrom(SECRET) });
+  });
 
   test("no call of any service is served without it", async () => {
-    const client = closing(createGrpcClient({ target }));
+    const client = s.closing(createGrpcClient({ target }));
     expect((await failureOf(client.info())).code).toBe("unauthenticated");
-    const wrong = closing(createGrpcClient({ target, token: "wrong" }));
+    const wrong = s.closing(createGrpcClient({ target, token: "wrong" }));
     expect((await failureOf(wrong.listLeases({}))).code).toBe("unauthenticated");
-    const health = closing(new HealthClient(target, plain));
+    const health = s.closing(new HealthClient(target, plain));
     const code = await new Promise((resolve) =>
       health.check({ service: "" }, (error) => resolve(error?.code)),
     );
     expect(code).toBe(StatusCode.UNAUTHENTICATED);
-    const reflection = closing(new ServerReflectionClient(target, plain)).serverReflectionInfo();
+    const reflection = s.closing(new ServerReflectionClient(target, plain)).serverReflectionInfo();
     const refused = new Promise((resolve) => reflection.on("error", resolve).on("data", resolve));
     reflection.write({ host: "h", messageRequest: { $case: "listServices", value: "" } });
     expect(await refused).toMatchObject({ code: StatusCode.UNAUTHENTICATED });
   });
 
   test("with it, all are", async () => {
-    const client = closing(createGrpcClient({ target, token: SECRET }));
+    const client = s.closing(createGrpcClient({ target, token: SECRET }));
     expect((await client.info()).version).toBe("1.2.3");
     const metadata = new Metadata();
     metadata.set("authorization", `Bearer ${SECRET}`);
-    const health = closing(new HealthClient(target, plain));
+    const health = s.closing(new HealthClient(target, plain));
     const status = await new Promise((resolve) =>
       health.check({ service: "" }, metadata, (_error, answer) => resolve(answer?.status)),
     );
@@ -155,22 +121,22 @@ describe("with a token", () => {
 });
 
 test("a watch without a place begins now, and ends with the server", async () => {
-  under = await openTestService();
   const opened = Promise.withResolvers<void>();
   const watchEvents: IpamService["watchEvents"] = (since, onEvent) => {
-    const stop = under.service.watchEvents(since, onEvent);
+    const stop = s.service.watchEvents(since, onEvent);
     opened.resolve();
     return stop;
   };
-  await openOver({ service: withMethods(under.service, { watchEvents }) });
-  const client = closing(new Client(target, plain));
+  const front = s.make({ methods: { watchEvents } });
+  const target = await listening(front);
+  const client = s.closing(new Client(target, plain));
   const { path, requestSerialize, responseDeserialize } = IpamServiceService.watchEvents;
   const stream = client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, {});
   const first = new Promise<{ event?: { revision: number } | undefined }>((resolve) =>
     stream.once("data", resolve),
   );
   await opened.promise;
-  await under.service.createNetwork({ name: "web" }, CALLER);
+  await s.service.createNetwork({ name: "web" }, CALLER);
   expect((await first).event?.revision).toBe(2);
   const ended = new Promise((resolve) => stream.on("end", resolve).on("data", () => {}));
   await front.close();
@@ -178,16 +144,16 @@ test("a watch without a place begins now, and ends with the server", async () =>
 });
 
 test("closing lets calls under way finish", async () => {
-  under = await openTestService();
   const gate = Promise.withResolvers<void>();
   const arrived = Promise.withResolvers<void>();
   const info = async () => {
     arrived.resolve();
     await gate.promise;
-    return under.service.info();
+    return s.service.info();
   };
-  await openOver({ service: withMethods(under.service, { info }) });
-  const client = closing(createGrpcClient({ target }));
+  const front = s.make({ methods: { info } });
+  const target = await listening(front);
+  const client = s.closing(createGrpcClient({ target }));
   const answer = client.info();
   await arrived.promise;
   const closed = front.close();
@@ -196,8 +162,7 @@ test("closing lets calls under way finish", async () => {
   await closed;
 });
 
-test("the protocol as it is published is the one that is served", async () => {
-  await open();
+test("the protocol as it is published is the one that is served", () => {
   const text = readFileSync("lib/rpc/proto/fairlead/v1/ipam.proto", "utf8");
   const methods = [...text.matchAll(/^ {2}rpc (\w+)\(/gm)].map(
     ([, name = ""]) => `/fairlead.v1.IpamService/${name}`,
@@ -206,8 +171,8 @@ test("the protocol as it is published is the one that is served", async () => {
 });
 
 test("an address that is taken is refused", async () => {
-  await open();
-  const second = createGrpcFront({ ...frontParts(under.service), token: null, isServing: async () => true });
+  const target = await s.open();
+  const second = openGrpcFront(s.service);
   await expect(second.listen(target)).rejects.toMatchObject({ code: "unavailable" });
   second.abort();
 });

@@ -2,14 +2,13 @@ import { request as httpRequest, type IncomingMessage } from "node:http";
 import type { Event, IpamService } from "../../../lib/ipam/api.ts";
 import { type LogFields, type Logger, silentLogger } from "../../../lib/log.ts";
 import {
-  frontParts,
   ListeningFront,
+  openHttpFront,
   openTestService,
   type TestService,
   withMethods,
 } from "../../../test/support/ipam/ipam-fronts.ts";
 import { settleTurns } from "../../../test/support/turns.ts";
-import { createHttpFront } from "./front.ts";
 
 const CALLER = { actor: "test", node: "n1" };
 
@@ -37,8 +36,8 @@ async function openStream(
   methods: Partial<TestService["service"]>,
   logger: Logger = silentLogger,
 ): Promise<IncomingMessage> {
-  const parts = frontParts(withMethods(under.service, methods));
-  const opened = await ListeningFront.open(createHttpFront({ ...parts, logger, token: null }));
+  const service = withMethods(under.service, methods);
+  const opened = await ListeningFront.open(openHttpFront(service, { logger }));
   front = opened;
   const path = "/v1/events/stream?since=0";
   return new Promise((resolve, reject) => {

@@ -4,7 +4,6 @@ import { type AddressInfo, connect, type Socket } from "node:net";
 import { FairleadError } from "../../../lib/errors.ts";
 import { useHttpFront } from "../../../test/support/ipam/http-front.ts";
 import {
-  frontParts,
   ListeningFront,
   openHttpFront,
   type TestService,
@@ -12,7 +11,6 @@ import {
 } from "../../../test/support/ipam/ipam-fronts.ts";
 import { settleTurns } from "../../../test/support/turns.ts";
 import { tokenFrom } from "../token.ts";
-import { createHttpFront } from "./front.ts";
 
 const KEY = { networkName: "web", containerId: "c1", ifname: "eth0" };
 const SECRET = "0123456789abcdef0123456789abcdef";
@@ -23,7 +21,7 @@ const { call, acquire, openOther } = s;
 describe("with a token", () => {
   let guarded: ListeningFront;
   beforeEach(async () => {
-    guarded = await ListeningFront.open(openHttpFront(s.under.service, tokenFrom(SECRET)));
+    guarded = await ListeningFront.open(openHttpFront(s.under.service, { token: tokenFrom(SECRET) }));
   });
   afterEach(() => guarded.close());
 
@@ -57,7 +55,7 @@ describe("with a token", () => {
 
   test("over TCP who showed the token is not put out for others, and of those one is left", async () => {
     const limits = { connections: 2, strangerMs: 60_000 };
-    const front = await createHttpFront({ ...frontParts(s.under.service), token: tokenFrom(SECRET), limits });
+    const front = await openHttpFront(s.under.service, { token: tokenFrom(SECRET), limits });
     await front.app.listen({ host: "127.0.0.1", port: 0 });
     const { port } = front.server.address() as AddressInfo;
     const known = connect(port, "127.0.0.1");

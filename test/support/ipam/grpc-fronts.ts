@@ -1,10 +1,6 @@
 /** A gRPC front before a service in memory, for the tests of a file. */
-import {
-  createGrpcFront,
-  type GrpcFront,
-  type GrpcFrontOptions,
-} from "../../../ipam-server/fronts/grpc/front.ts";
-import { frontParts, openTestService, type TestService, withMethods } from "./ipam-fronts.ts";
+import type { GrpcFront, GrpcFrontOptions } from "../../../ipam-server/fronts/grpc/front.ts";
+import { openGrpcFront, openTestService, type TestService, withMethods } from "./ipam-fronts.ts";
 
 /** What of a front a test may replace; `methods` are of its service. */
 type FrontWish = Partial<GrpcFrontOptions> & { readonly methods?: Partial<TestService["service"]> };
@@ -33,8 +29,7 @@ export function useGrpcFront(): GrpcFrontUnderTest {
     await under.service.close();
   });
   const make = ({ methods = {}, ...over }: FrontWish = {}): GrpcFront => {
-    const parts = { ...frontParts(withMethods(under.service, methods)), token: null };
-    const front = createGrpcFront({ ...parts, isServing: async () => true, ...over });
+    const front = openGrpcFront(withMethods(under.service, methods), over);
     fronts.push(front);
     return front;
   };

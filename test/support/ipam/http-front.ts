@@ -1,9 +1,8 @@
 /** A service with the network `web` and the HTTP front over it, anew for each test of a file. */
-import { createHttpFront, type HttpFrontOptions } from "../../../ipam-server/fronts/http/front.ts";
+import type { HttpFrontOptions } from "../../../ipam-server/fronts/http/front.ts";
 import {
   type Answer,
   type Call,
-  frontParts,
   ListeningFront,
   openHttpFront,
   openTestService,
@@ -19,7 +18,7 @@ export class FrontFixture {
     this.call({ method: "POST", url: "/v1/attachments/acquire", payload, headers });
   /** A front over the same service, with parts replaced. */
   readonly openOther = (over: Partial<HttpFrontOptions>): Promise<ListeningFront> =>
-    ListeningFront.open(createHttpFront({ ...frontParts(this.under.service), token: null, ...over }));
+    ListeningFront.open(openHttpFront(this.under.service, over));
 }
 
 export function useHttpFront(): FrontFixture {

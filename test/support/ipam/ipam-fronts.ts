@@ -4,11 +4,18 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { request as httpRequest, type IncomingHttpHeaders } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createGrpcFront } from "../../../ipam-server/fronts/grpc/front.ts";
-import { createHttpFront, type HttpFront } from "../../../ipam-server/fronts/http/front.ts";
+import {
+  createGrpcFront,
+  type GrpcFront,
+  type GrpcFrontOptions,
+} from "../../../ipam-server/fronts/grpc/front.ts";
+import {
+  createHttpFront,
+  type HttpFront,
+  type HttpFrontOptions,
+} from "../../../ipam-server/fronts/http/front.ts";
 import { createMetrics } from "../../../ipam-server/fronts/metrics.ts";
 import { createValidators } from "../../../ipam-server/fronts/schema/validation.ts";
-import type { Token } from "../../../ipam-server/fronts/token.ts";
 import { openIpamService, type RunningService } from "../../../ipam-server/service.ts";
 import { MemoryStore } from "../../../ipam-server/store/memory/store.ts";
 import { ManualClock } from "../../../lib/clock.ts";
@@ -36,7 +43,7 @@ export async function openTestService(): Promise<TestService> {
 const validators = createValidators();
 
 /** What both fronts are made of. */
-export function frontParts(service: RunningService) {
+function frontParts(service: RunningService) {
   return {
     service,
     validators,
@@ -45,15 +52,21 @@ export function frontParts(service: RunningService) {
     caller: TEST_CALLER,
     unreadyReasons: async (): Promise<readonly string[]> => [],
     version: "1.2.3",
+    token: null,
   };
 }
 
-export function openHttpFront(service: RunningService, token: Token | null = null): Promise<HttpFront> {
-  return createHttpFront({ ...frontParts(service), token });
+/** Not listening yet; `over` replaces parts. */
+export function openHttpFront(
+  service: RunningService,
+  over: Partial<HttpFrontOptions> = {},
+): Promise<HttpFront> {
+  return createHttpFront({ ...frontParts(service), ...over });
 }
 
-export function openGrpcFront(service: RunningService, token: Token | null = null) {
-  return createGrpcFront({ ...frontParts(service), token, isServing: async () => true });
+/** Not listening yet; `over` replaces parts. */
+export function openGrpcFront(service: RunningService, over: Partial<GrpcFrontOptions> = {}): GrpcFront {
+  return createGrpcFront({ ...frontParts(service), isServing: async () => true, ...over });
 }
 
 /** A directory that goes with the test. */
